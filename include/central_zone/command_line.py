@@ -1,0 +1,5 @@
+"""The command gp-central."""
+
+
+def main() -> int:
+    return 0

@@ -1,0 +1,119 @@
+"""The manifest of a parcel: what is in it, for whom, under which rules, and the counts that must close.
+
+Canonical JSON (sorted keys, no spaces, no fractions), so that both zones hash and sign the very same bytes.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from crossing.accounting import check_counts_close
+from crossing.errors import PersonMustAct
+
+MANIFEST_VERSION = 1
+LARGEST_MANIFEST_BYTES = 1_000_000
+PAYLOAD_TYPE = b"application/vnd.gp-collect.manifest+json"
+HPKE_SUITE = "MLKEM768_X25519/HKDF_SHA256/AES_256_GCM"
+
+
+class ManifestRefused(PersonMustAct):
+    """The manifest is not one of ours: too large, not canonical, unknown or missing fields, counts that do not close."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One sealed file of a parcel: some rows of one table."""
+
+    name: str
+    table: str
+    rows: int
+    ciphertext_bytes: int
+    ciphertext_sha256: str
+    plaintext_bytes: int
+    plaintext_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What the source zone states, signed, about one parcel (one extract of one practice)."""
+
+    manifest_version: int
+    parcel_id: str
+    collection: str
+    practice_code: str
+    supplier_format: str
+    synthetic: bool
+    sequence: int
+    previous_manifest_sha256: str | None
+    extract_id: str
+    extract_taken_at: str  # ISO instant, from the supplier's own naming; "the future" is measured from it
+    created_at: str
+    not_after: str
+    schema_sha256: str
+    policy_sha256: dict[str, str]  # file name -> hash of every policy file that was applied
+    token_key: str  # key id with version, as in "token-gpdpr-v1"
+    recipient_key: str
+    signing_key: str
+    hpke_suite: str
+    software: str
+    parts: tuple[Part, ...]
+    counts: dict[str, Any]
+
+    def identity(self) -> bytes:
+        """The fields that bind every part to this parcel and no other, as canonical JSON."""
+        names = ("parcel_id", "collection", "practice_code", "sequence", "token_key", "recipient_key", "schema_sha256")
+        return canonical_json({name: getattr(self, name) for name in names})
+
+    def to_bytes(self) -> bytes:
+        return canonical_json(asdict(self))
+
+    def sha256(self) -> str:
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """One byte string for one value: sorted keys, no spaces, ASCII, no fractions."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
+def bytes_to_sign(manifest_bytes: bytes) -> bytes:
+    """DSSE's pre-authentication encoding: the signature covers the type as well as the bytes."""
+    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE, len(manifest_bytes), manifest_bytes)
+
+
+def part_binding(identity: bytes, index: int, count: int) -> bytes:
+    """HPKE `info` of part `index` of `count`: parts cannot be swapped, dropped or moved to another parcel."""
+    return hashlib.sha256(identity).digest() + index.to_bytes(4, "big") + count.to_bytes(4, "big")
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Parses a manifest strictly. Raises ManifestRefused; the text is untrusted, so it is never quoted."""
+    if len(data) > LARGEST_MANIFEST_BYTES:
+        raise ManifestRefused(f"The manifest has {len(data)} bytes; at most {LARGEST_MANIFEST_BYTES} are read.")
+    try:
+        content = json.loads(data)
+        manifest = _manifest_from(content)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise ManifestRefused("The manifest is not valid: a field is missing, unknown or of the wrong type.") from None
+    if manifest.to_bytes() != data:
+        raise ManifestRefused("The manifest is not canonical JSON, so its hash cannot be relied on.")
+    check_counts_close(manifest.counts)
+    _check_parts_agree_with_counts(manifest)
+    return manifest
+
+
+def _manifest_from(content: dict[str, Any]) -> Manifest:
+    if content["manifest_version"] != MANIFEST_VERSION or set(content) != {field.name for field in fields(Manifest)}:
+        raise ValueError
+    parts = tuple(Part(**part) for part in content["parts"])
+    if not isinstance(content["sequence"], int) or not isinstance(content["counts"]["tables"], dict):
+        raise TypeError
+    return Manifest(**{**content, "parts": parts})
+
+
+def _check_parts_agree_with_counts(manifest: Manifest) -> None:
+    for table, row in manifest.counts["tables"].items():
+        in_parts = sum(part.rows for part in manifest.parts if part.table == table)
+        if in_parts != row["sent"]:
+            raise ManifestRefused(f"{table}: the parts hold {in_parts} rows but the counts say {row['sent']} were sent.")

@@ -1,0 +1,87 @@
+"""The parcel on disk: a folder named by its id, holding manifest.json, manifest.sig and sealed parts.
+
+A folder appears under its name by one rename, after everything in it is on disk: half a parcel cannot be seen.
+"""
+
+import os
+import re
+import shutil
+import uuid
+from pathlib import Path
+
+from crossing.errors import PersonMustAct
+from crossing.manifest import LARGEST_MANIFEST_BYTES
+
+MANIFEST_NAME = "manifest.json"
+SIGNATURE_NAME = "manifest.sig"
+LARGEST_PART_BYTES = 512 * 1024 * 1024
+_PART_NAME = re.compile(r"^part-\d{5}\.hpke$")
+_PARCEL_NAMESPACE = uuid.UUID("6f1d2a52-6f7c-5d0e-9a53-3c6f0a1f9b11")
+
+
+class ParcelUnreadable(PersonMustAct):
+    """A file of the parcel is missing, is not a plain file, has a name we do not give, or is too large."""
+
+
+def parcel_id(collection: str, practice_code: str, sequence: int, extract_id: str) -> str:
+    """The same extract of the same practice at the same place in the sequence always has the same id.
+
+    That is what makes sealing safe to repeat: the second time finds the first parcel and says "already".
+    """
+    return str(uuid.uuid5(_PARCEL_NAMESPACE, f"{collection}|{practice_code}|{sequence}|{extract_id}"))
+
+
+def part_name(index: int) -> str:
+    return f"part-{index:05d}.hpke"
+
+
+def read_manifest_bytes(folder: Path) -> tuple[bytes, bytes]:
+    """The manifest and its signature, unparsed. Raises ParcelUnreadable."""
+    return _read(folder / MANIFEST_NAME, LARGEST_MANIFEST_BYTES), _read(folder / SIGNATURE_NAME, 4096)
+
+
+def read_part(folder: Path, name: str, expected_bytes: int) -> bytes:
+    """One sealed part. Raises ParcelUnreadable where the name or the size is not what the manifest says."""
+    if not _PART_NAME.match(name):
+        raise ParcelUnreadable(f"{folder.name}: a part has a name that is not ours. Refuse the parcel.")
+    data = _read(folder / name, LARGEST_PART_BYTES)
+    if len(data) != expected_bytes:
+        raise ParcelUnreadable(f"{folder.name}/{name}: {len(data)} bytes, but the manifest says {expected_bytes}.")
+    return data
+
+
+def _read(path: Path, largest: int) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise ParcelUnreadable(f"{path.parent.name}/{path.name}: {error.strerror}. Ask the source to send it again.") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_size > largest:
+            raise ParcelUnreadable(f"{path.parent.name}/{path.name} is larger than {largest} bytes.")
+        return file.read()
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Writes a file and does not return before it is on disk."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def publish(draft: Path, destination: Path) -> None:
+    """The commit point: the draft folder gets its real name, durably. An existing parcel is never replaced."""
+    sync_folder(draft)
+    if destination.exists():
+        shutil.rmtree(draft)
+        return
+    draft.rename(destination)
+    sync_folder(destination.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,137 @@
+"""Reads policy files into frozen types, and refuses what it does not know. Policy is data: this is its only reader.
+
+Every reading also yields the file's hash, so that a manifest can say under which rules a parcel was made.
+"""
+
+import csv
+import hashlib
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from crossing.errors import PersonMustAct
+
+
+class PolicyRefused(PersonMustAct):
+    """A policy file is missing, has a key we do not know, or lacks one we need. Nothing runs on a guess."""
+
+
+def policy_folder() -> Path:
+    """GP_POLICY_DIR, or the policy that came with this version of the software."""
+    return Path(os.environ.get("GP_POLICY_DIR") or Path(__file__).parent.parent / "policy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """One collection, as its file in policy/collections/ says."""
+
+    id: str
+    title: str
+    status: str
+    legal_basis: str
+    start_date: date  # who was registered, or died, on or after it is in scope
+    schedule: str  # cron, in Europe/London
+    look_back_years: dict[str, int]  # table -> years; a table not named has no limit
+    scope_registration_types: tuple[str, ...]
+    dissent_from_either_practice_excludes_both: bool
+    largest_quarantined_share: float  # above it, central holds the parcel for a steward
+    parcel_valid_days: int
+    practices_per_shard: int
+    parcels_per_shard: int
+    token_key_version: int
+    synthetic_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    """One row of policy/practices.csv: adding a practice is adding a row."""
+
+    practice_code: str
+    supplier: str
+    format: str
+    transport: str
+    connection: str
+    participates_from: date
+    participates_until: date | None
+    synthetic: bool
+
+
+@dataclass(slots=True)
+class Policy:
+    """The policy folder, read lazily; remembers the hash of each file it was asked for."""
+
+    folder: Path = field(default_factory=policy_folder)
+    sha256: dict[str, str] = field(default_factory=dict)
+
+    def collection(self, name: str) -> Collection:
+        content = self._toml(f"collections/{name}.toml")
+        known = {item.name for item in fields(Collection)}
+        _check_keys(f"collections/{name}.toml", set(content), known)
+        content["scope_registration_types"] = tuple(content["scope_registration_types"])
+        return Collection(**content)
+
+    def collections(self) -> list[str]:
+        return sorted(path.stem for path in (self.folder / "collections").glob("*.toml"))
+
+    def practices(self) -> list[Practice]:
+        return [_practice(row) for row in self.rows("practices.csv")]
+
+    def practice(self, code: str) -> Practice:
+        for practice in self.practices():
+            if practice.practice_code == code:
+                return practice
+        raise PolicyRefused(f"Practice {code} is not in policy/practices.csv. Add its row, with a reviewer.")
+
+    def vocabulary(self, column: str) -> frozenset[str]:
+        """The words a closed column may hold. `other` is always one: it stands for what is not on the list."""
+        words = self._toml("vocabularies.toml").get(column)
+        if words is None:
+            raise PolicyRefused(f"policy/vocabularies.toml has no list for {column}. A closed column without words is refused.")
+        return frozenset(words["words"]) | {"other"}
+
+    def table(self, name: str) -> dict[str, Any]:
+        """A TOML policy file as plain data, for readers that give it a type of their own."""
+        return self._toml(name)
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """The rows of a CSV policy file; lines that begin with # are its legend."""
+        text = self._read(name).decode()
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        return list(csv.DictReader(lines))
+
+    def _toml(self, name: str) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self._read(name).decode())
+        except tomllib.TOMLDecodeError as error:
+            raise PolicyRefused(f"policy/{name} is not valid TOML: {error}") from None
+
+    def _read(self, name: str) -> bytes:
+        try:
+            data = (self.folder / name).read_bytes()
+        except OSError as error:
+            raise PolicyRefused(f"policy/{name}: {error.strerror}. Restore it from the reviewed version.") from None
+        self.sha256[name] = hashlib.sha256(data).hexdigest()
+        return data
+
+
+def _practice(row: dict[str, str]) -> Practice:
+    until = row["participates_until"]
+    return Practice(
+        practice_code=row["practice_code"],
+        supplier=row["supplier"],
+        format=row["format"],
+        transport=row["transport"],
+        connection=row["connection"],
+        participates_from=date.fromisoformat(row["participates_from"]),
+        participates_until=date.fromisoformat(until) if until else None,
+        synthetic={"yes": True, "no": False}[row["synthetic"]],
+    )
+
+
+def _check_keys(name: str, found: set[str], known: set[str]) -> None:
+    if found != known:
+        missing, unknown = sorted(known - found), sorted(found - known)
+        raise PolicyRefused(f"policy/{name}: missing keys {missing}, unknown keys {unknown}. Correct the file.")

@@ -1,0 +1,1 @@
+"""The source zone sees identifiers and holds the token keys. It has no address of the store."""

@@ -1,0 +1,5 @@
+"""The command gp-source."""
+
+
+def main() -> int:
+    return 0

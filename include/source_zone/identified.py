@@ -1,0 +1,92 @@
+"""The identified tables: what an adapter yields, before anything is minimised. Never leaves the source zone.
+
+They are the canonical tables with identifiers where tokens will stand: `record_token` is `record_id` here, and the
+patient table has the NHS number, dates and postcode from which tokens and coarse values are made.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from crossing.canonical import TABLES, Kind
+
+# Columns that exist only on this side. The patient's stand in place of the coarse values made from them.
+_ONLY_IDENTIFIED_PATIENT = (
+    pa.field("nhs_number", pa.string()),
+    pa.field("date_of_birth", pa.date32()),
+    pa.field("date_of_death", pa.date32()),
+    pa.field("postcode", pa.string()),
+    pa.field("is_test_patient", pa.bool_()),
+)
+_MADE_FROM_IDENTIFIED = frozenset(
+    {"patient_token", "year_of_birth", "year_of_death", "month_of_death", "lsoa_code", "imd_decile"}
+)
+# A rule id where the adapter could not read the row; such a row is quarantined and counted, never guessed at.
+FAULT = pa.field("fault", pa.string())
+IS_CONFIDENTIAL = pa.field("is_confidential", pa.bool_())
+
+UNREADABLE_DATE = "unreadable_date"
+UNREADABLE_NUMBER = "unreadable_number"
+UNKNOWN_CODE = "unknown_code"
+
+
+def identified_name(column: str) -> str:
+    """`record_token` -> `record_id`: the name of a token column on this side."""
+    return column.removesuffix("_token") + "_id" if column.endswith("_token") else column
+
+
+def schema(table: str) -> pa.Schema:
+    """The Arrow schema an adapter yields for one table."""
+    columns = [column for column in TABLES[table] if column.name not in _MADE_FROM_IDENTIFIED]
+    shared = [
+        pa.field(identified_name(column.name), pa.string() if column.kind == Kind.TOKEN else column.type)
+        for column in columns
+    ]
+    own = list(_ONLY_IDENTIFIED_PATIENT) if table == "patient" else []
+    return pa.schema([*shared, *own, IS_CONFIDENTIAL, FAULT])
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedBatch:
+    """Some rows of one table. Its repr shows the table and the count only: values are identifiers."""
+
+    table: str
+    rows: pa.RecordBatch = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """One delivery of one practice: a supplier's word for "everything since the last one"."""
+
+    extract_id: str  # safe to log: made of the supplier's timestamp or a hash, never of a patient's data
+    taken_at: datetime
+    files: tuple[Path, ...] = field(repr=False)
+
+
+@dataclass(slots=True)
+class ReadTally:
+    """What an adapter read that is not a row of a table, so that nothing read goes uncounted."""
+
+    reference_rows: Counter[str] = field(default_factory=Counter)
+    not_collected: Counter[str] = field(default_factory=Counter)
+    remembered: dict[str, pa.Table] = field(default_factory=dict)  # reference tables kept for later nights
+
+
+class Adapter(Protocol):
+    """One supplier format. Adapters only map; they never decide who or what may leave."""
+
+    name: str
+
+    def find_extracts(self, folder: Path) -> list[Extract]:
+        """The deliveries waiting in a practice's folder, oldest first. Raises PersonMustAct where there is none."""
+        ...
+
+    def read(self, extract: Extract, tally: ReadTally) -> Iterator[IdentifiedBatch]:
+        """Streams the rows of one extract: organisation, staff_role and patient first, observation before
+        problem and referral. Raises PersonMustAct for a file that is cut off, changed or in another encoding."""
+        ...
