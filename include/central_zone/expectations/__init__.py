@@ -1,0 +1,1 @@
+"""What must hold of the records: rules from policy, turned into Great Expectations suites and run."""

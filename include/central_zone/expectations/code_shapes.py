@@ -1,0 +1,47 @@
+"""The shapes of clinical and organisation codes. Each distinct code is looked at once, however many rows carry it."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crossing.identifiers import is_nhs_number, is_snomed_id
+
+_CONCEPT = frozenset({"00", "10"})
+_DESCRIPTION = frozenset({"01", "11"})
+# Five bytes padded with dots; EMIS and the Data Dictionary may add two characters for the term.
+_READ_V2 = re.compile(r"^[0-9A-Za-z][0-9A-Za-z.]{4}(?:[0-9A-Za-z]{2})?$")
+_CTV3 = re.compile(r"^[0-9A-Za-z.]{5}$")
+# Suppliers' own codes have no common grammar; what they never hold is a space, so no sentence and no name fits.
+_LOCAL = re.compile(r"^[!-~]{1,40}$")
+_STAFF_ROLE = re.compile(r"^[0-9A-Za-z:_.-]{1,20}$")
+
+
+@lru_cache(maxsize=500_000)
+def _is_concept(code: str) -> bool:
+    return is_snomed_id(code, partitions=_CONCEPT)
+
+
+@lru_cache(maxsize=500_000)
+def _is_description(code: str) -> bool:
+    return is_snomed_id(code, partitions=_DESCRIPTION)
+
+
+SHAPES: dict[str, Callable[[str], bool]] = {
+    "snomed_concept": _is_concept,
+    "snomed_description": _is_description,
+    "read_v2": lambda code: bool(_READ_V2.match(code)),
+    "ctv3": lambda code: bool(_CTV3.match(code)),
+    "local": lambda code: bool(_LOCAL.match(code)),
+    "staff_role": lambda code: bool(_STAFF_ROLE.match(code)),
+    "not_an_nhs_number": lambda code: not is_nhs_number(code),
+}
+
+
+def rows_out_of_shape(codes: pa.ChunkedArray, shape: str) -> pa.ChunkedArray | None:
+    """True where a code does not have the shape; None where all do. NULL has every shape."""
+    has_shape = SHAPES[shape]
+    wrong = [code for code in pc.unique(codes).to_pylist() if code is not None and not has_shape(code)]
+    return pc.is_in(codes, value_set=pa.array(wrong, codes.type)) if wrong else None

@@ -1,0 +1,99 @@
+"""Reads policy/expectations/ into frozen rules, and refuses what it does not know. Knows nothing of Great Expectations."""
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from crossing.canonical import TABLES
+from crossing.manifest import canonical_json
+from crossing.policy import Policy, PolicyRefused
+
+PARCEL = "parcel"  # rules about a parcel as a whole stand in parcel.toml: one row a parcel, its columns are facts
+VOCABULARIES = "vocabularies.toml"
+_KEYS = frozenset({"id", "expectation", "columns", "severity", "why", "owner"})
+
+
+class Severity(StrEnum):
+    """What follows when a rule is broken."""
+
+    DROP_ROW = "drop_row"  # the row goes to quarantine, the rest is loaded
+    HOLD_PARCEL = "hold_parcel"  # the whole parcel waits for a steward
+    WARN = "warn"  # counted, nothing more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of one table, as its steward wrote it."""
+
+    id: str
+    table: str
+    expectation: str
+    columns: tuple[str, ...]
+    severity: Severity
+    why: str
+    owner: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """All rules, the words of the closed columns they name, and a fingerprint of both."""
+
+    rules: dict[str, tuple[Rule, ...]]
+    words: dict[str, tuple[str, ...]]
+    sha256: str
+
+    def columns(self, table: str) -> set[str]:
+        return {column for rule in self.rules[table] for column in rule.columns}
+
+
+def read_rule_book(policy: Policy) -> RuleBook:
+    """Every rule for every canonical table and for the parcel. Raises PolicyRefused for a file it cannot trust."""
+    names = [*TABLES, PARCEL]
+    rules = {table: _rules_of(table, policy) for table in names}
+    words = {column: tuple(sorted(policy.vocabulary(column))) for column in _closed_columns(rules)}
+    applied = [*(_file(table) for table in names), VOCABULARIES]
+    fingerprint = {name: policy.sha256[name] for name in applied if name in policy.sha256}
+    return RuleBook(rules, words, hashlib.sha256(canonical_json(fingerprint)).hexdigest())
+
+
+def _file(table: str) -> str:
+    return f"expectations/{table}.toml"
+
+
+def _closed_columns(rules: dict[str, tuple[Rule, ...]]) -> list[str]:
+    named = (rule for of_table in rules.values() for rule in of_table if rule.expectation == "expect_listed_words")
+    return sorted({column for rule in named for column in rule.columns})
+
+
+def _rules_of(table: str, policy: Policy) -> tuple[Rule, ...]:
+    content = policy.table(_file(table))
+    if set(content) != {"rule"}:
+        raise PolicyRefused(f"policy/{_file(table)} must hold [[rule]] entries and nothing else. Correct the file.")
+    rules = tuple(_rule(table, entry) for entry in content["rule"])
+    repeated = len(rules) - len({rule.id for rule in rules})
+    if repeated:
+        raise PolicyRefused(f"policy/{_file(table)}: {repeated} rule ids stand twice. Give every rule an id of its own.")
+    return rules
+
+
+def _rule(table: str, entry: dict[str, Any]) -> Rule:
+    missing, unknown = sorted(_KEYS - set(entry)), sorted(set(entry) - _KEYS - {"arguments"})
+    if missing or unknown:
+        raise PolicyRefused(f"policy/{_file(table)}: missing keys {missing}, unknown keys {unknown} in a rule. Correct it.")
+    if entry["severity"] not in set(Severity):
+        raise PolicyRefused(f"policy/{_file(table)}, rule {entry['id']}: severity must be one of {', '.join(Severity)}.")
+    _check_scope(table, entry)
+    content = {**entry, "columns": tuple(entry["columns"]), "severity": Severity(entry["severity"])}
+    return Rule(table=table, **content)
+
+
+def _check_scope(table: str, entry: dict[str, Any]) -> None:
+    """A rule about rows cannot hold a parcel, and a rule about a parcel cannot drop a row."""
+    wrong = Severity.DROP_ROW if table == PARCEL else Severity.HOLD_PARCEL
+    if entry["severity"] == wrong:
+        raise PolicyRefused(
+            f"policy/{_file(table)}, rule {entry['id']}: {wrong} has no meaning there. "
+            f"Rules that hold parcels stand in {PARCEL}.toml, rules that drop rows in the file of their table."
+        )
