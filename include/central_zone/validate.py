@@ -1,6 +1,6 @@
-"""Validate: which rows go to quarantine, and whether the parcel waits for a steward. Rules stand in policy/expectations.
+"""Validate: which rows go to quarantine, and whether the parcel waits for a steward.
 
-A verdict holds rule ids, counts and row positions. It never holds a value.
+The rules stand in policy/expectations. A verdict holds rule ids, counts and row positions. It never holds a value.
 """
 
 from collections.abc import Mapping, Sequence

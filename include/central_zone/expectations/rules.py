@@ -1,4 +1,4 @@
-"""Reads policy/expectations/ into frozen rules, and refuses what it does not know. Knows nothing of Great Expectations."""
+"""Reads policy/expectations/ into frozen rules, and refuses what it does not know. No Great Expectations in here."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -74,16 +74,22 @@ def _rules_of(table: str, policy: Policy) -> tuple[Rule, ...]:
     rules = tuple(_rule(table, entry) for entry in content["rule"])
     repeated = len(rules) - len({rule.id for rule in rules})
     if repeated:
-        raise PolicyRefused(f"policy/{_file(table)}: {repeated} rule ids stand twice. Give every rule an id of its own.")
+        raise PolicyRefused(
+            f"policy/{_file(table)}: {repeated} rule ids stand twice. Give every rule an id of its own."
+        )
     return rules
 
 
 def _rule(table: str, entry: dict[str, Any]) -> Rule:
     missing, unknown = sorted(_KEYS - set(entry)), sorted(set(entry) - _KEYS - {"arguments"})
     if missing or unknown:
-        raise PolicyRefused(f"policy/{_file(table)}: missing keys {missing}, unknown keys {unknown} in a rule. Correct it.")
+        raise PolicyRefused(
+            f"policy/{_file(table)}: missing keys {missing}, unknown keys {unknown} in a rule. Correct it."
+        )
     if entry["severity"] not in set(Severity):
-        raise PolicyRefused(f"policy/{_file(table)}, rule {entry['id']}: severity must be one of {', '.join(Severity)}.")
+        raise PolicyRefused(
+            f"policy/{_file(table)}, rule {entry['id']}: severity must be one of {', '.join(Severity)}."
+        )
     _check_scope(table, entry)
     content = {**entry, "columns": tuple(entry["columns"]), "severity": Severity(entry["severity"])}
     return Rule(table=table, **content)

@@ -1,4 +1,4 @@
-"""Builds one Great Expectations suite a table from the rule book, and runs it on a frame. Importing this takes seconds."""
+"""Builds one Great Expectations suite a table from the rule book, and runs it. Importing this takes seconds."""
 
 import logging
 import os
@@ -6,20 +6,20 @@ import os
 # Set before the import reads it: nothing about a run leaves this machine.
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
-from collections.abc import Iterator  # noqa: E402
-from typing import Any  # noqa: E402
+from collections.abc import Iterator
+from typing import Any
 
-import great_expectations as gx  # noqa: E402
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: E402
-from great_expectations.exceptions import GreatExpectationsError  # noqa: E402
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration  # noqa: E402
+import great_expectations as gx
+import numpy as np
+import pandas as pd
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.exceptions import GreatExpectationsError
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-from central_zone.expectations.row_expectations import OWN_TYPES, POSITIONS, decoded  # noqa: E402
-from central_zone.expectations.rules import Rule, RuleBook  # noqa: E402
-from crossing.errors import PersonMustAct  # noqa: E402
-from crossing.policy import PolicyRefused  # noqa: E402
+from central_zone.expectations.row_expectations import OWN_TYPES, POSITIONS, decoded
+from central_zone.expectations.rules import Rule, RuleBook
+from crossing.errors import PersonMustAct
+from crossing.policy import PolicyRefused
 
 # Positions of failing rows and no value of any: results stay in memory, but a traceback or a dump of it travels.
 _POSITIONS_ONLY = {

@@ -1,0 +1,275 @@
+"""Every rule of policy/expectations is broken once here, and seen to catch exactly what it is for."""
+
+import logging
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from central_zone.expectations.rules import PARCEL, Severity, read_rule_book
+from central_zone.expectations.suites import ValidationBroke
+from central_zone.validate import Unvalidated, Verdict, validate_shard, validate_tables
+from crossing.canonical import TABLES, Kind, schema
+from crossing.policy import Policy, PolicyRefused, policy_folder
+
+EXTRACT_DATE = date(2026, 9, 2)
+TOKEN = b"0123456789abcdef"
+BOOK = read_rule_book(Policy())
+ROW_RULES = [(table, rule.id) for table in TABLES for rule in BOOK.rules[table]]
+
+# What breaks each rule: the columns to set. A table takes those it has.
+BREAKS: dict[str, dict[str, Any]] = {
+    "missing_required": {"record_token": None},
+    "dated_in_future": {"effective_date": date(2026, 9, 3)},
+    "placeholder_date": {"effective_date": date(1900, 1, 1)},
+    "snomed_concept_shape": {"snomed_concept_id": "827241000000104"},
+    "snomed_description_shape": {"snomed_description_id": "22298006"},
+    "read_v2_shape": {"read_v2_code": "9Nu0"},
+    "ctv3_shape": {"ctv3_code": "XaZ89.."},
+    "local_code_shape": {"local_code": "told her mother"},
+    "identifier_in_code": {"local_code": "9990548609"},
+    "dmd_shape": {"dmd_code": "39113611000001108"},
+    "job_category_shape": {"job_category_code": "Dr A. Example"},
+    "value_not_finite": {"value": float("nan")},
+    "range_upside_down": {"range_low": 9.0, "range_high": 4.0},
+    "quantity_not_finite": {"quantity": float("inf")},
+    "course_not_possible": {"course_days": -1},
+    "ended_before_it_began": {"effective_date": date(2020, 2, 2), "end_date": date(2020, 2, 1)},
+    "minutes_not_possible": {"actual_minutes": 1441},
+    "year_of_birth_too_early": {"year_of_birth": 1889},
+    "born_in_future": {"year_of_birth": 2027},
+    "died_in_future": {"year_of_death": 2027},
+    "died_before_birth": {"year_of_birth": 1950, "year_of_death": 1949},
+    "month_not_possible": {"month_of_death": 13},
+    "imd_decile_not_possible": {"imd_decile": 0},
+    "lsoa_shape": {"lsoa_code": "QQ1 1AA"},
+    "left_before_registering": {"registered_date": date(2020, 2, 2), "registration_end_date": date(2020, 2, 1)},
+    "ods_code_shape": {"ods_code": "The Surgery"},
+    "closed_before_it_opened": {"open_date": date(2020, 2, 2), "close_date": date(2020, 2, 1)},
+}
+
+
+def a_row(table: str, **values: Any) -> dict[str, Any]:
+    """A row with its required columns and what is given; everything else is empty, as in a tombstone."""
+    required = {column.name: TOKEN for column in TABLES[table] if column.required}
+    return {**required, "is_deleted": False, **values}
+
+
+def a_table(table: str, rows: list[dict[str, Any]]) -> pa.Table:
+    loose = pa.schema([field.with_nullable(True) for field in schema(table)])
+    return pa.Table.from_pylist(rows, schema=loose)
+
+
+def verdict_on(policy: Policy | None = None, **rows: list[dict[str, Any]]) -> Verdict:
+    tables = {table: a_table(table, of_table) for table, of_table in rows.items()}
+    return validate_tables(tables, extract_date=EXTRACT_DATE, policy=policy or Policy())
+
+
+def breaking(table: str, rule_id: str) -> dict[str, Any]:
+    if rule_id == "word_not_on_list":
+        return {next(column.name for column in TABLES[table] if column.kind == Kind.CLOSED): "told her mother"}
+    return BREAKS[rule_id]
+
+
+@pytest.fixture(scope="module")
+def all_broken() -> Verdict:
+    """One run for all: in each table, row 0 is sound and row n breaks the table's nth rule and no other."""
+    rows = {
+        table: [a_row(table), *(a_row(table, **breaking(table, rule.id)) for rule in BOOK.rules[table])]
+        for table in TABLES
+    }
+    return verdict_on(**rows)
+
+
+@pytest.mark.parametrize(("table", "rule_id"), ROW_RULES)
+def test_every_rule_catches_what_it_is_for_and_nothing_else(all_broken: Verdict, table: str, rule_id: str) -> None:
+    place = [rule.id for rule in BOOK.rules[table]].index(rule_id) + 1
+    rule = BOOK.rules[table][place - 1]
+    if rule.severity == Severity.WARN:
+        assert all_broken.warnings[table][rule_id] == 1
+        assert rule_id not in all_broken.failed_rows[table]
+    else:
+        assert all_broken.failed_rows[table][rule_id].tolist() == [place]
+        assert all_broken.failed_rows[table][rule_id].dtype == np.int64
+
+
+def test_every_canonical_table_has_a_rule_file_and_every_file_a_table() -> None:
+    files = {path.stem for path in (policy_folder() / "expectations").glob("*.toml")}
+    assert files == {*TABLES, PARCEL}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_code_word_and_required_column_has_a_rule(table: str) -> None:
+    ruled = BOOK.columns(table)
+    must = {c.name for c in TABLES[table] if c.required or c.kind in {Kind.CODE, Kind.CLOSED}}
+    assert must - ruled == set(), "add a rule for these columns to the table's file in policy/expectations"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_rule_names_columns_that_exist(table: str) -> None:
+    known = {column.name for column in TABLES[table]} | {"extract_date", "extract_year"}
+    assert BOOK.columns(table) <= known
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_rule_says_why_and_who_owns_it(table: str) -> None:
+    assert all(len(rule.why) > 10 and rule.owner for rule in BOOK.rules[table])
+
+
+def test_a_tombstone_passes_every_rule() -> None:
+    found = verdict_on(**{table: [a_row(table, is_deleted=True)] for table in TABLES})
+    assert (found.failed_rows, found.warnings, found.held_because) == ({}, {}, ())
+    assert found.expectations_run == sum(_expectations(table) for table in [*TABLES, PARCEL])
+
+
+def _expectations(table: str) -> int:
+    stock = [rule for rule in BOOK.rules[table] if rule.expectation.startswith("expect_column_")]
+    return sum(len(rule.columns) for rule in stock) + len(BOOK.rules[table]) - len(stock)
+
+
+def test_an_event_on_the_day_of_the_extract_is_not_in_the_future() -> None:
+    found = verdict_on(observation=[a_row("observation", effective_date=EXTRACT_DATE)])
+    assert found.failed_rows == {}
+
+
+def test_one_row_can_fail_several_rules() -> None:
+    row = a_row("observation", effective_date=date(2919, 8, 1), value=float("-inf"), snomed_concept_id="not a code")
+    found = verdict_on(observation=[row]).failed_rows["observation"]
+    assert sorted(found) == ["dated_in_future", "snomed_concept_shape", "value_not_finite"]
+
+
+def test_two_parcels_validated_together_get_the_same_verdicts_as_alone() -> None:
+    future = a_row("encounter", effective_date=date(2026, 9, 3))
+    first = {"encounter": a_table("encounter", [a_row("encounter"), future]), "recall": a_table("recall", [])}
+    second = {"encounter": a_table("encounter", [future, a_row("encounter", ctv3_code="X"), future])}
+    without = {"staff_role": a_table("staff_role", [a_row("staff_role")])}
+    days = [EXTRACT_DATE, date(2026, 9, 3), EXTRACT_DATE, date(2026, 9, 1)]
+    parcels = [Unvalidated(tables, day) for tables, day in zip([first, second, without, second], days, strict=True)]
+
+    together = validate_shard(parcels, policy=Policy())
+
+    alone = [validate_tables(parcel.tables, extract_date=parcel.extract_date, policy=Policy()) for parcel in parcels]
+    assert [_positions(verdict) for verdict in together] == [_positions(verdict) for verdict in alone]
+    assert _positions(together[1]) == {"encounter": {"ctv3_shape": [1]}}
+    assert _positions(together[3]) == {"encounter": {"ctv3_shape": [1], "dated_in_future": [0, 2]}}
+
+
+def _positions(verdict: Verdict) -> dict[str, dict[str, list[int]]]:
+    return {
+        table: {rule: found.tolist() for rule, found in sorted(rules.items())}
+        for table, rules in verdict.failed_rows.items()
+    }
+
+
+def test_a_parcel_of_nothing_fails_nothing() -> None:
+    found = validate_tables({}, extract_date=EXTRACT_DATE, policy=Policy())
+    assert (found.failed_rows, found.held_because) == ({}, ())
+
+
+CODED = {"snomed_concept_id": "22298006", "effective_date": date(2020, 1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "rows"),
+    [
+        ("too_many_uncoded", {"observation": [a_row("observation", effective_date=date(2020, 1, 1))] * 300}),
+        ("too_many_undated", {"recall": [a_row("recall", snomed_concept_id="22298006")] * 300}),
+        ("too_many_deleted", {"recall": [a_row("recall", is_deleted=True)] * 300}),
+        ("table_empty", {"patient": [a_row("patient")] * 100, "observation": [a_row("observation", **CODED)]}),
+    ],
+)
+def test_a_parcel_that_is_wrong_as_a_whole_is_held(rule_id: str, rows: dict[str, list[dict[str, Any]]]) -> None:
+    found = verdict_on(**rows)
+    assert [reason.split(":")[0] for reason in found.held_because] == [rule_id]
+    assert found.failed_rows == {}
+
+
+def test_every_rule_about_parcels_has_a_test() -> None:
+    here = {"too_many_uncoded", "too_many_undated", "too_many_deleted", "table_empty"}
+    assert {rule.id for rule in BOOK.rules[PARCEL]} == here
+
+
+def test_few_rows_hold_no_parcel() -> None:
+    assert verdict_on(recall=[a_row("recall")] * 199).held_because == ()
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Policy:
+    shutil.copytree(policy_folder(), tmp_path / "policy")
+    return Policy(tmp_path / "policy")
+
+
+def change(policy: Policy, table: str, old: str, new: str) -> None:
+    path = policy.folder / "expectations" / f"{table}.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_a_steward_can_change_a_rule_without_code(policy: Policy) -> None:
+    before = verdict_on(policy, patient=[a_row("patient", year_of_birth=1891)])
+    change(policy, "patient", "min_value = 1890", "min_value = 1892")
+    after = verdict_on(policy, patient=[a_row("patient", year_of_birth=1891)])
+    assert (before.failed_rows, list(after.failed_rows["patient"])) == ({}, ["year_of_birth_too_early"])
+    assert before.suite_sha256 != after.suite_sha256
+
+
+def test_a_new_word_on_a_list_changes_the_fingerprint_too(policy: Policy) -> None:
+    before = read_rule_book(policy).sha256
+    path = policy.folder / "vocabularies.toml"
+    path.write_text(path.read_text().replace('"male", ', '"male", "indeterminate", ', 1))
+    assert read_rule_book(policy).sha256 != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('owner = "Data steward"\n', ""),
+        ('severity = "drop_row"', 'severity = "ignore"'),
+        ('severity = "drop_row"', 'severity = "hold_parcel"'),
+        ('id = "word_not_on_list"', 'id = "missing_required"'),
+        ('expectation = "expect_listed_words"', 'expectation = "expect_magic"'),
+        ("{ min_value = 1890 }", "{ minimum = 1890 }"),
+        ("[[rule]]", "[rule"),
+        ('columns = ["sex"', 'columns = ["eye_colour"'),
+    ],
+)
+def test_a_rule_file_that_cannot_be_trusted_stops_everything(policy: Policy, old: str, new: str) -> None:
+    change(policy, "patient", old, new)
+    with pytest.raises(PolicyRefused, match=r"policy/"):
+        verdict_on(policy, patient=[a_row("patient")])
+
+
+def test_a_missing_rule_file_stops_everything(policy: Policy) -> None:
+    (policy.folder / "expectations" / "recall.toml").unlink()
+    with pytest.raises(PolicyRefused, match=r"expectations/recall\.toml"):
+        verdict_on(policy, patient=[a_row("patient")])
+
+
+CANARY = "ZEBRACANARY99"
+
+
+def test_a_rule_that_cannot_be_carried_out_stops_the_load_and_quotes_nothing(
+    policy: Policy, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    change(policy, "patient", '["year_of_birth", "extract_year"]', '["sex", "extract_year"]')
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(ValidationBroke, match="rule born_in_future could not be carried out") as caught:
+        verdict_on(policy, patient=[a_row("patient", sex=CANARY)])
+    captured = capfd.readouterr()
+    assert CANARY not in f"{caught.value}{caught.value.__cause__}{caplog.text}{captured.out}{captured.err}"
+
+
+def test_values_of_failing_rows_are_nowhere_in_verdict_log_or_output(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    rows = [a_row("observation", local_code=f"{CANARY} a sentence", value_unit=CANARY)] * 300
+    found = verdict_on(observation=rows, patient=[a_row("patient", lsoa_code=CANARY)])
+    assert len(found.failed_rows["observation"]["word_not_on_list"]) == 300
+    captured = capfd.readouterr()
+    assert CANARY not in f"{found}{caplog.text}{captured.out}{captured.err}"
