@@ -20,6 +20,12 @@ class TableCounts:
     held_back: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: "TableCounts") -> None:
+        self.read += other.read
+        self.sent += other.sent
+        self.held_back += other.held_back
+        self.quarantined += other.quarantined
+
     def closes(self) -> bool:
         return self.read == self.sent + self.held_back.total() + self.quarantined.total()
 

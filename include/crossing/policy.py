@@ -36,7 +36,6 @@ class Collection:
     schedule: str  # cron, in Europe/London
     look_back_years: dict[str, int]  # table -> years; a table not named has no limit
     scope_registration_types: tuple[str, ...]
-    dissent_from_either_practice_excludes_both: bool
     largest_quarantined_share: float  # above it, central holds the parcel for a steward
     parcel_valid_days: int
     practices_per_shard: int
@@ -89,7 +88,9 @@ class Policy:
         """The words a closed column may hold. `other` is always one: it stands for what is not on the list."""
         words = self._toml("vocabularies.toml").get(column)
         if words is None:
-            raise PolicyRefused(f"policy/vocabularies.toml has no list for {column}. A closed column without words is refused.")
+            raise PolicyRefused(
+                f"policy/vocabularies.toml has no list for {column}. A closed column without words is refused."
+            )
         return frozenset(words["words"]) | {"other"}
 
     def table(self, name: str) -> dict[str, Any]:

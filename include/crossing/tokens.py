@@ -21,10 +21,10 @@ def keyed_tokens(messages: pa.Array | pa.ChunkedArray, key: bytes) -> pa.Array:
     """
     if len(messages) == 0:
         return pa.array([], _TOKEN_TYPE)
-    hashed = pl.from_arrow(messages).to_frame("message").select(
-        pl.col("message").chash.hmac_sha256(key=key.hex()).str.slice(0, 2 * TOKEN_BYTES).str.decode("hex")
-    )
-    return _fixed(hashed.to_series().to_arrow())
+    column = pl.Series("message", pl.from_arrow(messages)).to_frame()
+    hashed = pl.col("message").chash.hmac_sha256(key=key.hex())  # type: ignore[attr-defined]  # added by polars_hash
+    tokens = column.select(hashed.str.slice(0, 2 * TOKEN_BYTES).str.decode("hex"))
+    return tokens.to_series().to_arrow().cast(pa.binary()).cast(_TOKEN_TYPE)
 
 
 def keyed_tokens_of_repeats(messages: pa.Array | pa.ChunkedArray, key: bytes) -> pa.Array:
@@ -32,7 +32,3 @@ def keyed_tokens_of_repeats(messages: pa.Array | pa.ChunkedArray, key: bytes) ->
     column = messages.combine_chunks() if isinstance(messages, pa.ChunkedArray) else messages
     encoded = pc.dictionary_encode(column)
     return keyed_tokens(encoded.dictionary, key).take(encoded.indices)
-
-
-def _fixed(tokens: pa.Array) -> pa.Array:
-    return tokens.cast(pa.binary()).cast(_TOKEN_TYPE)

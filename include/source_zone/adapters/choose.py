@@ -1,0 +1,27 @@
+"""Which adapter reads a practice's format. The one place that knows them all."""
+
+from crossing.errors import PersonMustAct
+from crossing.policy import Policy, Practice
+from source_zone.adapters.emis_csv import EmisCsv
+from source_zone.identified import Adapter
+from source_zone.memory import Memory
+
+FORMATS = ("emis_csv", "gp_connect")
+
+
+class FormatUnknown(PersonMustAct):
+    """Nobody has written an adapter for this format."""
+
+
+def choose_adapter(practice: Practice, policy: Policy, memory: Memory) -> Adapter:
+    """Raises FormatUnknown, naming the formats there are."""
+    if practice.format == "emis_csv":
+        remembered = {name: table for name, table in memory.tables.items() if name.endswith("_codes")}
+        return EmisCsv(practice.practice_code, policy, remembered)
+    if practice.format == "gp_connect":
+        from source_zone.adapters.gp_connect import GPConnect
+
+        return GPConnect(practice.practice_code, policy)
+    raise FormatUnknown(
+        f"{practice.practice_code}: no adapter for its format. Use one of {', '.join(FORMATS)} in policy/practices.csv."
+    )

@@ -1,0 +1,309 @@
+"""How each EMIS table becomes canonical tables: one small function a table, nothing but mapping."""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from source_zone.adapters.emis_codes import ClinicalCodes, DrugCodes
+from source_zone.adapters.reading import day, first_fault, flag, guid, instant, number, whole_number, words
+
+Mapped = dict[str, pl.DataFrame]
+
+_PRECISION = {"Y": "year", "YM": "month", "YMD": "day", "YMDT": "day", "U": "unknown"}
+_SEX = {"M": "male", "F": "female", "U": "not_known", "I": "not_specified"}
+_REGISTRATION = {
+    "Regular": "regular",
+    "Temporary": "temporary",
+    "Private": "private",
+    "Emergency": "emergency",
+    "Emg": "emergency",
+    "Immediately Necessary": "immediately_necessary",
+    "Walk-In Patient": "walk_in",
+}
+_OBSERVATION_TYPE = {
+    "Observation": "observation",
+    "Value": "value",
+    "Investigation": "investigation",
+    "Test Request": "test_request",
+    "Family History": "family_history",
+    "Annotation": "annotation",
+    "Document": "document",
+    "Referral": "referral",
+    "Problem": "problem",
+    "Immunisation": "immunisation",
+    "Allergy": "allergy",
+}
+_PRESCRIPTION = {
+    "Acute medication": "acute",
+    "Acute": "acute",
+    "Repeat medication": "repeat",
+    "Repeat": "repeat",
+    "Repeat dispensing": "repeat_dispensing",
+    "Automatic": "automatic",
+}
+_PROBLEM_STATUS = {"Active Problem": "active", "Past Problem": "past"}
+_SIGNIFICANCE = {
+    "Significant Problem": "significant",
+    "Minor Problem": "minor",
+    "Unspecified significance": "unspecified",
+}
+_URGENCY = {"Routine": "routine", "Urgent": "urgent", "2 Week Wait": "two_week_wait", "Soon": "soon"}
+_SERVICE = {
+    "Outpatient": "outpatient",
+    "Inpatient": "inpatient",
+    "Day Case": "day_case",
+    "Community": "community",
+    "Community Care": "community",
+    "Diagnostic": "diagnostic",
+    "Investigation": "diagnostic",
+    "Mental Health": "mental_health",
+    "Assessment": "assessment",
+    "Advice": "advice",
+}
+_MODE = {"Electronic": "electronic", "Letter": "letter", "Written": "letter", "Telephone": "telephone", "Fax": "fax"}
+_ORGANISATION = {
+    "GP Practice": "gp_practice",
+    "Hospital": "hospital",
+    "CCG": "ccg",
+    "ICB": "icb",
+    "Pharmacy": "pharmacy",
+}
+
+
+def _codes(*names: str) -> list[pl.Expr]:
+    return [pl.col(name) for name in names]
+
+
+_CLINICAL = _codes("snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code")
+
+
+def _of_a_patient(record: str) -> list[pl.Expr]:
+    return [
+        guid(record).alias("record_id"),
+        guid("PatientGuid").alias("registration_id"),
+        flag("Deleted").fill_null(False).alias("is_deleted"),
+    ]
+
+
+def _event(record: str) -> list[pl.Expr]:
+    return [
+        *_of_a_patient(record),
+        day("EffectiveDate").alias("effective_date"),
+        words("EffectiveDatePrecision", _PRECISION).alias("effective_date_precision"),
+        instant("EnteredDate", "EnteredTime").alias("recorded_at"),
+        guid("ClinicianUserInRoleGuid").alias("staff_role_id"),
+        flag("IsConfidential").alias("is_confidential"),
+    ]
+
+
+def _fault(*, numbers: tuple[str, ...] = (), more_dates: tuple[str, ...] = ()) -> pl.Expr:
+    reading = first_fault(dates=("EffectiveDate", "EnteredDate", *more_dates), numbers=numbers)
+    return pl.coalesce(reading, pl.col("code_fault")).alias("fault")
+
+
+def _fault_or_uncoded(*, numbers: tuple[str, ...] = ()) -> pl.Expr:
+    uncoded = pl.when(pl.col("CodeId").is_null() & ~flag("Deleted").fill_null(False)).then(pl.lit("uncoded_entry"))
+    return pl.coalesce(_fault(numbers=numbers), uncoded).alias("fault")
+
+
+def organisations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    return {
+        "organisation": rows.select(
+            guid("OrganisationGuid").alias("record_id"),
+            pl.lit(False).alias("is_deleted"),
+            pl.col("ODSCode").alias("ods_code"),
+            words("OrganisationType", _ORGANISATION).alias("organisation_type"),
+            day("OpenDate").alias("open_date"),
+            day("CloseDate").alias("close_date"),
+            pl.lit(False).alias("is_confidential"),
+            first_fault(dates=("OpenDate", "CloseDate")).alias("fault"),
+        )
+    }
+
+
+def staff_roles(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    return {
+        "staff_role": rows.select(
+            guid("UserInRoleGuid").alias("record_id"),
+            pl.lit(False).alias("is_deleted"),
+            pl.col("JobCategoryCode").alias("job_category_code"),
+            pl.lit(False).alias("is_confidential"),
+        )
+    }
+
+
+def patients(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    confidential = flag("IsConfidential").fill_null(True) | flag("SpineSensitive").fill_null(True)
+    return {
+        "patient": rows.select(
+            *_of_a_patient("PatientGuid"),
+            words("Sex", _SEX).alias("sex"),
+            day("DateOfRegistration").alias("registered_date"),
+            day("DateOfDeactivation").alias("registration_end_date"),
+            words("PatientTypeDescription", _REGISTRATION).alias("registration_type"),
+            pl.col("NhsNumber").alias("nhs_number"),
+            day("DateOfBirth").alias("date_of_birth"),
+            day("DateOfDeath").alias("date_of_death"),
+            pl.col("Postcode").alias("postcode"),
+            pl.col("DummyType").is_not_null().alias("is_test_patient"),
+            confidential.alias("is_confidential"),
+            first_fault(dates=("DateOfRegistration", "DateOfDeactivation", "DateOfBirth", "DateOfDeath")).alias(
+                "fault"
+            ),
+        )
+    }
+
+
+def encounters(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    return {
+        "encounter": codes.join(rows, "ConsultationSourceCodeId").select(
+            *_event("ConsultationGuid"),
+            *_CLINICAL,
+            guid("AppointmentSlotGuid").alias("appointment_id"),
+            flag("Complete").alias("is_complete"),
+            _fault(),
+        )
+    }
+
+
+def observations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    """One EMIS table holds observations, immunisations and allergies; the type says which.
+
+    A tombstone has no type, so it goes as an observation; the token is the same in whichever table the record was.
+    """
+    mapped = codes.join(rows).select(
+        *_event("ObservationGuid"),
+        *_CLINICAL,
+        guid("ConsultationGuid").alias("encounter_id"),
+        words("ObservationType", _OBSERVATION_TYPE).alias("observation_type"),
+        number("Value").alias("value"),
+        pl.col("NumericUnit").alias("value_unit"),
+        number("NumericRangeLow").alias("range_low"),
+        number("NumericRangeHigh").alias("range_high"),
+        guid("ParentObservationGuid").alias("parent_id"),
+        guid("ProblemGuid").alias("problem_id"),
+        _fault_or_uncoded(numbers=("Value", "NumericRangeLow", "NumericRangeHigh")),
+    )
+    kind = pl.col("observation_type").fill_null("observation")
+    return {
+        "observation": mapped.filter(~kind.is_in(["immunisation", "allergy"])),
+        "immunisation": mapped.filter(kind == "immunisation"),
+        "allergy": mapped.filter(kind == "allergy"),
+    }
+
+
+def problems(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    return {
+        "problem": rows.select(
+            *_of_a_patient("ObservationGuid"),
+            guid("ParentProblemObservationGuid").alias("parent_problem_id"),
+            words("SignificanceDescription", _SIGNIFICANCE).alias("significance"),
+            words("ProblemStatusDescription", _PROBLEM_STATUS).alias("status"),
+            day("EndDate").alias("end_date"),
+            words("EndDatePrecision", _PRECISION).alias("end_date_precision"),
+            day("LastReviewDate").alias("last_review_date"),
+            pl.lit(False).alias("is_confidential"),
+            first_fault(dates=("EndDate", "LastReviewDate")).alias("fault"),
+        )
+    }
+
+
+def referrals(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    reading = first_fault(dates=("ReferralReceivedDate", "ReferralEndDate"))
+    return {
+        "referral": codes.join(rows, "ReferralReasonCodeId").select(
+            guid("ObservationGuid").alias("record_id"),
+            guid("PatientGuid").alias("registration_id"),
+            pl.lit(False).alias("is_deleted"),
+            day("ReferralReceivedDate").alias("effective_date"),
+            pl.when(pl.col("ReferralReceivedDate").is_not_null()).then(pl.lit("day")).alias("effective_date_precision"),
+            instant("ReferralReceivedDate", "ReferralReceivedTime").alias("recorded_at"),
+            *_CLINICAL,
+            words("ReferralUrgency", _URGENCY).alias("urgency"),
+            words("ReferralServiceType", _SERVICE).alias("service_type"),
+            words("ReferralMode", _MODE).alias("mode"),
+            guid("ReferralSourceOrganisationGuid").alias("source_organisation_id"),
+            guid("ReferralTargetOrganisationGuid").alias("target_organisation_id"),
+            day("ReferralEndDate").alias("end_date"),
+            pl.lit(False).alias("is_confidential"),
+            pl.coalesce(reading, pl.col("code_fault")).alias("fault"),
+        )
+    }
+
+
+def recalls(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    return {
+        "recall": codes.join(rows).select(
+            *_event("DiaryGuid"),
+            *_CLINICAL,
+            guid("ConsultationGuid").alias("encounter_id"),
+            flag("IsActive").alias("is_active"),
+            flag("IsComplete").alias("is_complete"),
+            _fault_or_uncoded(),
+        )
+    }
+
+
+def _medication(
+    rows: pl.DataFrame, drugs: DrugCodes, intent: str, record: str, more: list[pl.Expr], numbers: tuple[str, ...]
+) -> Mapped:
+    return {
+        "medication": drugs.join(rows).select(
+            *_event(record),
+            pl.col("dmd_code"),
+            pl.lit(intent).alias("intent"),
+            number("Quantity").alias("quantity"),
+            pl.col("QuantityUnit").str.to_lowercase().alias("quantity_unit"),
+            guid("ProblemObservationGuid").alias("problem_id"),
+            *more,
+            _fault_or_uncoded(numbers=("Quantity", *numbers)),
+        )
+    }
+
+
+def authorisations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    own = [
+        words("PrescriptionType", _PRESCRIPTION).alias("prescription_type"),
+        flag("IsActive").alias("is_active"),
+        day("CancellationDate").alias("stop_date"),
+        whole_number("NumberOfIssues").alias("issues_made"),
+        whole_number("NumberOfIssuesAuthorised").alias("issues_authorised"),
+    ]
+    return _medication(rows, drugs, "plan", "DrugRecordGuid", own, ("NumberOfIssues", "NumberOfIssuesAuthorised"))
+
+
+def issues(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    own = [guid("DrugRecordGuid").alias("authorisation_id"), whole_number("CourseDurationInDays").alias("course_days")]
+    return _medication(rows, drugs, "order", "IssueRecordGuid", own, ("CourseDurationInDays",))
+
+
+def appointments(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+    return {
+        "appointment": rows.select(
+            *_of_a_patient("SlotGuid"),
+            day("AppointmentDate").alias("effective_date"),
+            pl.when(pl.col("AppointmentDate").is_not_null()).then(pl.lit("day")).alias("effective_date_precision"),
+            flag("DidNotAttend").alias("did_not_attend"),
+            whole_number("PlannedDurationInMinutes").alias("planned_minutes"),
+            whole_number("ActualDurationInMinutes").alias("actual_minutes"),
+            pl.lit(False).alias("is_confidential"),
+            first_fault(
+                dates=("AppointmentDate",), numbers=("PlannedDurationInMinutes", "ActualDurationInMinutes")
+            ).alias("fault"),
+        )
+    }
+
+
+MAPPINGS: dict[str, Callable[[pl.DataFrame, ClinicalCodes, DrugCodes], Mapped]] = {
+    "Admin_Organisation": organisations,
+    "Admin_UserInRole": staff_roles,
+    "Admin_Patient": patients,
+    "CareRecord_Consultation": encounters,
+    "CareRecord_Observation": observations,
+    "CareRecord_Problem": problems,
+    "CareRecord_ObservationReferral": referrals,
+    "CareRecord_Diary": recalls,
+    "Prescribing_DrugRecord": authorisations,
+    "Prescribing_IssueRecord": issues,
+    "Appointment_Slot": appointments,
+}

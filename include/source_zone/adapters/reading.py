@@ -1,0 +1,150 @@
+"""Reading supplier CSV in a stream, and turning its text into values whole columns at a time.
+
+Foreign parsers quote the text they stumble over. Every failure here names the file, the line and the rule instead.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from crossing.errors import PersonMustAct
+
+_BLOCK_BYTES = 24 * 1024 * 1024
+_ASK_AGAIN = "Ask the supplier to send this extract again."
+
+
+class FileRefused(PersonMustAct):
+    """A supplier's file cannot be trusted whole, so nothing of its practice is taken."""
+
+
+def check_whole(path: Path) -> None:
+    """Raises FileRefused for a file that is empty or whose last line is cut off."""
+    size = path.stat().st_size
+    if size == 0:
+        raise FileRefused(f"{path.name}: the file is empty; even a table without rows has a header. {_ASK_AGAIN}")
+    with path.open("rb") as file:
+        file.seek(size - 1)
+        if file.read(1) != b"\n":
+            raise FileRefused(
+                f"{path.name}, line {_count_lines(path)}: the last line has no end; the file was cut off. {_ASK_AGAIN}"
+            )
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) + 1
+
+
+def check_header(path: Path, expected: list[str], remedy: str) -> None:
+    """Raises FileRefused unless the header is exactly the columns policy knows. Says where it differs, never what it says:
+
+    a file without a header has a patient in its first line.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            found = next(csv.reader(file))
+    except (UnicodeDecodeError, csv.Error, StopIteration):
+        raise FileRefused(f"{path.name}, line 1: the header is not UTF-8 text. {_ASK_AGAIN}") from None
+    if found == expected:
+        return
+    missing = [name for name in expected if name not in found]
+    position = next(
+        (n for n, pair in enumerate(zip(found, expected, strict=False), 1) if pair[0] != pair[1]), len(expected) + 1
+    )
+    raise FileRefused(
+        f"{path.name}, header: {len(found)} columns where policy knows {len(expected)}; the first that differs is number {position}"
+        + (f"; missing: {', '.join(missing)}" if missing else "; one is not in policy")
+        + f". Rule: an unknown column stops the practice. {remedy}"
+    )
+
+
+def stream_csv(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of the named columns, all as text, empty text as NULL. Raises FileRefused with the line's number."""
+    try:
+        with _open(path, columns, threads=True) as reader:
+            yield from reader
+    except (pa.ArrowException, OSError):
+        raise FileRefused(_why_unreadable(path, columns)) from None
+
+
+def _open(path: Path, columns: list[str], *, threads: bool, on_bad_row: object = None) -> pacsv.CSVStreamingReader:
+    return pacsv.open_csv(
+        path,
+        read_options=pacsv.ReadOptions(use_threads=threads, block_size=_BLOCK_BYTES),
+        parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad_row),
+        convert_options=pacsv.ConvertOptions(
+            include_columns=columns,
+            column_types=dict.fromkeys(columns, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+
+
+def _why_unreadable(path: Path, columns: list[str]) -> str:
+    """Reads once more in one thread, only to learn the number of the first bad row."""
+    bad: list[int] = []
+
+    def note(row: pacsv.InvalidRow) -> str:
+        bad.append(row.number or 0)
+        return "error"
+
+    try:
+        with _open(path, columns, threads=False, on_bad_row=note) as reader:
+            for _ in reader:
+                pass
+    except (pa.ArrowException, OSError):
+        where = f", row {bad[0]}" if bad else ""
+        rule = "a row has too few or too many columns" if bad else "the text is not UTF-8, or its quotes do not close"
+        return f"{path.name}{where}: {rule}. {_ASK_AGAIN}"
+    return f"{path.name}: could not be read at first and could at the second attempt. Run the practice again."
+
+
+def guid(column: str) -> pl.Expr:
+    """EMIS writes {GUIDS} in braces and in either case; the same id must always be the same text."""
+    return pl.col(column).str.strip_chars("{} ").str.to_uppercase()
+
+
+def flag(column: str) -> pl.Expr:
+    """true/false in any case. Anything else is NULL, which the privacy rules read as the safer answer."""
+    text = pl.col(column).str.to_lowercase()
+    return pl.when(text.is_in(["true", "1", "yes"])).then(True).when(text.is_in(["false", "0", "no"])).then(False)
+
+
+def day(column: str) -> pl.Expr:
+    return pl.col(column).str.to_date("%Y-%m-%d", strict=False)
+
+
+def instant(date_column: str, time_column: str) -> pl.Expr:
+    """Date and time come apart; without a time there is no instant, and nobody's midnight is made up."""
+    text = pl.col(date_column) + pl.lit(" ") + pl.col(time_column)
+    return text.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+
+
+def number(column: str) -> pl.Expr:
+    value = pl.col(column).str.strip_chars().cast(pl.Float64, strict=False)
+    return pl.when(value.is_finite()).then(value)
+
+
+def whole_number(column: str) -> pl.Expr:
+    return number(column).round(0).cast(pl.Int32, strict=False)
+
+
+def words(column: str, mapping: dict[str, str]) -> pl.Expr:
+    """A supplier's words as ours. Words not mapped stay as they are; minimisation turns them into "other" and counts."""
+    return pl.col(column).replace(mapping)
+
+
+def first_fault(*, dates: tuple[str, ...] = (), numbers: tuple[str, ...] = ()) -> pl.Expr:
+    """The rule a row breaks because a filled cell could not be read, or NULL."""
+    bad_dates = [pl.col(each).is_not_null() & day(each).is_null() for each in dates]
+    bad_numbers = [pl.col(each).is_not_null() & number(each).is_null() for each in numbers]
+    return pl.coalesce(
+        pl.when(pl.any_horizontal(*bad_dates) if bad_dates else pl.lit(False)).then(pl.lit("unreadable_date")),
+        pl.when(pl.any_horizontal(*bad_numbers) if bad_numbers else pl.lit(False)).then(pl.lit("unreadable_number")),
+    )

@@ -1,0 +1,60 @@
+"""Generalise: whole dates of birth become years, postcodes become areas, and words outside a closed list become "other"."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from crossing.canonical import TABLES, Kind, column_names
+from crossing.policy import Policy
+
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generalisations:
+    """The closed lists and the postcode directory, as policy has them."""
+
+    words: dict[str, frozenset[str]]
+    areas: pl.DataFrame = field(repr=False)  # postcode (no space, upper case), lsoa_code, imd_decile
+
+    @classmethod
+    def from_policy(cls, policy: Policy) -> "Generalisations":
+        closed = {column for table in TABLES for column in column_names(table, Kind.CLOSED)}
+        rows = policy.rows("codelists/postcode_lsoa.csv")
+        areas = pl.DataFrame(
+            {
+                "postcode_key": [row["postcode"].replace(" ", "").upper() for row in rows],
+                "lsoa_code": [row["lsoa_code"] for row in rows],
+                "imd_decile": [int(row["imd_decile"]) for row in rows],
+            },
+            schema={"postcode_key": pl.String, "lsoa_code": pl.String, "imd_decile": pl.Int16},
+        )
+        return cls(words={column: policy.vocabulary(column) for column in closed}, areas=areas)
+
+
+def generalise(table: str, rows: pl.DataFrame, how: Generalisations, count: Counter[str]) -> pl.DataFrame:
+    """Adds to `count` how many words of each closed column were not on its list."""
+    for column in column_names(table, Kind.CLOSED):
+        rows = _close(rows, column, how.words[column], count)
+    return _coarsen_patient(rows, how.areas) if table == "patient" else rows
+
+
+def _close(rows: pl.DataFrame, column: str, words: frozenset[str], count: Counter[str]) -> pl.DataFrame:
+    outside = pl.col(column).is_not_null() & ~pl.col(column).is_in(list(words))
+    found = int(rows.select(outside.sum()).item())
+    if not found:
+        return rows
+    count[column] += found
+    return rows.with_columns(pl.when(outside).then(pl.lit(OTHER)).otherwise(pl.col(column)).alias(column))
+
+
+def _coarsen_patient(rows: pl.DataFrame, areas: pl.DataFrame) -> pl.DataFrame:
+    """A postcode that the directory does not have (no fixed abode, abroad, mistyped) has no area."""
+    coarse = rows.with_columns(
+        pl.col("date_of_birth").dt.year().cast(pl.Int16).alias("year_of_birth"),
+        pl.col("date_of_death").dt.year().cast(pl.Int16).alias("year_of_death"),
+        pl.col("date_of_death").dt.month().cast(pl.Int16).alias("month_of_death"),
+        pl.col("postcode").str.replace_all(" ", "").str.to_uppercase().alias("postcode_key"),
+    )
+    return coarse.join(areas, on="postcode_key", how="left", maintain_order="left")

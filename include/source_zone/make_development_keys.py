@@ -1,0 +1,45 @@
+"""Makes a key set for development: both zones' keys at once, which in life two organisations make apart."""
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from crossing.key_files import KeyRefused, write_key_file
+from source_zone.keys import KEY_BYTES, MEMORY_KEY, RECIPIENT_KEY, SIGNING_KEY, token_key_name
+
+
+def make_development_keys(folder: Path, collections: list[str]) -> list[str]:
+    """Writes `folder/source` and `folder/central`, every file 0400. Raises KeyRefused if any is there already."""
+    source, central = folder / "source", folder / "central"
+    if source.exists() or central.exists():
+        raise KeyRefused(
+            f"{folder} already holds keys. They are never replaced: name another folder, or remove it yourself."
+        )
+    (central / "signers").mkdir(parents=True, mode=0o700)
+    source.mkdir(parents=True, mode=0o700)
+    for collection in collections:
+        write_key_file(source / f"{token_key_name(collection, 1)}.key", os.urandom(KEY_BYTES))
+    write_key_file(source / f"{MEMORY_KEY}.key", os.urandom(KEY_BYTES))
+    write_key_file(central / "store-v1.key", os.urandom(KEY_BYTES))
+    write_key_file(central / "receipt-signing-v1.key", os.urandom(KEY_BYTES))
+    _make_signer(source, central)
+    _make_recipient(source, central)
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def _make_signer(source: Path, central: Path) -> None:
+    signer = Ed25519PrivateKey.generate()
+    write_key_file(source / f"{SIGNING_KEY}.key", signer.private_bytes_raw())
+    write_key_file(central / "signers" / f"{SIGNING_KEY}.pub", signer.public_key().public_bytes_raw())
+
+
+def _make_recipient(source: Path, central: Path) -> None:
+    seed = os.urandom(64)
+    classical = X25519PrivateKey.generate()
+    post_quantum = MLKEM768PrivateKey.from_seed_bytes(seed)
+    write_key_file(central / f"{RECIPIENT_KEY}.key", seed + classical.private_bytes_raw())
+    public = post_quantum.public_key().public_bytes_raw() + classical.public_key().public_bytes_raw()
+    write_key_file(source / f"{RECIPIENT_KEY}.pub", public)

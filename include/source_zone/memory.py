@@ -1,0 +1,118 @@
+"""What the source zone remembers of a practice between nights: enough to decide on an increment.
+
+A night brings only what changed. Whether its rows may leave depends on patients and objections of earlier nights, so
+those are kept here, sealed with AES-256-GCM under the memory key, and replaced whole by one rename.
+"""
+
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from crossing.errors import PersonMustAct, TryAgain
+from crossing.parcel import sync_folder, write_durably
+
+_NONCE_BYTES = 12
+
+
+class MemoryUnreadable(PersonMustAct):
+    """The practice's memory is there but cannot be opened; going on without it would forget objections."""
+
+
+class PracticeBusy(TryAgain):
+    """Another run holds this practice."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """One practice's memory. Tables hold identifiers, so the repr shows the sequence only."""
+
+    sequence: int = 0
+    previous_manifest_sha256: str | None = None
+    taken_extracts: list[str] = field(default_factory=list)
+    tables: dict[str, pa.Table] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFile:
+    """Where one practice's memory of one collection lies."""
+
+    folder: Path
+    key: bytes = field(repr=False)
+
+    def read(self) -> Memory:
+        """An absent file is a practice that has never been collected. Raises MemoryUnreadable."""
+        path = self.folder / "memory.sealed"
+        if not path.exists():
+            return Memory()
+        sealed = path.read_bytes()
+        try:
+            content = AESGCM(self.key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], self._label())
+        except InvalidTag:
+            raise MemoryUnreadable(
+                f"{self.folder.name}: its memory does not open with the memory key. Restore the key or the file from backup; "
+                "without it past objections would be forgotten."
+            ) from None
+        return _unpack(content)
+
+    def write(self, memory: Memory) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        nonce = os.urandom(_NONCE_BYTES)
+        draft = self.folder / ".memory.tmp"
+        write_durably(draft, nonce + AESGCM(self.key).encrypt(nonce, _pack(memory), self._label()))
+        draft.replace(self.folder / "memory.sealed")
+        sync_folder(self.folder)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """One run at a time may move a practice on. Raises PracticeBusy at once rather than wait."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PracticeBusy(
+                    f"{self.folder.name}: another run is releasing this practice. Try again when it has ended."
+                ) from None
+            yield
+
+    def _label(self) -> bytes:
+        return f"gp-collect|memory|{self.folder.parent.name}|{self.folder.name}".encode()
+
+
+def _pack(memory: Memory) -> bytes:
+    tables = {name: _to_ipc(table) for name, table in memory.tables.items()}
+    head = json.dumps(
+        {
+            "sequence": memory.sequence,
+            "previous_manifest_sha256": memory.previous_manifest_sha256,
+            "taken_extracts": memory.taken_extracts,
+            "tables": {name: len(data) for name, data in tables.items()},
+        }
+    ).encode()
+    return b"".join([len(head).to_bytes(4, "big"), head, *tables.values()])
+
+
+def _unpack(content: bytes) -> Memory:
+    size = int.from_bytes(content[:4], "big")
+    head = json.loads(content[4 : 4 + size])
+    tables, start = {}, 4 + size
+    for name, length in head.pop("tables").items():
+        tables[name] = pa.ipc.open_stream(content[start : start + length]).read_all()
+        start += length
+    return Memory(**head, tables=tables)
+
+
+def _to_ipc(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()

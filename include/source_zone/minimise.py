@@ -1,0 +1,183 @@
+"""Minimise: of the rows read, those that may leave, each of the others under the first reason that holds it back.
+
+The reasons are the privacy notice's: who may not leave, codes that the law restricts, records marked confidential,
+entries older than a kind's look-back. Rows that cannot be read, or that hide an identifier, are quarantined.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+import pyarrow as pa
+
+from crossing.accounting import TableCounts
+from crossing.canonical import has_patient, is_event
+from crossing.identifiers import is_nhs_number, is_snomed_id
+
+CODE_COLUMNS = ("snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code", "dmd_code")
+EXTENDS_AN_OBSERVATION = ("problem", "referral")
+WITHHOLDS_ITS_EXTENSION = ("confidential_record", "legally_restricted_code", "identifier_in_code", "unknown_code")
+_READING_FAULTS = ("unreadable_date", "unreadable_number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What policy says about rows, for one extract."""
+
+    restricted_codes: frozenset[str]
+    look_back_from: dict[str, date]  # table -> the first day that may leave
+    own_nhs_numbers: frozenset[str] = field(repr=False)
+
+
+@dataclass(slots=True)
+class Withheld:
+    """Observations held back for what they say. A problem or referral on one of them stays with it."""
+
+    record_ids: set[str] = field(default_factory=set, repr=False)
+
+
+def minimise(
+    table: str, rows: pa.RecordBatch, superseded: pl.Series, roster: pl.DataFrame, rules: Rules, withheld: Withheld
+) -> tuple[pl.DataFrame, TableCounts]:
+    """The rows of one batch that may leave, and the count of all others by reason.
+
+    `superseded` is true where a later line of the same extract carries the same record; `roster` has a row for every
+    patient known (registration_id, reason, date_of_birth).
+    """
+    frame = pl.DataFrame(pl.from_arrow(rows)).with_columns(superseded.alias("superseded"))
+    if has_patient(table):
+        frame = _with_patient(frame, roster)
+    decided = frame.with_columns(_verdict(table, frame, rules, withheld).alias("verdict"))
+    if table == "observation":
+        _remember_withheld(decided, withheld)
+    kept = decided.filter(pl.col("verdict").is_null())
+    return kept, _count(decided, kept.height)
+
+
+def _with_patient(frame: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
+    known = roster.select(
+        "registration_id", pl.col("reason"), pl.col("date_of_birth").alias("born"), pl.lit(True).alias("known")
+    )
+    return frame.join(known, on="registration_id", how="left", maintain_order="left")
+
+
+def _verdict(table: str, frame: pl.DataFrame, rules: Rules, withheld: Withheld) -> pl.Expr:
+    """The first rule that applies; NULL means the row may leave. A tombstone answers only for whose it is."""
+    fault = pl.col("fault")
+    of_the_content = pl.coalesce(
+        _if(pl.col("superseded"), "duplicate"),
+        _if(pl.col("is_confidential").fill_null(True), "confidential_record") if table != "patient" else pl.lit(None),
+        *_of_the_codes(frame, rules),
+        _if(_is_withheld(table, withheld), "withheld_with_its_observation"),
+        *_of_the_dates(table, rules),
+        fault,
+    )
+    live = ~pl.col("is_deleted").fill_null(False)
+    return pl.coalesce(
+        pl.when(live & fault.is_in(_READING_FAULTS)).then(fault),
+        *(_of_the_patient(table) if has_patient(table) else ()),
+        pl.when(live | pl.col("superseded")).then(of_the_content),
+    )
+
+
+def _of_the_patient(table: str) -> list[pl.Expr]:
+    nobody = "no_patient"
+    return [
+        _if(pl.col("registration_id").is_null(), nobody),
+        _if(pl.col("known").is_null(), "unknown_patient"),
+        pl.col("reason"),
+    ]
+
+
+def _of_the_codes(frame: pl.DataFrame, rules: Rules) -> list[pl.Expr]:
+    columns = [column for column in CODE_COLUMNS if column in frame.columns]
+    restricted, identifying = [], []
+    for column in columns:
+        values = frame[column].drop_nulls().unique()
+        restricted.append(pl.col(column).is_in(values.filter(values.is_in(list(rules.restricted_codes))).to_list()))
+        identifying.append(pl.col(column).is_in([each for each in values if _hides_identifier(each, rules)]))
+    if not columns:
+        return []
+    return [
+        _if(_any(restricted), "legally_restricted_code"),
+        _if(_any(identifying) | (pl.col("fault") == "identifier_in_code").fill_null(False), "identifier_in_code"),
+        _if(pl.col("fault") == "unknown_code", "unknown_code"),
+    ]
+
+
+def _hides_identifier(code: str, rules: Rules) -> bool:
+    """An NHS number where a code belongs: one of this practice's own, or any that is not also a SNOMED id."""
+    if code in rules.own_nhs_numbers:
+        return True
+    every_partition = frozenset({"00", "01", "10", "11"})
+    return is_nhs_number(code) and not is_snomed_id(code, partitions=every_partition)
+
+
+def _is_withheld(table: str, withheld: Withheld) -> pl.Expr:
+    if table not in EXTENDS_AN_OBSERVATION or not withheld.record_ids:
+        return pl.lit(False)
+    return pl.col("record_id").is_in(list(withheld.record_ids))
+
+
+def _of_the_dates(table: str, rules: Rules) -> list[pl.Expr]:
+    if not is_event(table):
+        return []
+    conditions: list[pl.Expr] = []
+    if table in rules.look_back_from:
+        conditions.append(_if(pl.col("effective_date") < rules.look_back_from[table], "outside_look_back"))
+    return [*conditions, _if(_before_birth(), "dated_before_birth")]
+
+
+def _before_birth() -> pl.Expr:
+    """Compares only as much of a date as its precision says is known."""
+    event, born = pl.col("effective_date"), pl.col("born")
+    precision = pl.col("effective_date_precision")
+    return (
+        pl.when(precision == "year")
+        .then(event.dt.year() < born.dt.year())
+        .when(precision == "month")
+        .then(event.dt.truncate("1mo") < born.dt.truncate("1mo"))
+        .otherwise(event < born)
+    )
+
+
+def _remember_withheld(decided: pl.DataFrame, withheld: Withheld) -> None:
+    hidden = decided.filter(pl.col("verdict").is_in(WITHHOLDS_ITS_EXTENSION))
+    withheld.record_ids.update(hidden["record_id"].to_list())
+
+
+_QUARANTINE_RULES = frozenset(
+    {
+        "unreadable_date",
+        "unreadable_number",
+        "identifier_in_code",
+        "unknown_code",
+        "dated_before_birth",
+        "malformed_code",
+        "uncoded_entry",
+    }
+)
+
+
+def _count(decided: pl.DataFrame, sent: int) -> TableCounts:
+    by_verdict = Counter(dict(decided["verdict"].drop_nulls().value_counts().iter_rows()))
+    quarantined = Counter({rule: n for rule, n in by_verdict.items() if rule in _QUARANTINE_RULES})
+    return TableCounts(read=decided.height, sent=sent, held_back=by_verdict - quarantined, quarantined=quarantined)
+
+
+def _if(condition: pl.Expr, reason: str) -> pl.Expr:
+    return pl.when(condition).then(pl.lit(reason))
+
+
+def _any(conditions: list[pl.Expr]) -> pl.Expr:
+    return pl.any_horizontal(*(condition.fill_null(False) for condition in conditions))
+
+
+def superseded_rows(record_ids: pl.Series) -> pl.Series:
+    """True where the same record comes again further down the same table of the same extract: the last line wins."""
+    return (
+        pl.DataFrame({"id": record_ids})
+        .select(~pl.col("id").is_last_distinct() & pl.col("id").is_not_null())
+        .to_series()
+    )

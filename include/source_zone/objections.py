@@ -1,0 +1,49 @@
+"""Finding objections in a stream of rows: every entry that is, was or may have been a dissent or a withdrawal."""
+
+from collections.abc import Iterable
+
+import polars as pl
+import pyarrow as pa
+
+from source_zone.identified import IdentifiedBatch
+from source_zone.opt_outs import CONSENTS
+
+_CODE_COLUMNS = ("snomed_concept_id", "read_v2_code", "ctv3_code", "local_code")
+_TABLES = ("observation", "immunisation", "allergy")  # where an adapter may put a consent code
+
+
+class Objections:
+    """A tombstone or an amendment carries no consent code, so any row whose record once held one is kept too."""
+
+    def __init__(self, consent_codes: dict[str, str], remembered: pa.Table) -> None:
+        self._codes = consent_codes
+        self._known = set(remembered.column("record_id").to_pylist())
+        self._found: list[pa.Table] = []
+
+    def look_at(self, table: str, rows: pa.RecordBatch) -> None:
+        if table not in _TABLES:
+            return
+        frame = pl.DataFrame(pl.from_arrow(rows))
+        kept = frame.with_columns(self._meaning().alias("meaning")).filter(
+            pl.col("meaning").is_not_null() | pl.col("record_id").is_in(list(self._known))
+        )
+        if kept.height:
+            found = kept.select(CONSENTS.names).to_arrow().cast(CONSENTS)
+            self._known.update(found.column("record_id").to_pylist())
+            self._found.append(found)
+
+    def _meaning(self) -> pl.Expr:
+        """A code counts in whichever column it stands: suppliers put CTV3 where Read belongs."""
+        return pl.coalesce(*(pl.col(each).replace_strict(self._codes, default=None) for each in _CODE_COLUMNS))
+
+    def found(self) -> pa.Table:
+        """In order of arrival; columns as in opt_outs.CONSENTS."""
+        return pa.concat_tables([CONSENTS.empty_table(), *self._found])
+
+
+def objections_in(batches: Iterable[IdentifiedBatch], consent_codes: dict[str, str], remembered: pa.Table) -> pa.Table:
+    """All objections of one extract, read for nothing else."""
+    objections = Objections(consent_codes, remembered)
+    for batch in batches:
+        objections.look_at(batch.table, batch.rows)
+    return objections.found()

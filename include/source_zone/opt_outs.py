@@ -1,0 +1,114 @@
+"""Who may leave. The rule for type 1 opt-outs is one pure function; everything uncertain stays at the practice.
+
+Source of the rule: GPDPR privacy notice (who is in scope), and the order in which consent entries are read: latest
+effective date wins, ties go to dissent, an undated or future dissent counts, an undated or future withdrawal does not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+import pyarrow as pa
+
+DISSENT = "dissent"
+WITHDRAWAL = "withdrawal"
+
+CONSENTS = pa.schema(
+    [
+        ("registration_id", pa.string()),
+        ("record_id", pa.string()),
+        ("meaning", pa.string()),  # dissent | withdrawal | none (an entry whose code was changed to something else)
+        ("effective_date", pa.date32()),
+        ("recorded_at", pa.timestamp("us")),
+        ("is_deleted", pa.bool_()),
+    ]
+)
+ROSTER = pa.schema(
+    [("registration_id", pa.string()), ("reason", pa.string()), ("date_of_birth", pa.date32())]
+)  # reason NULL: may leave
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEntry:
+    """One coded dissent or withdrawal as it stands now."""
+
+    meaning: str
+    effective_date: date | None
+    recorded_at: datetime | None
+
+
+def type_one_opt_out_in_force(entries: Iterable[ConsentEntry], *, as_of: date) -> bool:
+    """Whether a dissent stands, given one person's entries that are not deleted.
+
+    `as_of` is the day of the extract: a withdrawal dated after it must not win, a dissent dated after it does.
+    """
+    dissents = [entry for entry in entries if entry.meaning == DISSENT]
+    withdrawals = [
+        entry
+        for entry in entries
+        if entry.meaning == WITHDRAWAL and entry.effective_date is not None and entry.effective_date <= as_of
+    ]
+    return any(not _withdrawn(dissent, withdrawals) for dissent in dissents)
+
+
+def _withdrawn(dissent: ConsentEntry, withdrawals: list[ConsentEntry]) -> bool:
+    return any(_outranks(withdrawal, dissent) for withdrawal in withdrawals)
+
+
+def _outranks(withdrawal: ConsentEntry, dissent: ConsentEntry) -> bool:
+    if dissent.effective_date is None or withdrawal.effective_date is None:
+        return False  # an undated dissent cannot be shown to be the earlier one
+    if withdrawal.effective_date != dissent.effective_date:
+        return withdrawal.effective_date > dissent.effective_date
+    if withdrawal.recorded_at is None or dissent.recorded_at is None:
+        return False
+    return withdrawal.recorded_at > dissent.recorded_at
+
+
+def latest_entries(remembered: pa.Table, pulled: pa.Table) -> pa.Table:
+    """Consent entries as they stand after the pulled ones: the last version of each record, in order of arrival."""
+    both = pl.concat([pl.DataFrame(pl.from_arrow(remembered)), pl.DataFrame(pl.from_arrow(pulled))])
+    filled = both.with_columns(pl.col("meaning").fill_null("none"))
+    return filled.unique("record_id", keep="last", maintain_order=True).to_arrow().cast(CONSENTS)
+
+
+def dissenting_registrations(consents: pa.Table, *, as_of: date) -> frozenset[str]:
+    """The registrations with a type 1 opt-out in force."""
+    standing: dict[str, list[ConsentEntry]] = {}
+    for row in consents.to_pylist():
+        if not row["is_deleted"] and row["registration_id"] is not None:
+            entry = ConsentEntry(row["meaning"], row["effective_date"], row["recorded_at"])
+            standing.setdefault(row["registration_id"], []).append(entry)
+    return frozenset(who for who, entries in standing.items() if type_one_opt_out_in_force(entries, as_of=as_of))
+
+
+def roster(
+    patients: pa.Table, dissenting: frozenset[str], *, start_date: date, registration_types: tuple[str, ...]
+) -> pa.Table:
+    """For every patient known, the first reason to stay, or NULL: may leave. Columns as in ROSTER.
+
+    Unknown answers count as reasons: a patient whose test or confidential mark could not be read stays.
+    """
+    reason = pl.coalesce(
+        _stays(pl.col("fault").is_not_null(), "unreadable_patient_record"),
+        _stays(pl.col("is_test_patient").fill_null(True), "test_patient"),
+        _stays(pl.col("is_confidential").fill_null(True), "confidential_patient"),
+        _stays(pl.col("registration_id").is_in(list(dissenting)), "type_one_opt_out"),
+        _stays(pl.col("registration_end_date") < start_date, "left_before_start"),
+        _stays(pl.col("date_of_death") < start_date, "died_before_start"),
+        _stays(~pl.col("registration_type").is_in(registration_types).fill_null(False), "registration_out_of_scope"),
+    )
+    decided = pl.DataFrame(pl.from_arrow(patients)).select("registration_id", reason.alias("reason"), "date_of_birth")
+    return decided.to_arrow().cast(ROSTER)
+
+
+def _stays(condition: pl.Expr, reason: str) -> pl.Expr:
+    return pl.when(condition).then(pl.lit(reason))
+
+
+def known_patients(remembered: pa.Table, pulled: pa.Table) -> pa.Table:
+    """The last facts of every patient ever seen. A tombstone keeps the facts it closes: its fields are empty."""
+    both = pl.concat([pl.DataFrame(pl.from_arrow(remembered)), pl.DataFrame(pl.from_arrow(pulled))])
+    facts = both.filter(~pl.col("is_deleted").fill_null(False) & pl.col("registration_id").is_not_null())
+    return facts.unique("registration_id", keep="last", maintain_order=True).to_arrow().cast(pulled.schema)

@@ -1,0 +1,37 @@
+"""How each practice's last release ended, for `status` and the summary of a night: states, counts and our own error lines."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from crossing.errors import GPCollectError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """One small JSON file a practice, beside its memory; written whole or not at all."""
+
+    folder: Path
+
+    def record(self, practice_code: str, outcome: dict[str, Any]) -> dict[str, Any]:
+        folder = self.folder / practice_code
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        content = {"practice_code": practice_code, **outcome, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        draft = folder / ".outcome.tmp"
+        draft.write_text(json.dumps(content, sort_keys=True))
+        draft.replace(folder / "outcome.json")
+        return content
+
+    def record_failure(self, practice_code: str, step: str, error: GPCollectError) -> None:
+        self.record(practice_code, {"state": "failed", "step": step, "error": f"{type(error).__name__}: {error}"})
+
+    def read(self, practice_code: str) -> dict[str, Any]:
+        path = self.folder / practice_code / "outcome.json"
+        if not path.exists():
+            return {"practice_code": practice_code, "state": "never collected"}
+        return dict(json.loads(path.read_text()))
+
+    def already(self, practice_code: str) -> dict[str, Any]:
+        return {"practice_code": practice_code, "state": "already", "parcels": []}

@@ -1,0 +1,56 @@
+"""Pseudonymise: every identifier becomes a token, and the row takes the canonical shape, in which none fits.
+
+Messages hashed (HMAC-SHA-256, first 128 bits, one key a field):
+`local_id NUL <practice code> NUL <the supplier's id, upper case, no braces>` and `nhs_number NUL <ten digits>`.
+"""
+
+import polars as pl
+import pyarrow as pa
+
+from crossing.canonical import TABLES, Kind, schema
+from crossing.identifiers import canonical_nhs_number
+from crossing.tokens import keyed_tokens, keyed_tokens_of_repeats
+from source_zone.identified import identified_name
+from source_zone.keys import LOCAL_ID, NHS_NUMBER, SourceKeys
+
+_MOSTLY_DISTINCT = frozenset({"record_token", "patient_token"})
+
+
+def pseudonymise(table: str, rows: pl.DataFrame, practice_code: str, keys: SourceKeys) -> pa.Table:
+    """The rows in canonical form. Only columns named in crossing.canonical can come out of here.
+
+    A tombstone leaves as its tokens alone, whatever the supplier left in its other fields.
+    """
+    live = ~pl.col("is_deleted").fill_null(False)
+    columns = {}
+    for column in TABLES[table]:
+        if column.kind == Kind.TOKEN:
+            columns[column.name] = _token(column.name, rows, live, practice_code, keys)
+        else:
+            columns[column.name] = _plain(column.name, rows, live, column.type)
+    return pa.table(columns, schema=schema(table))
+
+
+def _plain(name: str, rows: pl.DataFrame, live: pl.Expr, type_: pa.DataType) -> pa.Array:
+    if name == "is_deleted":
+        return rows.select(pl.col(name).fill_null(False)).to_series().to_arrow()
+    values = rows.select(pl.when(live).then(pl.col(name))).to_series()
+    return values.to_arrow().cast(type_)
+
+
+def _token(name: str, rows: pl.DataFrame, live: pl.Expr, practice_code: str, keys: SourceKeys) -> pa.Array:
+    if name == "patient_token":
+        return _person_tokens(rows.select(pl.when(live).then(pl.col("nhs_number"))).to_series(), keys)
+    local_id = pl.col(identified_name(name))
+    if name not in ("record_token", "registration_token"):
+        local_id = pl.when(live).then(local_id)
+    message = rows.select(pl.lit(f"{LOCAL_ID}\0{practice_code}\0") + local_id.str.strip_chars("{} ").str.to_uppercase())
+    hash_column = keyed_tokens if name in _MOSTLY_DISTINCT else keyed_tokens_of_repeats
+    return hash_column(message.to_series().to_arrow(), keys.token_keys[LOCAL_ID])
+
+
+def _person_tokens(nhs_numbers: pl.Series, keys: SourceKeys) -> pa.Array:
+    """No valid NHS number, no person token: NULL, so that people who cannot be told apart never become one person."""
+    valid = [canonical_nhs_number(each) for each in nhs_numbers.to_list()]
+    messages = pa.array([None if each is None else f"{NHS_NUMBER}\0{each}" for each in valid], pa.string())
+    return keyed_tokens(messages, keys.token_keys[NHS_NUMBER])

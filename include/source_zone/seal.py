@@ -1,0 +1,102 @@
+"""Seal: canonical rows become sealed parts and a signed manifest, published to the outbox by one rename.
+
+HPKE (RFC 9180; MLKEM768_X25519, HKDF-SHA-256, AES-256-GCM) to the central zone's key; Ed25519 over the manifest.
+Until the last look at the opt-outs the parts are drafts in the spool, under the run key: nothing has left.
+"""
+
+import hashlib
+import io
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from cryptography.hazmat.primitives import hpke
+
+from crossing.canonical import Kind, column_names
+from crossing.manifest import Manifest, Part, bytes_to_sign, part_binding
+from crossing.parcel import MANIFEST_NAME, SIGNATURE_NAME, part_name, publish, write_durably
+from source_zone.keys import SourceKeys
+from source_zone.spool import Spool
+
+ROWS_PER_PART = 400_000
+_SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+
+
+@dataclass(slots=True)
+class Drafts:
+    """The parts of a parcel before they are sealed, in order; at most ROWS_PER_PART rows of one table are in memory."""
+
+    spool: Spool
+    extract_id: str
+    parts: list[tuple[str, int]] = field(default_factory=list)  # table, rows
+    _waiting: list[pa.Table] = field(default_factory=list, repr=False)
+
+    def add(self, table: str, rows: pa.Table) -> None:
+        self._waiting.append(rows)
+        if sum(each.num_rows for each in self._waiting) >= ROWS_PER_PART:
+            self.end_of(table)
+
+    def end_of(self, table: str) -> None:
+        rows = pa.concat_tables(self._waiting) if self._waiting else None
+        self._waiting = []
+        if rows is not None and rows.num_rows:
+            self.spool.write_sealed(self._name(len(self.parts)), _to_parquet(table, rows))
+            self.parts.append((table, rows.num_rows))
+
+    def plaintexts(self) -> Iterator[tuple[str, int, bytes]]:
+        for index, (table, rows) in enumerate(self.parts):
+            yield table, rows, self.spool.read_sealed(self._name(index))
+
+    def _name(self, index: int) -> str:
+        return f"{self.extract_id}-draft-{index:05d}"
+
+
+def _to_parquet(table: str, rows: pa.Table) -> bytes:
+    """Tokens are random, so a dictionary or a compressor only costs time on them; codes and words repeat."""
+    repeating = [*column_names(table, Kind.CODE), *column_names(table, Kind.CLOSED), "registration_token"]
+    sink = io.BytesIO()
+    pq.write_table(
+        rows,
+        sink,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[name for name in repeating if name in rows.column_names],
+        write_statistics=False,
+    )
+    return sink.getvalue()
+
+
+def seal(manifest: Manifest, drafts: Drafts, keys: SourceKeys, outbox: Path) -> Manifest:
+    """Writes the parcel and returns its manifest, now with parts. A parcel already there is left as it is.
+
+    `manifest` comes without parts; its counts are checked by the reader on the other side and by the caller here.
+    """
+    outbox.mkdir(parents=True, exist_ok=True)
+    draft = outbox / f".draft-{manifest.parcel_id}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o750)
+    sealed = replace(manifest, parts=tuple(_seal_parts(manifest.identity(), drafts, keys, draft)))
+    content = sealed.to_bytes()
+    write_durably(draft / MANIFEST_NAME, content)
+    write_durably(draft / SIGNATURE_NAME, keys.signing_key.sign(bytes_to_sign(content)))
+    publish(draft, outbox / manifest.parcel_id)
+    return sealed
+
+
+def _seal_parts(identity: bytes, drafts: Drafts, keys: SourceKeys, folder: Path) -> Iterator[Part]:
+    count = len(drafts.parts)
+    for index, (table, rows, plaintext) in enumerate(drafts.plaintexts()):
+        ciphertext = _SUITE.encrypt(plaintext, keys.recipient_key, info=part_binding(identity, index, count))
+        write_durably(folder / part_name(index), ciphertext)
+        yield Part(
+            name=part_name(index),
+            table=table,
+            rows=rows,
+            ciphertext_bytes=len(ciphertext),
+            ciphertext_sha256=hashlib.sha256(ciphertext).hexdigest(),
+            plaintext_bytes=len(plaintext),
+            plaintext_sha256=hashlib.sha256(plaintext).hexdigest(),
+        )

@@ -1,0 +1,50 @@
+"""Where the source zone finds its things. Read once from the environment; nothing below reads it again."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossing.errors import PersonMustAct
+from crossing.policy import Policy, policy_folder
+
+
+class SettingMissing(PersonMustAct):
+    """A setting that has no safe default is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The source zone's folders. There is no store among them: this zone has no way to reach one."""
+
+    keys: Path
+    spool: Path
+    memory: Path
+    incoming: Path
+    outbox: Path
+    lineage: Path | None
+    policy_folder: Path
+
+    def policy(self) -> Policy:
+        return Policy(self.policy_folder)
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises SettingMissing, naming the variable."""
+    lineage = environment.get("GP_LINEAGE_DIR")
+    return Settings(
+        keys=_folder(environment, "GP_SOURCE_KEYS_DIR"),
+        spool=_folder(environment, "GP_SOURCE_WORK_DIR"),
+        memory=_folder(environment, "GP_SOURCE_STATE_DIR"),
+        incoming=_folder(environment, "GP_INCOMING_DIR"),
+        outbox=_folder(environment, "GP_OUTBOX_DIR"),
+        lineage=Path(lineage) if lineage else None,
+        policy_folder=policy_folder(),
+    )
+
+
+def _folder(environment: Mapping[str, str], name: str) -> Path:
+    value = environment.get(name)
+    if not value:
+        raise SettingMissing(f"{name} is not set. Name the folder in the source zone's environment.")
+    return Path(value)

@@ -1,0 +1,109 @@
+"""The steps as Airflow runs them: one shard of practices at a time, and a practice that fails fails alone.
+
+The others of its shard go on; at the end the step raises, naming those that failed, so that the night shows it.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from crossing.errors import GPCollectError, PersonMustAct, TryAgain
+from crossing.policy import Practice
+from source_zone.outcomes import Outcomes
+from source_zone.pull import NothingToTake, waiting_extracts
+from source_zone.release import Release, prepare
+from source_zone.release_practice import decide_practice, pull_practice, seal_practice, shred_practice
+from source_zone.settings import Settings
+from source_zone.spool import SpoolMissing
+
+Step = Callable[[Release], dict[str, Any]]
+
+
+class PracticesFailed(PersonMustAct):
+    """Some practices of a shard need a person."""
+
+
+class PracticesNotReady(TryAgain):
+    """Some practices of a shard may succeed later; none needs a person."""
+
+
+def practices_due(collection: str, settings: Settings) -> list[list[str]]:
+    """Shards of practice codes that take part today and have a delivery not taken, or one that cannot be looked at."""
+    policy = settings.policy()
+    size = policy.collection(collection).practices_per_shard
+    today = datetime.now(UTC).date()
+    due = [
+        each for each in policy.practices() if _takes_part(each, today) and _has_something(collection, each, settings)
+    ]
+    codes: dict[str, list[str]] = {}
+    for practice in due:
+        codes.setdefault(practice.supplier, []).append(practice.practice_code)
+    return [each[start : start + size] for each in codes.values() for start in range(0, len(each), size)]
+
+
+def _takes_part(practice: Practice, today: Any) -> bool:
+    until = practice.participates_until
+    return practice.participates_from <= today and (until is None or today <= until)
+
+
+def _has_something(collection: str, practice: Practice, settings: Settings) -> bool:
+    """A delivery that cannot even be listed counts as due: its pull will fail and be seen, rather than be passed over."""
+    try:
+        release = prepare(collection, practice, "due", settings)
+        memory = release.memory_file().read()
+        return bool(waiting_extracts(release.adapter(memory), release.folder, memory))
+    except GPCollectError:
+        return True
+
+
+def pull_shard(collection: str, shard: list[str], run_id: str, settings: Settings) -> list[dict[str, Any]]:
+    return _each("pull", pull_practice, collection, shard, run_id, settings)
+
+
+def decide_shard(collection: str, shard: list[str], run_id: str, settings: Settings) -> list[dict[str, Any]]:
+    return _each("apply_opt_outs", decide_practice, collection, shard, run_id, settings)
+
+
+def seal_shard(collection: str, shard: list[str], run_id: str, settings: Settings) -> list[dict[str, Any]]:
+    return _each("pseudonymise", seal_practice, collection, shard, run_id, settings)
+
+
+def shred_shard(collection: str, shard: list[str], run_id: str, settings: Settings) -> list[dict[str, Any]]:
+    return _each("shred", shred_practice, collection, shard, run_id, settings)
+
+
+def _each(
+    name: str, step: Step, collection: str, shard: list[str], run_id: str, settings: Settings
+) -> list[dict[str, Any]]:
+    policy, outcomes = settings.policy(), Outcomes(settings.memory / collection)
+    done, failed = [], []
+    for code in shard:
+        try:
+            release = prepare(collection, policy.practice(code), run_id, settings)
+            done.append(_or_already(step, release))
+        except GPCollectError as error:
+            outcomes.record_failure(code, name, error)
+            failed.append(error)
+    if failed:
+        kind = PracticesFailed if any(isinstance(each, PersonMustAct) for each in failed) else PracticesNotReady
+        raise kind(" | ".join(str(each) for each in failed))
+    return done
+
+
+def _or_already(step: Step, release: Release) -> dict[str, Any]:
+    """A step cleared and run again after its practice is done finds no spool and nothing waiting: that is no failure."""
+    try:
+        return step(release)
+    except NothingToTake:
+        return release.outcomes().already(release.practice.practice_code)
+    except SpoolMissing:
+        memory = release.memory_file().read()
+        if waiting_extracts(release.adapter(memory), release.folder, memory):
+            raise
+        return release.outcomes().already(release.practice.practice_code)
+
+
+def status(collection: str, settings: Settings) -> list[dict[str, Any]]:
+    """How each practice in policy stands: its last outcome, as recorded by the steps."""
+    outcomes = Outcomes(settings.memory / collection)
+    return [outcomes.read(practice.practice_code) for practice in settings.policy().practices()]
