@@ -1,0 +1,83 @@
+"""Collect pseudonymised GP records, each practice on its own, wholly in the zone that may see identifiers.
+
+**pull** into an encrypted spool, **apply_opt_outs** (who may leave), **pseudonymise** (minimise, make tokens, seal a
+parcel); **shred** destroys the spool and its key whatever happened. A practice that fails fails alone and stays due;
+`every_practice_collected` then names it, and the run is not green.
+To try one again, clear its `pull` with everything downstream: its spool is gone, on purpose.
+"""
+
+from datetime import timedelta
+from functools import partial
+
+from airflow.sdk import Asset, CronTriggerTimetable, TriggerRule, dag, task, task_group
+
+from account_for_practices import announce_parcels, every_practice_collected
+from crossing.policy import Collection, Policy
+from stop_for_a_person import stop_for_a_person
+
+NAMED_BY_PRACTICES = "{{ task.op_args[0] | join(' ') }}"
+
+
+def collect(collection: Collection) -> None:
+    @dag(
+        dag_id=f"collect__{collection.id}",
+        schedule=CronTriggerTimetable(collection.schedule, timezone="Europe/London"),
+        catchup=False,
+        max_active_runs=1,
+        doc_md=__doc__,
+        tags=["zone:source", collection.id],
+        default_args={"owner": "source zone", "queue": "source", "retries": 2, "retry_delay": timedelta(minutes=5)},
+    )
+    def collect_records():
+        @task
+        @stop_for_a_person
+        def practices_due() -> list[list[str]]:
+            from source_zone import settings, shards
+
+            return shards.practices_due(collection.id, settings.load())
+
+        @task(map_index_template=NAMED_BY_PRACTICES)
+        @stop_for_a_person
+        def pull(shard: list[str], run_id: str | None = None) -> list[dict]:
+            from source_zone import settings, shards
+
+            return shards.pull_shard(collection.id, shard, run_id, settings.load())
+
+        @task(map_index_template=NAMED_BY_PRACTICES)
+        @stop_for_a_person
+        def apply_opt_outs(shard: list[str], run_id: str | None = None) -> list[dict]:
+            from source_zone import settings, shards
+
+            return shards.decide_shard(collection.id, shard, run_id, settings.load())
+
+        @task(map_index_template=NAMED_BY_PRACTICES)
+        @stop_for_a_person
+        def pseudonymise(shard: list[str], run_id: str | None = None) -> list[dict]:
+            from source_zone import settings, shards
+
+            return shards.seal_shard(collection.id, shard, run_id, settings.load())
+
+        @task(map_index_template=NAMED_BY_PRACTICES)
+        @stop_for_a_person
+        def shred(shard: list[str], run_id: str | None = None) -> list[dict]:
+            from source_zone import settings, shards
+
+            return shards.shred_shard(collection.id, shard, run_id, settings.load())
+
+        @task_group
+        def each_shard(shard: list[str]):
+            sealed = pseudonymise(shard)
+            pull(shard) >> apply_opt_outs(shard) >> sealed >> shred(shard).as_teardown(on_failure_fail_dagrun=True)
+            return sealed
+
+        whatever_happened = partial(task, trigger_rule=TriggerRule.ALL_DONE)
+        announce = whatever_happened(outlets=[Asset(f"parcels__{collection.id}")])(announce_parcels)
+        due = practices_due()
+        sealed = each_shard.expand(shard=due)
+        announce(sealed) >> whatever_happened()(every_practice_collected)(due, sealed)
+
+    collect_records()
+
+
+for name in Policy().collections():
+    collect(Policy().collection(name))

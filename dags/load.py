@@ -1,0 +1,74 @@
+"""Load parcels into the secure store, in shards, wholly in the central zone, which sees pseudonyms only.
+
+Woken when the source zone announces parcels. **receive** verifies a parcel before it is opened, **validate** sends
+rows that break a rule to quarantine, **load** puts the rest into the store in one transaction a parcel. The ledger,
+not Airflow, knows what is loaded: clearing any task here is safe, however far it came.
+`every_parcel_loaded` names the practices whose parcel did not get in; the run is then not green.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import Asset, TriggerRule, dag, task, task_group
+
+from crossing.policy import Collection, Policy
+from stop_for_a_person import stop_for_a_person
+
+
+def load(collection: Collection) -> None:
+    @dag(
+        dag_id=f"load__{collection.id}",
+        schedule=[Asset(f"parcels__{collection.id}")],
+        catchup=False,
+        max_active_runs=1,
+        doc_md=__doc__,
+        tags=["zone:central", collection.id],
+        default_args={"owner": "central zone", "queue": "central", "retries": 2, "retry_delay": timedelta(minutes=2)},
+    )
+    def load_records():
+        @task
+        @stop_for_a_person
+        def parcels_waiting() -> list[list[str]]:
+            from central_zone import load_parcel, settings
+
+            return load_parcel.parcels_waiting(collection.id, settings.load())
+
+        @task
+        @stop_for_a_person
+        def receive(parcels: list[str]) -> list[dict]:
+            from central_zone import load_parcel, settings
+
+            return load_parcel.receive_shard(collection.id, parcels, settings.load())
+
+        @task
+        @stop_for_a_person
+        def validate(parcels: list[str]) -> list[dict]:
+            from central_zone import load_parcel, settings
+
+            return load_parcel.validate_shard(collection.id, parcels, settings.load())
+
+        @task(outlets=[Asset(f"records__{collection.id}")])
+        @stop_for_a_person
+        def load(parcels: list[str]) -> list[dict]:
+            from central_zone import load_parcel, settings
+
+            return load_parcel.load_shard(collection.id, parcels, settings.load())
+
+        @task(trigger_rule=TriggerRule.ALL_DONE)
+        @stop_for_a_person
+        def every_parcel_loaded(shards: list[list[str]]) -> None:
+            from central_zone import load_parcel, settings
+
+            load_parcel.account_for(collection.id, [parcel for shard in shards for parcel in shard], settings.load())
+
+        @task_group
+        def each_shard(parcels: list[str]):
+            receive(parcels) >> validate(parcels) >> load(parcels)
+
+        waiting = parcels_waiting()
+        each_shard.expand(parcels=waiting) >> every_parcel_loaded(waiting)
+
+    load_records()
+
+
+for name in Policy().collections():
+    load(Policy().collection(name))

@@ -1,0 +1,45 @@
+"""Publish the register of data uses, from what actually ran, and hand on the lineage of it.
+
+Runs in the central zone: after every load, and each morning, so that what has expired is seen to have expired.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+
+from crossing.policy import Policy
+from stop_for_a_person import stop_for_a_person
+
+
+@dag(
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("0 7 * * *", timezone="Europe/London"),
+        assets=AssetAny(*(Asset(f"records__{name}") for name in Policy().collections())),
+    ),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["zone:central"],
+    default_args={"owner": "central zone", "queue": "central", "retries": 2, "retry_delay": timedelta(minutes=5)},
+)
+def publish_register():
+    @task
+    @stop_for_a_person
+    def deliver_lineage() -> int:
+        from central_zone import settings
+        from central_zone.register import deliver_lineage
+
+        return deliver_lineage.deliver_waiting(settings.load())
+
+    @task
+    @stop_for_a_person
+    def build_register() -> dict:
+        from central_zone import settings
+        from central_zone.register import build_register
+
+        return build_register.build(settings.load().register_dir, settings.load())
+
+    deliver_lineage() >> build_register()
+
+
+publish_register()

@@ -1,0 +1,33 @@
+"""What a collection's run as a whole came to: Airflow alone calls a run green when only its last task is."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+# Of each shard that came through, one plain dict for each practice; nothing at all where none came through.
+Results = Iterable[Iterable[dict[str, Any]]] | None
+
+
+def announce_parcels(results: Results) -> list[str]:
+    """The ids of the parcels sealed. Raises AirflowSkipException where there is none: nobody is to be woken."""
+    parcels = [parcel for practice in _practices(results) for parcel in practice["parcels"]]
+    if not parcels:
+        raise AirflowSkipException("No parcel was sealed.")
+    return parcels
+
+
+def every_practice_collected(shards: Iterable[Iterable[str]], results: Results) -> int:
+    """How many practices were collected. Raises AirflowFailException naming those of `shards` without a result."""
+    collected = {practice["practice_code"] for practice in _practices(results)}
+    due = {practice for shard in shards for practice in shard}
+    if missing := sorted(due - collected):
+        raise AirflowFailException(
+            f"{len(missing)} of {len(due)} practices were not collected: {' '.join(missing)}. They stay due, and their "
+            "window is taken next time. The failed task of each, in this run, says what to mend."
+        )
+    return len(collected)
+
+
+def _practices(results: Results) -> list[dict[str, Any]]:
+    return [practice for shard in results or () for practice in shard if practice["state"] != "failed"]
