@@ -12,11 +12,13 @@ from crossing.identifiers import is_nhs_number, is_snomed_id
 _CONCEPT = frozenset({"00", "10"})
 _DESCRIPTION = frozenset({"01", "11"})
 # Five bytes padded with dots; EMIS and the Data Dictionary may add two characters for the term.
-_READ_V2 = re.compile(r"^[0-9A-Za-z][0-9A-Za-z.]{4}(?:[0-9A-Za-z]{2})?$")
-_CTV3 = re.compile(r"^[0-9A-Za-z.]{5}$")
+_READ_V2 = re.compile(r"[0-9A-Za-z][0-9A-Za-z.]{4}(?:[0-9A-Za-z]{2})?")
+_CTV3 = re.compile(r"[0-9A-Za-z.]{5}")
 # Suppliers' own codes have no common grammar; what they never hold is a space, so no sentence and no name fits.
-_LOCAL = re.compile(r"^[!-~]{1,40}$")
-_STAFF_ROLE = re.compile(r"^[0-9A-Za-z:_.-]{1,20}$")
+_LOCAL = re.compile(r"[!-~]{1,40}")
+_STAFF_ROLE = re.compile(r"[0-9A-Za-z:_.-]{1,20}")
+_LSOA = re.compile(r"[EW]01[0-9]{6}")
+_ODS = re.compile(r"[A-Z0-9]{3,12}")
 
 
 @lru_cache(maxsize=500_000)
@@ -32,10 +34,12 @@ def _is_description(code: str) -> bool:
 SHAPES: dict[str, Callable[[str], bool]] = {
     "snomed_concept": _is_concept,
     "snomed_description": _is_description,
-    "read_v2": lambda code: bool(_READ_V2.match(code)),
-    "ctv3": lambda code: bool(_CTV3.match(code)),
-    "local": lambda code: bool(_LOCAL.match(code)),
-    "staff_role": lambda code: bool(_STAFF_ROLE.match(code)),
+    "read_v2": lambda code: bool(_READ_V2.fullmatch(code)),
+    "ctv3": lambda code: bool(_CTV3.fullmatch(code)),
+    "local": lambda code: bool(_LOCAL.fullmatch(code)),
+    "staff_role": lambda code: bool(_STAFF_ROLE.fullmatch(code)),
+    "lsoa": lambda code: bool(_LSOA.fullmatch(code)),
+    "ods": lambda code: bool(_ODS.fullmatch(code)),
     "not_an_nhs_number": lambda code: not is_nhs_number(code),
 }
 

@@ -39,7 +39,7 @@ class Suites:
     """The suites of one rule book in an ephemeral Great Expectations context: no files, no docs, no network."""
 
     def __init__(self, book: RuleBook) -> None:
-        # Great Expectations logs the values that broke a metric, and errors of pandas and Arrow that quote them.
+        # Great Expectations logs the message of whatever broke a metric; those of pandas and Arrow quote values.
         logging.getLogger("great_expectations").setLevel(logging.CRITICAL + 1)
         self._book = book
         self._context = gx.get_context(mode="ephemeral")
@@ -54,7 +54,7 @@ class Suites:
         Raises ValidationBroke where an expectation could not be evaluated, PolicyRefused where none can be made.
         """
         rules = {rule.id: rule for rule in self._book.rules[table]}
-        result = self._definition(table).run(batch_parameters={"dataframe": frame}, result_format=_POSITIONS_ONLY)
+        result = self._run(table, frame)
         failed: dict[str, list[np.ndarray]] = {}
         for outcome in result.results:
             rule = rules[outcome.expectation_config.meta["rule"]]
@@ -62,6 +62,16 @@ class Suites:
             if not outcome.success:
                 failed.setdefault(rule.id, []).append(_failing_positions(outcome.result))
         return len(result.results), {rule: np.unique(np.concatenate(found)) for rule, found in failed.items()}
+
+    def _run(self, table: str, frame: pd.DataFrame) -> Any:
+        definition = self._definition(table)
+        try:
+            return definition.run(batch_parameters={"dataframe": frame}, result_format=_POSITIONS_ONLY)
+        except GreatExpectationsError:
+            raise ValidationBroke(
+                f"The rules of policy/expectations/{table}.toml could not be carried out on {table}. "
+                "Nothing was loaded. Check their columns and arguments against the table."
+            ) from None
 
     def _definition(self, table: str) -> Any:
         if table not in self._definitions:
