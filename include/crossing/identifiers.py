@@ -2,7 +2,7 @@
 
 import re
 
-_TEN_DIGITS = re.compile(r"^\d{10}$")
+_TEN_DIGITS = re.compile(r"^[0-9]{10}\Z")
 _SEPARATORS = str.maketrans("", "", " -")
 # These pass the check digit but were never issued (NHS England's own list of palindrome-like numbers).
 _NEVER_ISSUED = frozenset(str(d) * 10 for d in range(10)) | frozenset(f"{d}00000000{d}" for d in range(1, 10))
@@ -46,7 +46,7 @@ _VERHOEFF_PERMUTE = (
     (2, 7, 9, 3, 8, 0, 6, 4, 1, 5),
     (7, 0, 4, 6, 9, 1, 3, 2, 5, 8),
 )
-_SNOMED_SHAPE = re.compile(r"^[1-9]\d{5,17}$")
+_SNOMED_SHAPE = re.compile(r"^[1-9][0-9]{5,17}\Z")
 
 
 def is_snomed_id(text: str, *, partitions: frozenset[str] = frozenset({"00", "10"})) -> bool:
