@@ -1,0 +1,140 @@
+"""Reading bundle files: one patient's record each. File names hold names and NHS numbers, so none is ever repeated.
+
+A bundle is checked whole against policy before any of it is used.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from source_zone.adapters.gp_connect_elements import Element, a_dict, dicts, instant
+from source_zone.adapters.gp_connect_policy import FieldPolicy, check_names
+from source_zone.adapters.reading import FileRefused
+
+_ASK_AGAIN = "Ask the supplier to send the practice's records again."
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One resource of a bundle. `container` is the resource it was contained in, if any."""
+
+    kind: str
+    resource: Element = field(repr=False)
+    container: Element | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One patient's record, checked against policy."""
+
+    file_key: str  # a hash of the file's name: ties a record without an NHS number to its file
+    patient: Element = field(repr=False)
+    entries: list[Entry] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as it was when it was read; read again later, it must be the same."""
+
+    name: str = field(repr=False)
+    bytes: int
+    sha256: str
+    written_at: datetime
+    taken_at: datetime | None
+
+
+def find_file(path: Path, place: str) -> Seen:
+    """Raises FileRefused for a file that is not a whole bundle."""
+    _, seen = _load(path, place)
+    return seen
+
+
+def newest(found: Sequence[Seen]) -> datetime:
+    """When the snapshot was taken: the newest date a bundle gives itself, else when the newest file was written.
+
+    Only the bundle's own date counts. Resources are dated too, but by their last change, years before the snapshot.
+    """
+    own = [each.taken_at for each in found if each.taken_at]
+    return max(own) if own else max(each.written_at for each in found)
+
+
+def snapshot_id(files: Iterable[Seen]) -> str:
+    """The same names, sizes and contents make the same id, in whatever order they are found."""
+    lines = "\n".join(sorted(f"{each.name}|{each.bytes}|{each.sha256}" for each in files))
+    return "snapshot-" + _sha256_of_name(lines)[:12]
+
+
+def _sha256_of_name(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def read_bundle(path: Path, place: str, policy: FieldPolicy) -> tuple[Bundle, Seen]:
+    """Raises FileRefused, or NotInPolicy."""
+    bundle, seen = _load(path, place)
+    check_names("Bundle", bundle, policy.bundle)
+    entries = [entry for each in bundle["entry"] for entry in _entries(each, place, policy)]
+    patients = [entry.resource for entry in entries if entry.kind == "Patient"]
+    if len(patients) != 1:
+        _refuse(place, f"holds {len(patients)} patients, but the standard gives one record to a bundle", _ASK_AGAIN)
+    return Bundle(_sha256_of_name(path.name)[:16], patients[0], entries), seen
+
+
+def _entries(entry: object, place: str, policy: FieldPolicy) -> Iterator[Entry]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("resource"), dict):
+        _refuse(place, "an entry holds no resource", _ASK_AGAIN)
+    check_names("Bundle entry", entry, policy.bundle_entry)
+    yield from _with_contained(entry["resource"], None, place, policy)
+
+
+def _with_contained(resource: Element, container: Element | None, place: str, policy: FieldPolicy) -> Iterator[Entry]:
+    kind = resource.get("resourceType")
+    policy.check_elements(kind, resource)
+    yield Entry(str(kind), resource, container)
+    contained = resource.get("contained", [])
+    if not isinstance(contained, list) or not all(isinstance(each, dict) for each in contained):
+        _refuse(place, "what a resource contains is not a list of resources", _ASK_AGAIN)
+    for each in contained:
+        yield from _with_contained(each, resource, place, policy)
+
+
+def _load(path: Path, place: str) -> tuple[dict[str, Any], Seen]:
+    try:
+        data, written = path.read_bytes(), path.stat().st_mtime
+    except OSError as error:
+        raise FileRefused(f"{place}: {error.strerror}. Check the folder, then run the practice again.") from None
+    bundle = _bundle(data, place)
+    at, _ = instant(a_dict(bundle.get("meta")).get("lastUpdated") or bundle.get("timestamp"))
+    taken_at = at.replace(tzinfo=UTC) if at else None
+    sha256 = hashlib.sha256(data).hexdigest()
+    return bundle, Seen(path.name, len(data), sha256, datetime.fromtimestamp(written, UTC), taken_at)
+
+
+def _bundle(data: bytes, place: str) -> dict[str, Any]:
+    try:
+        bundle = json.loads(data.decode("utf-8-sig"), parse_constant=_no_such_number)
+    except (ValueError, RecursionError):
+        raise FileRefused(f"{place}: is not JSON in UTF-8, or was cut off. {_ASK_AGAIN}") from None
+    if (
+        not isinstance(bundle, dict)
+        or bundle.get("resourceType") != "Bundle"
+        or not isinstance(bundle.get("entry"), list)
+    ):
+        _refuse(place, "is not a FHIR Bundle with entries", _ASK_AGAIN)
+    if any(link.get("relation") == "next" for link in dicts(bundle.get("link"))):
+        _refuse(place, "is one page of several, so the record is cut off", _ASK_AGAIN)
+    if b'"modifierExtension"' in data:
+        rule = "a modifierExtension can turn an entry into its opposite, and policy knows none"
+        _refuse(place, rule, "Have it reviewed.")
+    return bundle
+
+
+def _no_such_number(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _refuse(place: str, rule: str, remedy: str) -> NoReturn:
+    raise FileRefused(f"{place}: {rule}. {remedy}")

@@ -1,0 +1,197 @@
+"""Reading single FHIR elements safely: whatever stands in them, the answer is a value of ours or the name of a rule.
+
+A file can hold anything where the standard promises a shape, so nothing here trusts a type, and nothing raises.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from source_zone.adapters.gp_connect_policy import FieldPolicy
+from source_zone.identified import UNREADABLE_DATE, UNREADABLE_NUMBER
+
+MALFORMED_CODE = "malformed_code"
+UNCODED_ENTRY = "uncoded_entry"
+_LARGEST_WHOLE = 2**31 - 1
+_READ_V2_CHARACTERS = 5
+_DATE_TIME = re.compile(
+    r"(?P<year>\d{4})(-(?P<month>\d\d)(-(?P<day>\d\d)"
+    r"(T(?P<time>\d\d:\d\d(:\d\d)?)(\.(?P<fraction>\d{1,12}))?(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?",
+    re.ASCII,
+)
+
+Element = Mapping[str, Any]
+_NOTHING: Element = {}
+
+
+def a_dict(value: object) -> Element:
+    return value if isinstance(value, dict) else _NOTHING
+
+
+def dicts(value: object) -> list[Element]:
+    """The objects of a list; a single object counts as a list of one, as some suppliers write it."""
+    if isinstance(value, dict):
+        return [value]
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def a_text(value: object) -> str | None:
+    """Text that can be encoded; half a surrogate pair, which JSON lets in, cannot."""
+    if not isinstance(value, str) or not value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        return None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDate:
+    """A date as far as it is known: the first day of what is known, and how much that is."""
+
+    value: date | None = None
+    precision: str = "unknown"
+    fault: str | None = None
+
+
+def partial_date(value: object) -> PartialDate:
+    """YYYY, YYYY-MM, YYYY-MM-DD or a date and time, of which the local day counts."""
+    if value is None:
+        return PartialDate()
+    matched = _DATE_TIME.fullmatch(value) if isinstance(value, str) else None
+    try:
+        if not matched:
+            return PartialDate(fault=UNREADABLE_DATE)
+        first = date(int(matched["year"]), int(matched["month"] or 1), int(matched["day"] or 1))
+    except ValueError:
+        return PartialDate(fault=UNREADABLE_DATE)
+    return PartialDate(first, "day" if matched["day"] else "month" if matched["month"] else "year")
+
+
+def when(resource: Element, name: str) -> PartialDate:
+    """FHIR writes a date as `<name>DateTime`, or as the start of `<name>Period`."""
+    start = a_dict(resource.get(f"{name}Period")).get("start")
+    return partial_date(resource.get(f"{name}DateTime", start))
+
+
+def instant(value: object) -> tuple[datetime | None, str | None]:
+    """(naive UTC, fault). Without a time and its zone there is no instant, and nobody's midnight is made up:
+
+    whether a withdrawal came after a dissent on the same day can hang on it.
+    """
+    if value is None:
+        return None, None
+    matched = _DATE_TIME.fullmatch(value) if isinstance(value, str) else None
+    if not matched or partial_date(value).fault:
+        return None, UNREADABLE_DATE
+    if not matched["time"] or not matched["zone"]:
+        return None, None
+    day = f"{matched['year']}-{matched['month']}-{matched['day']}"
+    fraction = (matched["fraction"] or "0")[:6].ljust(6, "0")
+    try:
+        at = datetime.fromisoformat(f"{day}T{matched['time']}{matched['zone']}").replace(microsecond=int(fraction))
+        return at.astimezone(UTC).replace(tzinfo=None), None
+    except (ValueError, OverflowError):
+        return None, UNREADABLE_DATE
+
+
+def number(value: object) -> tuple[float | None, str | None]:
+    """(value, fault). JSON lets in numbers beyond what a float holds, and some parsers NaN."""
+    if value is None:
+        return None, None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None, UNREADABLE_NUMBER
+    try:
+        as_float = float(value)
+    except OverflowError:
+        return None, UNREADABLE_NUMBER
+    return (as_float, None) if math.isfinite(as_float) else (None, UNREADABLE_NUMBER)
+
+
+def whole_number(value: object) -> tuple[int | None, str | None]:
+    as_float, fault = number(value)
+    if as_float is None or fault:
+        return None, fault
+    return (round(as_float), None) if abs(as_float) <= _LARGEST_WHOLE else (None, UNREADABLE_NUMBER)
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """The code columns of a codeable concept, the rule it breaks if any, and how many codings had to be left."""
+
+    columns: dict[str, str]
+    fault: str | None = None
+    left: int = 0
+
+
+def codes(concept: object, policy: FieldPolicy, *, snomed_column: str = "snomed_concept_id") -> Coded:
+    """The first coding of each system counts. A supplier's own code that is malformed costs only itself, as long as
+
+    another code says what the entry is; a malformed national code is a fault of the entry.
+    """
+    found: dict[str, str] = {}
+    malformed = []
+    for coding in dicts(a_dict(concept).get("coding")):
+        column = policy.code_systems.get(str(coding.get("system")), "local_code")
+        code = coding.get("code")
+        if column == "nothing" or code is None:
+            continue
+        if not isinstance(code, str) or not policy.code.fullmatch(code):
+            malformed.append(column)
+            continue
+        found.setdefault(snomed_column if column == "snomed_concept_id" else column, _in_our_shape(column, code))
+        if column == "snomed_concept_id" and (description := _description_id(coding, policy)):
+            found.setdefault("snomed_description_id", description)
+    if malformed and (not found or set(malformed) != {"local_code"}):
+        return Coded(found, MALFORMED_CODE)
+    return Coded(found, None if found else UNCODED_ENTRY, len(malformed))
+
+
+def codes_of(concepts: object) -> set[str]:
+    """All codes of some concepts, of whatever system: to tell FHIR's own short lists apart, not to keep."""
+    return {str(coding.get("code")) for concept in dicts(concepts) for coding in dicts(concept.get("coding"))}
+
+
+def actors(resource: Element, element: str) -> list[object]:
+    """STU3 lists people now plainly, now one level down."""
+    return [each.get("actor", each) for each in dicts(resource.get(element))]
+
+
+def _in_our_shape(column: str, code: str) -> str:
+    """Read codes are five characters, padded with dots; two more name a synonym, and rules are written without them."""
+    if column == "read_v2_code":
+        return code[:_READ_V2_CHARACTERS].ljust(_READ_V2_CHARACTERS, ".") if len(code) <= 7 else code
+    return code.ljust(5, ".") if column == "ctv3_code" else code
+
+
+def _description_id(coding: Element, policy: FieldPolicy) -> str | None:
+    for extension in extensions(coding, "coding-sctdescid"):
+        for part in extensions(extension, "descriptionId"):
+            description = part.get("valueId") or part.get("valueString")
+            if isinstance(description, str) and policy.code.fullmatch(description):
+                return description
+    return None
+
+
+def extensions(element: Element, name: str) -> Iterator[Element]:
+    """The extensions whose address ends in this name, whatever version or host the supplier wrote before it."""
+    for extension in dicts(element.get("extension")):
+        url = extension.get("url")
+        if isinstance(url, str) and url.rsplit("/", 1)[-1].removesuffix("-1").endswith(name):
+            yield extension
+
+
+def first_extension(element: Element, name: str) -> Element:
+    return next(extensions(element, name), _NOTHING)
+
+
+def is_restricted(resource: Element, policy: FieldPolicy) -> bool:
+    """Whether a security label keeps it from being shared. A label that cannot be read is one."""
+    labels = a_dict(resource.get("meta", _NOTHING)).get("security")
+    if "meta" in resource and not isinstance(resource["meta"], dict):
+        return True
+    if labels is None:
+        return False
+    if not isinstance(labels, list):
+        return True
+    return any(str(a_dict(label).get("code")) not in policy.harmless_labels for label in labels)

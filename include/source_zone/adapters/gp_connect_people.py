@@ -1,0 +1,150 @@
+"""The practice's organisations, staff and patients, gathered over all bundles: most come in many of them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from source_zone.adapters.gp_connect_bundles import Bundle
+from source_zone.adapters.gp_connect_elements import (
+    MALFORMED_CODE,
+    Element,
+    a_dict,
+    a_text,
+    codes_of,
+    dicts,
+    first_extension,
+    is_restricted,
+    partial_date,
+)
+from source_zone.adapters.gp_connect_policy import FieldPolicy
+from source_zone.adapters.gp_connect_record import Practice, Record, Row, nhs_number, reference
+
+ODS_SYSTEM = "https://fhir.nhs.uk/Id/ods-organization-code"
+DEATH_WITHOUT_DATE = "death_without_date"
+SYNTHETIC_RECORD = "S"  # CareConnect-RegistrationType-1
+_REASONS_TO_STAY = ("is_confidential", "is_test_patient", "fault")
+_SHARED_KINDS = ("Organization", "Practitioner", "PractitionerRole", "Patient")
+
+
+@dataclass(slots=True)
+class People:
+    """Who and where, by id. What comes again is counted, not repeated; any bundle can mark a patient confidential."""
+
+    policy: FieldPolicy
+    again: Counter[str] = field(default_factory=Counter)
+    _rows: dict[str, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in _SHARED_KINDS}, repr=False)
+    _confidential_ids: set[str] = field(default_factory=set, repr=False)
+
+    def take(self, bundle: Bundle, record: Record) -> None:
+        self._confidential_ids.update(record.restricted_ids())
+        for entry in bundle.entries:
+            if entry.kind == "Patient":
+                self._keep(entry.kind, record.registration_id, self._patient(entry.resource, record))
+            elif entry.kind == "PractitionerRole":
+                self._keep(entry.kind, record.name_of(entry), self._role(entry.resource))
+            elif entry.kind == "Practitioner":
+                self._keep(entry.kind, record.name_of(entry), {})
+            elif entry.kind == "Organization":
+                self._keep(entry.kind, record.name_of(entry), self._organisation(entry.resource))
+
+    def _keep(self, kind: str, identifier: str, row: Row) -> None:
+        known = self._rows[kind].setdefault(identifier, row)
+        if known is not row:
+            self.again[f"repeated_{kind}"] += 1
+            known.update({name: row[name] for name in _REASONS_TO_STAY if row.get(name)})
+
+    def practice(self) -> Practice:
+        roles = {
+            name: role["practitioner"] for name, role in self._rows["PractitionerRole"].items() if role["practitioner"]
+        }
+        return Practice(roles, frozenset(self._confidential_ids))
+
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        for name, row in self._rows["Organization"].items():
+            yield "organisation", {"record_id": name, "is_deleted": False} | row
+        yield from self._staff_roles()
+        for registration_id, row in self._rows["Patient"].items():
+            yield (
+                "patient",
+                {"record_id": registration_id, "registration_id": registration_id, "is_deleted": False} | row,
+            )
+
+    def roles_joined(self) -> int:
+        """Roles have no row of their own: the practitioner's row carries the job category."""
+        return len(self._rows["PractitionerRole"])
+
+    def _staff_roles(self) -> Iterator[tuple[str, Row]]:
+        jobs: dict[str, Row] = {}
+        for role in self._rows["PractitionerRole"].values():
+            if role["practitioner"]:
+                jobs.setdefault(role["practitioner"], role)
+        for name in sorted(self._rows["Practitioner"].keys() | jobs.keys()):
+            job = jobs.get(name, {})
+            yield (
+                "staff_role",
+                {
+                    "record_id": name,
+                    "is_deleted": False,
+                    "job_category_code": job.get("code"),
+                    "fault": job.get("fault"),
+                },
+            )
+
+    def _role(self, resource: Element) -> Row:
+        found = sorted(codes_of(resource.get("code")))
+        code = found[0] if found else None
+        malformed = code is not None and not self.policy.code.fullmatch(code)
+        return {
+            "practitioner": reference(resource.get("practitioner"), self.policy),
+            "code": None if malformed else code,
+            "fault": MALFORMED_CODE if malformed else None,
+        }
+
+    def _organisation(self, resource: Element) -> Row:
+        ods = next(
+            (each.get("value") for each in dicts(resource.get("identifier")) if each.get("system") == ODS_SYSTEM), None
+        )
+        malformed = ods is not None and not (isinstance(ods, str) and self.policy.code.fullmatch(ods))
+        kind = next(iter(sorted(codes_of(resource.get("type")))), None)
+        return {
+            "ods_code": None if malformed else ods,
+            "organisation_type": self.policy.word("organisation_type", kind),
+            "fault": MALFORMED_CODE if malformed else None,
+        }
+
+    def _patient(self, resource: Element, record: Record) -> Row:
+        born, died = partial_date(resource.get("birthDate")), partial_date(resource.get("deceasedDateTime"))
+        registration = _registration(resource, self.policy)
+        dead_since_when = resource.get("deceasedBoolean") not in (None, False) and died.value is None
+        faults = (born.fault, died.fault, registration["fault"], DEATH_WITHOUT_DATE if dead_since_when else None)
+        return registration | {
+            "nhs_number": nhs_number(resource),
+            "sex": self.policy.word("sex", resource.get("gender")),
+            "date_of_birth": born.value,
+            "date_of_death": died.value,
+            "postcode": _postcode(resource),
+            "is_confidential": is_restricted(resource, self.policy),
+            "fault": next((fault for fault in faults if fault), None),
+        }
+
+
+def _registration(patient: Element, policy: FieldPolicy) -> Row:
+    """GP Connect serves registered patients: without details of another kind, the registration is a regular one."""
+    details = first_extension(patient, "RegistrationDetails")
+    period = a_dict(first_extension(details, "registrationPeriod").get("valuePeriod"))
+    start, end = partial_date(period.get("start")), partial_date(period.get("end"))
+    kinds = sorted(codes_of(first_extension(details, "registrationType").get("valueCodeableConcept")))
+    kind = policy.word("registration_type", kinds[0]) if kinds else "regular"
+    return {
+        "registered_date": start.value,
+        "registration_end_date": end.value,
+        "registration_type": kind if patient.get("active", True) is True else "other",
+        "is_test_patient": SYNTHETIC_RECORD in kinds,
+        "fault": start.fault or end.fault,
+    }
+
+
+def _postcode(patient: Element) -> str | None:
+    """Of the home now; an old or temporary address is not where somebody lives."""
+    addresses = [each for each in dicts(patient.get("address")) if each.get("use", "home") == "home"]
+    return next((text for each in addresses if (text := a_text(each.get("postalCode")))), None)

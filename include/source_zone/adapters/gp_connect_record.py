@@ -1,0 +1,232 @@
+"""One patient's record as the mappings see it: whose it is, what its entries are called, and how they refer to each other."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossing.identifiers import canonical_nhs_number
+from source_zone.adapters.gp_connect_bundles import Bundle, Entry
+from source_zone.adapters.gp_connect_elements import (
+    Element,
+    PartialDate,
+    a_dict,
+    a_text,
+    codes,
+    dicts,
+    extensions,
+    first_extension,
+    instant,
+    is_restricted,
+)
+from source_zone.adapters.gp_connect_policy import FieldPolicy
+
+PATIENT_NOT_IN_BUNDLE = "patient_not_in_bundle"
+NHS_NUMBER_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
+DELETED = "entered-in-error"
+Row = dict[str, Any]
+Rows = Iterator[tuple[str, Row]]  # (table, row)
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """What one extract says of the whole practice: staff behind roles, and entries that any bundle marks confidential."""
+
+    practitioner_of_role: Mapping[str, str]
+    confidential_ids: Set[str] = field(repr=False)
+
+
+def reference(value: object, policy: FieldPolicy) -> str | None:
+    """`Type/id` of a reference, also of an absolute or versioned one. None where it points into its container."""
+    text = a_text(a_dict(value).get("reference"))
+    parts = text.split("/_history/")[0].split("/")[-2:] if text else []
+    if len(parts) != 2 or not parts[0].isalpha() or not policy.id.fullmatch(parts[1]):
+        return None
+    return "/".join(parts)
+
+
+def nhs_number(patient: Element) -> str | None:
+    """As written. Whether it is valid is asked where it matters."""
+    for identifier in dicts(patient.get("identifier")):
+        if identifier.get("system") == NHS_NUMBER_SYSTEM:
+            return a_text(identifier.get("value"))
+    return None
+
+
+class Record:
+    """The entries of one bundle, with names that stay the same from night to night."""
+
+    def __init__(self, bundle: Bundle, policy: FieldPolicy) -> None:
+        self.policy = policy
+        self.left: Counter[str] = Counter()
+        self._bundle = bundle
+        self._own = reference({"reference": f"Patient/{bundle.patient.get('id')}"}, policy)
+        self._nhs_number = canonical_nhs_number(nhs_number(bundle.patient))
+        self.registration_id = self._nhs_number or f"{self._own or 'Patient'}@{bundle.file_key}"
+        by_kind: dict[str, list[Entry]] = {}
+        for entry in bundle.entries:
+            by_kind.setdefault(entry.kind, []).append(entry)
+        self._medications = {
+            f"Medication/{each.resource.get('id')}": each.resource for each in by_kind.get("Medication", [])
+        }
+        self.requests = frozenset(
+            f"MedicationRequest/{each.resource.get('id')}" for each in by_kind.get("MedicationRequest", [])
+        )
+        self.parent_of = self._parents(by_kind)
+        self.problem_of = self._problems(by_kind.get("Condition", []))
+
+    def name_of(self, entry: Entry) -> str:
+        """`Type/id`. What has no id of its own, or one good only inside its container, is named by a hash of itself."""
+        own = entry.resource.get("id")
+        if entry.container is None and isinstance(own, str) and self.policy.id.fullmatch(own):
+            return f"{entry.kind}/{own}"
+        content = json.dumps(entry.resource, sort_keys=True).encode()
+        return f"{entry.kind}/content-{hashlib.sha256(content).hexdigest()[:32]}"
+
+    def id_of(self, name: str | None) -> str | None:
+        """The record id behind a `Type/id`, bound to the registration: suppliers' test copies share ids."""
+        return f"{self.registration_id}|{name}" if name else None
+
+    def link(self, value: object, *kinds: str) -> str | None:
+        """The record id that a reference points to, if it is one of these kinds."""
+        name = reference(value, self.policy)
+        return self.id_of(name) if name and name.split("/")[0] in kinds else None
+
+    def organisation(self, candidates: Iterable[object]) -> str | None:
+        """The first organisation among them; services and people are not read."""
+        names = (reference(each, self.policy) or "" for each in candidates)
+        return next((name for name in names if name.startswith("Organization/")), None)
+
+    def codes(self, concept: object, *, snomed_column: str = "snomed_concept_id") -> tuple[dict[str, str], str | None]:
+        """(code columns, fault)"""
+        coded = codes(concept, self.policy, snomed_column=snomed_column)
+        self.leave("malformed_supplier_code", coded.left)
+        return coded.columns, coded.fault
+
+    def leave(self, what: str, how_many: int = 1) -> None:
+        """Counts what is known, read and left at the source."""
+        if how_many:
+            self.left[what] += how_many
+
+    def of_problem(self, entry: Entry) -> Row:
+        return {"problem_id": self.id_of(self.problem_of.get(self.name_of(entry)))}
+
+    def whose(self, resource: Element) -> str | None:
+        """The registration an entry belongs to; None where it names another patient, or none that can be read."""
+        subjects = [resource[key] for key in ("subject", "patient") if resource.get(key) is not None]
+        subjects += [each.get("actor") for each in dicts(resource.get("participant")) if _is_patient(each.get("actor"))]
+        return self.registration_id if all(self._is_own(subject) for subject in subjects) else None
+
+    def _is_own(self, subject: object) -> bool:
+        if "reference" in a_dict(subject):
+            return self._own is not None and reference(subject, self.policy) == self._own
+        identifier = a_dict(a_dict(subject).get("identifier"))
+        number = canonical_nhs_number(a_text(identifier.get("value")))
+        return number is not None and number == self._nhs_number
+
+    def medication(self, resource: Element) -> object:
+        """The concept of the drug: written in place, contained, or a resource of the bundle."""
+        if "medicationCodeableConcept" in resource:
+            return resource["medicationCodeableConcept"]
+        pointer = a_dict(resource.get("medicationReference")).get("reference")
+        for contained in dicts(resource.get("contained")):
+            if pointer == f"#{contained.get('id')}":
+                return contained.get("code")
+        return a_dict(self._medications.get(reference(resource.get("medicationReference"), self.policy) or "")).get(
+            "code"
+        )
+
+    def restricted_ids(self) -> Iterator[str]:
+        """Record ids that a label of this bundle keeps confidential, and with each what it merely repeats."""
+        for entry in self._bundle.entries:
+            if is_restricted(entry.resource, self.policy):
+                yield from self._with_twins(entry)
+
+    def _with_twins(self, entry: Entry) -> Iterator[str]:
+        twins = [
+            reference(each.get("valueReference"), self.policy) for each in extensions(entry.resource, "ActualProblem")
+        ]
+        if entry.kind == "MedicationStatement":
+            twins += [reference(each, self.policy) for each in dicts(entry.resource.get("basedOn"))]
+        yield from (identifier for name in (self.name_of(entry), *twins) if (identifier := self.id_of(name)))
+
+    def event(
+        self,
+        entry: Entry,
+        practice: Practice,
+        *,
+        effective: PartialDate,
+        recorded: object,
+        staff: Iterable[object],
+        faults: Iterable[str | None],
+    ) -> Row:
+        """The columns every event has. The first fault counts."""
+        resource = entry.resource
+        record_id, encounter_id = self.id_of(self.name_of(entry)), self._encounter(resource)
+        at, recorded_fault = instant(recorded)
+        whose = self.whose(resource)
+        repeated = self.link(
+            first_extension(resource, "ActualProblem").get("valueReference"),
+            "Observation",
+            "AllergyIntolerance",
+            "Immunization",
+        )
+        nobodys = None if whose else PATIENT_NOT_IN_BUNDLE
+        return {
+            "record_id": record_id,
+            "is_deleted": DELETED in (resource.get("status"), resource.get("verificationStatus")),
+            "registration_id": whose,
+            "effective_date": effective.value,
+            "effective_date_precision": effective.precision,
+            "recorded_at": at,
+            "staff_role_id": self.staff(staff, practice),
+            "encounter_id": encounter_id,
+            "is_confidential": not practice.confidential_ids.isdisjoint({record_id, encounter_id, repeated}),
+            "fault": next((fault for fault in (effective.fault, recorded_fault, nobodys, *faults) if fault), None),
+        }
+
+    def _encounter(self, resource: Element) -> str | None:
+        value = resource.get("context") or resource.get("encounter")
+        return self.link(value or first_extension(resource, "associatedEncounter").get("valueReference"), "Encounter")
+
+    def staff(self, people: Iterable[object], practice: Practice) -> str | None:
+        """The first practitioner among them. Patients and relatives are not staff."""
+        for person in people:
+            name = reference(person, self.policy) or ""
+            name = practice.practitioner_of_role.get(name, name)
+            if name.startswith("Practitioner/"):
+                return name
+        return None
+
+    def _parents(self, by_kind: Mapping[str, list[Entry]]) -> dict[str, str]:
+        """Groups name their members, members their group, reports their results; whatever the supplier chose."""
+        parents: dict[str, str] = {}
+        for entry in by_kind.get("Observation", []):
+            own = self.name_of(entry)
+            for related in dicts(entry.resource.get("related")):
+                target = reference(related.get("target"), self.policy)
+                if target and target.startswith("Observation/") and target != own:
+                    if related.get("type") == "has-member":
+                        parents[target] = own
+                    elif related.get("type") == "derived-from":
+                        parents[own] = target
+        for entry in by_kind.get("DiagnosticReport", []):
+            for result in dicts(entry.resource.get("result")):
+                parents.setdefault(reference(result, self.policy) or "", self.name_of(entry))
+        return parents
+
+    def _problems(self, conditions: list[Entry]) -> dict[str, str]:
+        problems: dict[str, str] = {}
+        for entry in conditions:
+            for name in ("ActualProblem", "RelatedClinicalContent"):
+                for extension in extensions(entry.resource, name):
+                    problems.setdefault(
+                        reference(extension.get("valueReference"), self.policy) or "", self.name_of(entry)
+                    )
+        return problems
+
+
+def _is_patient(actor: object) -> bool:
+    return (a_text(a_dict(actor).get("reference")) or "").rpartition("/")[0].endswith("Patient")
