@@ -1,0 +1,185 @@
+"""One practice, all source steps, real files: who and what leaves, and under which reason the rest stays."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from crossing.manifest import read_manifest
+from crossing.parcel import read_manifest_bytes
+from source_zone.release_practice import decide_practice, pull_practice, release_practice, seal_practice
+from support.emis_files import Rows, a_patient, an_observation, guid, write_extract
+from support.source_zone import SourceZone, make_source_zone
+
+NIGHT_ONE, NIGHT_TWO = "20260902010000", "20260903010000"
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> SourceZone:
+    return make_source_zone(tmp_path)
+
+
+def release(zone: SourceZone, rows: Rows, stamp: str = NIGHT_ONE) -> dict:
+    write_extract(zone.deliveries, rows, stamp)
+    return release_practice(zone.release())
+
+
+def counts_of(zone: SourceZone, outcome: dict, table: str) -> dict:
+    manifest = read_manifest(read_manifest_bytes(zone.settings.outbox / outcome["parcels"][-1])[0])
+    return manifest.counts["tables"][table]
+
+
+@pytest.mark.parametrize(
+    ("patient", "reason"),
+    [
+        (a_patient("p", DummyType="Dummy"), "test_patient"),
+        (a_patient("p", IsConfidential="true"), "confidential_patient"),
+        (a_patient("p", SpineSensitive="true"), "confidential_patient"),
+        (a_patient("p", IsConfidential=""), "confidential_patient"),
+        (a_patient("p", IsConfidential="perhaps"), "confidential_patient"),
+        (a_patient("p", DateOfDeactivation="2021-08-31"), "left_before_start"),
+        (a_patient("p", DateOfDeath="2021-08-31"), "died_before_start"),
+        (a_patient("p", PatientTypeDescription="Temporary"), "registration_out_of_scope"),
+        (a_patient("p", PatientTypeDescription=""), "registration_out_of_scope"),
+        (a_patient("p", DateOfDeath="not a date"), "unreadable_patient_record"),
+    ],
+)
+def test_a_patient_who_may_not_leave_takes_every_entry_along(zone: SourceZone, patient: dict, reason: str) -> None:
+    outcome = release(zone, {"Admin_Patient": [patient], "CareRecord_Observation": [an_observation("p", "o")]})
+    assert outcome["patients_held_back"] == {reason: 1}
+    assert outcome["sent"] == 0
+    assert counts_of(zone, outcome, "observation")["held_back"] == {reason: 1}
+
+
+@pytest.mark.parametrize("code", ["2", "6"])
+def test_a_dissent_in_any_code_system_holds_the_patient_back(zone: SourceZone, code: str) -> None:
+    rows = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "dissent", code)]}
+    assert release(zone, rows)["patients_held_back"] == {"type_one_opt_out": 1}
+
+
+@pytest.mark.parametrize(
+    ("cells", "verdict"),
+    [
+        ({"CodeId": "4"}, ("held_back", "legally_restricted_code")),
+        ({"IsConfidential": "true"}, ("held_back", "confidential_record")),
+        ({"IsConfidential": ""}, ("held_back", "confidential_record")),
+        ({"PatientGuid": guid("stranger")}, ("held_back", "unknown_patient")),
+        ({"PatientGuid": ""}, ("held_back", "no_patient")),
+        ({"CodeId": "5"}, ("quarantined", "identifier_in_code")),
+        ({"CodeId": "404"}, ("quarantined", "unknown_code")),
+        ({"CodeId": ""}, ("quarantined", "uncoded_entry")),
+        ({"EffectiveDate": "2019-02-30"}, ("quarantined", "unreadable_date")),
+        ({"EffectiveDate": "31/12/2018"}, ("quarantined", "unreadable_date")),
+        ({"Value": "about 7"}, ("quarantined", "unreadable_number")),
+        ({"Value": "NaN"}, ("quarantined", "unreadable_number")),
+        ({"EffectiveDate": "1960-05-16"}, ("quarantined", "dated_before_birth")),
+        ({"EffectiveDate": "1960-01-01", "EffectiveDatePrecision": "Y"}, ("sent", "")),
+        ({"EffectiveDate": "1960-04-01", "EffectiveDatePrecision": "YM"}, ("quarantined", "dated_before_birth")),
+        ({"NumericUnit": "Mrs Surname"}, ("sent", "")),
+    ],
+)
+def test_what_becomes_of_an_entry(zone: SourceZone, cells: dict, verdict: tuple[str, str]) -> None:
+    rows = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [{**an_observation("p", "o"), **cells}]}
+    counts = counts_of(zone, release(zone, rows), "observation")
+    kind, reason = verdict
+    assert counts[kind] == (1 if kind == "sent" else {reason: 1})
+    assert counts["read"] == 1
+
+
+def test_of_a_repeated_record_the_last_line_leaves(zone: SourceZone) -> None:
+    repeated = [an_observation("p", "o"), an_observation("p", "o", Value="7")]
+    counts = counts_of(zone, release(zone, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": repeated}), "observation")
+    assert (counts["sent"], counts["held_back"]) == (1, {"duplicate": 1})
+
+
+def test_a_problem_stays_with_the_observation_it_extends_also_on_a_later_night(zone: SourceZone) -> None:
+    problem = {"ObservationGuid": guid("o"), "PatientGuid": guid("p"), "Deleted": "false"}
+    first = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "o", "4")], "CareRecord_Problem": [problem]}
+    reason = {"withheld_with_its_observation": 1}
+    assert counts_of(zone, release(zone, first), "problem")["held_back"] == reason
+    assert counts_of(zone, release(zone, {"CareRecord_Problem": [problem]}, NIGHT_TWO), "problem")["held_back"] == reason
+
+
+def test_only_medication_referral_and_appointment_have_a_look_back(zone: SourceZone) -> None:
+    old = {"EffectiveDate": "2016-09-01", "EffectiveDatePrecision": "YMD"}
+    drug = {"DrugRecordGuid": guid("d"), "PatientGuid": guid("p"), "CodeId": "9", "Deleted": "false", "IsConfidential": "false"}
+    rows = {
+        "Admin_Patient": [a_patient("p")],
+        "CareRecord_Observation": [an_observation("p", "o", **old)],
+        "Prescribing_DrugRecord": [{**drug, **old}, {**drug, "DrugRecordGuid": guid("e"), "EffectiveDate": "2016-09-02"}],
+    }
+    outcome = release(zone, rows)
+    assert counts_of(zone, outcome, "observation")["sent"] == 1
+    assert counts_of(zone, outcome, "medication")["held_back"] == {"outside_look_back": 1}
+    assert counts_of(zone, outcome, "medication")["sent"] == 1
+
+
+def test_an_increment_is_decided_with_what_earlier_nights_said(zone: SourceZone) -> None:
+    first = {
+        "Admin_Patient": [a_patient("gone"), a_patient("stays")],
+        "CareRecord_Observation": [an_observation("gone", "dissent", "2")],
+    }
+    release(zone, first)
+    second = {"CareRecord_Observation": [an_observation("gone", "new"), an_observation("stays", "new too")]}
+    counts = counts_of(zone, release(zone, second, NIGHT_TWO), "observation")
+    assert (counts["sent"], counts["held_back"]) == (1, {"type_one_opt_out": 1})
+
+
+def test_a_deleted_dissent_no_longer_holds_back(zone: SourceZone) -> None:
+    release(zone, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "dissent", "2")]})
+    tombstone = {"ObservationGuid": guid("dissent"), "PatientGuid": guid("p"), "Deleted": "true"}
+    outcome = release(zone, {"CareRecord_Observation": [tombstone, an_observation("p", "later")]}, NIGHT_TWO)
+    assert outcome["patients_held_back"] == {}
+    assert counts_of(zone, outcome, "observation")["sent"] == 2
+
+
+def test_a_tombstone_of_a_patient_keeps_their_decision(zone: SourceZone) -> None:
+    release(zone, {"Admin_Patient": [a_patient("p", IsConfidential="true")]})
+    gone = {"PatientGuid": guid("p"), "Deleted": "true"}
+    assert counts_of(zone, release(zone, {"Admin_Patient": [gone]}, NIGHT_TWO), "patient")["held_back"] == {"confidential_patient": 1}
+
+
+def test_two_nights_missed_become_two_parcels_in_order_under_todays_roster(zone: SourceZone) -> None:
+    write_extract(zone.deliveries, {"Admin_Patient": [a_patient("p"), a_patient("q")], "CareRecord_Observation": [an_observation("p", "a")]})
+    outcome = release(zone, {"CareRecord_Observation": [an_observation("p", "dissent", "2"), an_observation("q", "b")]}, NIGHT_TWO)
+    manifests = [read_manifest(read_manifest_bytes(zone.settings.outbox / each)[0]) for each in outcome["parcels"]]
+    assert [each.extract_id for each in manifests] == [NIGHT_ONE, NIGHT_TWO]
+    assert [each.sequence for each in manifests] == [1, 2]
+    assert manifests[1].previous_manifest_sha256 == manifests[0].sha256()
+    assert manifests[0].counts["tables"]["observation"]["held_back"] == {"type_one_opt_out": 1}
+
+
+def test_an_objection_that_arrives_after_the_pull_still_counts(zone: SourceZone) -> None:
+    write_extract(zone.deliveries, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "a")]})
+    running = zone.release()
+    pull_practice(running)
+    assert decide_practice(running)["may_leave"] == 1
+    write_extract(zone.deliveries, {"CareRecord_Observation": [an_observation("p", "dissent", "2")]}, NIGHT_TWO)
+    outcome = seal_practice(running)
+    assert (outcome["sent"], outcome["extracts"]) == (0, [NIGHT_ONE])
+
+
+def test_a_run_stopped_before_its_memory_moved_on_repeats_to_the_same_parcels(zone: SourceZone) -> None:
+    rows = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "a")]}
+    first = release(zone, rows)
+    sealed = read_manifest_bytes(zone.settings.outbox / first["parcels"][0])
+    (zone.settings.memory / "gpdpr" / "Y99001" / "memory.sealed").unlink()
+    again = release_practice(zone.release("another run"))
+    assert again["parcels"] == first["parcels"]
+    assert read_manifest_bytes(zone.settings.outbox / again["parcels"][0]) == sealed
+
+
+def test_a_second_release_says_already_and_changes_nothing(zone: SourceZone) -> None:
+    release(zone, {"Admin_Patient": [a_patient("p")]})
+    before = sorted(zone.settings.outbox.iterdir())
+    assert release_practice(zone.release())["state"] == "already"
+    assert sorted(zone.settings.outbox.iterdir()) == before
+
+
+def test_nothing_identified_is_left_after_a_release(zone: SourceZone) -> None:
+    release(zone, {"Admin_Patient": [a_patient("p", NhsNumber="9990548609")], "CareRecord_Observation": [an_observation("p", "a")]})
+    assert [path for path in zone.settings.spool.rglob("*") if path.is_file()] == []
+    outside = b"".join(path.read_bytes() for folder in (zone.settings.outbox, zone.settings.memory) for path in folder.rglob("*") if path.is_file())
+    for identifier in ("9990548609", "Surnamep", guid("p").strip("{}")):
+        assert identifier.encode() not in outside
+    assert json.dumps("9990548609").encode() not in outside
