@@ -6,7 +6,17 @@ import polars as pl
 import pyarrow as pa
 
 from source_zone.identified import IdentifiedBatch
-from source_zone.opt_outs import CONSENTS
+
+CONSENTS = pa.schema(
+    [
+        ("registration_id", pa.string()),
+        ("record_id", pa.string()),
+        ("meaning", pa.string()),  # dissent | withdrawal | none (an entry whose code was changed to something else)
+        ("effective_date", pa.date32()),
+        ("recorded_at", pa.timestamp("us")),
+        ("is_deleted", pa.bool_()),
+    ]
+)
 
 _CODE_COLUMNS = ("snomed_concept_id", "read_v2_code", "ctv3_code", "local_code")
 _TABLES = ("observation", "immunisation", "allergy")  # where an adapter may put a consent code

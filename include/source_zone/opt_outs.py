@@ -11,19 +11,11 @@ from datetime import date, datetime
 import polars as pl
 import pyarrow as pa
 
+from source_zone.objections import CONSENTS
+
 DISSENT = "dissent"
 WITHDRAWAL = "withdrawal"
 
-CONSENTS = pa.schema(
-    [
-        ("registration_id", pa.string()),
-        ("record_id", pa.string()),
-        ("meaning", pa.string()),  # dissent | withdrawal | none (an entry whose code was changed to something else)
-        ("effective_date", pa.date32()),
-        ("recorded_at", pa.timestamp("us")),
-        ("is_deleted", pa.bool_()),
-    ]
-)
 ROSTER = pa.schema(
     [("registration_id", pa.string()), ("reason", pa.string()), ("date_of_birth", pa.date32())]
 )  # reason NULL: may leave

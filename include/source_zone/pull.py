@@ -14,8 +14,7 @@ from crossing.errors import TryAgain
 from source_zone import identified
 from source_zone.identified import Adapter, Extract, ReadTally
 from source_zone.memory import Memory
-from source_zone.objections import Objections
-from source_zone.opt_outs import CONSENTS
+from source_zone.objections import CONSENTS, Objections
 from source_zone.spool import Spool
 
 Progress = Callable[[str], None]

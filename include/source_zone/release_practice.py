@@ -7,6 +7,7 @@ from typing import Any
 
 from source_zone import opt_outs, spool
 from source_zone.identified import schema
+from source_zone.objections import CONSENTS
 from source_zone.pull import NothingToTake, pull, table_in_spool, waiting_extracts
 from source_zone.release import Release
 from source_zone.roster import decide, held_by_reason, taken_on
@@ -52,7 +53,7 @@ def decide_practice(release: Release) -> Counts:
     patients = memory.tables.get("patients", schema("patient").empty_table())
     for each in extract_ids:
         patients = opt_outs.known_patients(patients, run_spool.read_table(table_in_spool(each, "patient")))
-    remembered = memory.tables.get("consents", opt_outs.CONSENTS.empty_table())
+    remembered = memory.tables.get("consents", CONSENTS.empty_table())
     consents = opt_outs.latest_entries(remembered, run_spool.read_table("consents"))
     roster = decide(release.rules, patients, consents, as_of=taken_on(run_spool, extract_ids[-1]))
     for name, table in (("patients", patients), ("consents-now", consents), ("roster", roster)):

@@ -4,70 +4,11 @@ from collections.abc import Callable
 
 import polars as pl
 
+from source_zone.adapters import emis_words
 from source_zone.adapters.emis_codes import ClinicalCodes, DrugCodes
 from source_zone.adapters.reading import day, first_fault, flag, guid, instant, number, whole_number, words
 
 Mapped = dict[str, pl.DataFrame]
-
-_PRECISION = {"Y": "year", "YM": "month", "YMD": "day", "YMDT": "day", "U": "unknown"}
-_SEX = {"M": "male", "F": "female", "U": "not_known", "I": "not_specified"}
-_REGISTRATION = {
-    "Regular": "regular",
-    "Temporary": "temporary",
-    "Private": "private",
-    "Emergency": "emergency",
-    "Emg": "emergency",
-    "Immediately Necessary": "immediately_necessary",
-    "Walk-In Patient": "walk_in",
-}
-_OBSERVATION_TYPE = {
-    "Observation": "observation",
-    "Value": "value",
-    "Investigation": "investigation",
-    "Test Request": "test_request",
-    "Family History": "family_history",
-    "Annotation": "annotation",
-    "Document": "document",
-    "Referral": "referral",
-    "Problem": "problem",
-    "Immunisation": "immunisation",
-    "Allergy": "allergy",
-}
-_PRESCRIPTION = {
-    "Acute medication": "acute",
-    "Acute": "acute",
-    "Repeat medication": "repeat",
-    "Repeat": "repeat",
-    "Repeat dispensing": "repeat_dispensing",
-    "Automatic": "automatic",
-}
-_PROBLEM_STATUS = {"Active Problem": "active", "Past Problem": "past"}
-_SIGNIFICANCE = {
-    "Significant Problem": "significant",
-    "Minor Problem": "minor",
-    "Unspecified significance": "unspecified",
-}
-_URGENCY = {"Routine": "routine", "Urgent": "urgent", "2 Week Wait": "two_week_wait", "Soon": "soon"}
-_SERVICE = {
-    "Outpatient": "outpatient",
-    "Inpatient": "inpatient",
-    "Day Case": "day_case",
-    "Community": "community",
-    "Community Care": "community",
-    "Diagnostic": "diagnostic",
-    "Investigation": "diagnostic",
-    "Mental Health": "mental_health",
-    "Assessment": "assessment",
-    "Advice": "advice",
-}
-_MODE = {"Electronic": "electronic", "Letter": "letter", "Written": "letter", "Telephone": "telephone", "Fax": "fax"}
-_ORGANISATION = {
-    "GP Practice": "gp_practice",
-    "Hospital": "hospital",
-    "CCG": "ccg",
-    "ICB": "icb",
-    "Pharmacy": "pharmacy",
-}
 
 
 def _codes(*names: str) -> list[pl.Expr]:
@@ -89,7 +30,7 @@ def _event(record: str) -> list[pl.Expr]:
     return [
         *_of_a_patient(record),
         day("EffectiveDate").alias("effective_date"),
-        words("EffectiveDatePrecision", _PRECISION).alias("effective_date_precision"),
+        words("EffectiveDatePrecision", emis_words.PRECISION).alias("effective_date_precision"),
         instant("EnteredDate", "EnteredTime").alias("recorded_at"),
         guid("ClinicianUserInRoleGuid").alias("staff_role_id"),
         flag("IsConfidential").alias("is_confidential"),
@@ -112,7 +53,7 @@ def organisations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) ->
             guid("OrganisationGuid").alias("record_id"),
             pl.lit(False).alias("is_deleted"),
             pl.col("ODSCode").alias("ods_code"),
-            words("OrganisationType", _ORGANISATION).alias("organisation_type"),
+            words("OrganisationType", emis_words.ORGANISATION).alias("organisation_type"),
             day("OpenDate").alias("open_date"),
             day("CloseDate").alias("close_date"),
             pl.lit(False).alias("is_confidential"),
@@ -137,10 +78,10 @@ def patients(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapp
     return {
         "patient": rows.select(
             *_of_a_patient("PatientGuid"),
-            words("Sex", _SEX).alias("sex"),
+            words("Sex", emis_words.SEX).alias("sex"),
             day("DateOfRegistration").alias("registered_date"),
             day("DateOfDeactivation").alias("registration_end_date"),
-            words("PatientTypeDescription", _REGISTRATION).alias("registration_type"),
+            words("PatientTypeDescription", emis_words.REGISTRATION).alias("registration_type"),
             pl.col("NhsNumber").alias("nhs_number"),
             day("DateOfBirth").alias("date_of_birth"),
             day("DateOfDeath").alias("date_of_death"),
@@ -175,7 +116,7 @@ def observations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> 
         *_event("ObservationGuid"),
         *_CLINICAL,
         guid("ConsultationGuid").alias("encounter_id"),
-        words("ObservationType", _OBSERVATION_TYPE).alias("observation_type"),
+        words("ObservationType", emis_words.OBSERVATION_TYPE).alias("observation_type"),
         number("Value").alias("value"),
         pl.col("NumericUnit").alias("value_unit"),
         number("NumericRangeLow").alias("range_low"),
@@ -197,10 +138,10 @@ def problems(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapp
         "problem": rows.select(
             *_of_a_patient("ObservationGuid"),
             guid("ParentProblemObservationGuid").alias("parent_problem_id"),
-            words("SignificanceDescription", _SIGNIFICANCE).alias("significance"),
-            words("ProblemStatusDescription", _PROBLEM_STATUS).alias("status"),
+            words("SignificanceDescription", emis_words.SIGNIFICANCE).alias("significance"),
+            words("ProblemStatusDescription", emis_words.PROBLEM_STATUS).alias("status"),
             day("EndDate").alias("end_date"),
-            words("EndDatePrecision", _PRECISION).alias("end_date_precision"),
+            words("EndDatePrecision", emis_words.PRECISION).alias("end_date_precision"),
             day("LastReviewDate").alias("last_review_date"),
             pl.lit(False).alias("is_confidential"),
             first_fault(dates=("EndDate", "LastReviewDate")).alias("fault"),
@@ -219,9 +160,9 @@ def referrals(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Map
             pl.when(pl.col("ReferralReceivedDate").is_not_null()).then(pl.lit("day")).alias("effective_date_precision"),
             instant("ReferralReceivedDate", "ReferralReceivedTime").alias("recorded_at"),
             *_CLINICAL,
-            words("ReferralUrgency", _URGENCY).alias("urgency"),
-            words("ReferralServiceType", _SERVICE).alias("service_type"),
-            words("ReferralMode", _MODE).alias("mode"),
+            words("ReferralUrgency", emis_words.URGENCY).alias("urgency"),
+            words("ReferralServiceType", emis_words.SERVICE).alias("service_type"),
+            words("ReferralMode", emis_words.MODE).alias("mode"),
             guid("ReferralSourceOrganisationGuid").alias("source_organisation_id"),
             guid("ReferralTargetOrganisationGuid").alias("target_organisation_id"),
             day("ReferralEndDate").alias("end_date"),
@@ -263,7 +204,7 @@ def _medication(
 
 def authorisations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
     own = [
-        words("PrescriptionType", _PRESCRIPTION).alias("prescription_type"),
+        words("PrescriptionType", emis_words.PRESCRIPTION).alias("prescription_type"),
         flag("IsActive").alias("is_active"),
         day("CancellationDate").alias("stop_date"),
         whole_number("NumberOfIssues").alias("issues_made"),

@@ -16,7 +16,10 @@ SECRET = "Surnamep"
 @pytest.fixture
 def zone(tmp_path: Path) -> SourceZone:
     zone = make_source_zone(tmp_path)
-    rows = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", f"o{n}", AssociatedText=SECRET) for n in range(5)]}
+    rows = {
+        "Admin_Patient": [a_patient("p")],
+        "CareRecord_Observation": [an_observation("p", f"o{n}", AssociatedText=SECRET) for n in range(5)],
+    }
     write_extract(zone.deliveries, rows)
     return zone
 

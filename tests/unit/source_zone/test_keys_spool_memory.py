@@ -81,12 +81,26 @@ def test_tokens_are_what_the_published_rule_says(keys_folder: Path) -> None:
     import polars as pl
 
     root = (keys_folder / "token-gpdpr-v1.key").read_bytes()
-    local, person = (hkdf(root, f"gp-collect|1|gpdpr|{name}|v1".encode()).hex().encode() for name in (LOCAL_ID, NHS_NUMBER))
+    local, person = (
+        hkdf(root, f"gp-collect|1|gpdpr|{name}|v1".encode()).hex().encode() for name in (LOCAL_ID, NHS_NUMBER)
+    )
     row = {"record_id": "{ab-1}", "registration_id": "AB-1", "is_deleted": False, "nhs_number": "999 054 8609"}
     absent = dict.fromkeys(
-        ("sex", "year_of_birth", "year_of_death", "month_of_death", "registered_date", "registration_end_date", "registration_type", "lsoa_code", "imd_decile")
+        (
+            "sex",
+            "year_of_birth",
+            "year_of_death",
+            "month_of_death",
+            "registered_date",
+            "registration_end_date",
+            "registration_type",
+            "lsoa_code",
+            "imd_decile",
+        )
     )
-    made = pseudonymise("patient", pl.DataFrame([{**row, **absent}]), "Y99001", load_keys(keys_folder, "gpdpr", 1)).to_pylist()[0]
+    made = pseudonymise(
+        "patient", pl.DataFrame([{**row, **absent}]), "Y99001", load_keys(keys_folder, "gpdpr", 1)
+    ).to_pylist()[0]
     assert made["record_token"] == hmac.digest(local, b"local_id\0Y99001\0AB-1", "sha256")[:16]
     assert made["registration_token"] == made["record_token"]
     assert made["patient_token"] == hmac.digest(person, b"nhs_number\x009990548609", "sha256")[:16]

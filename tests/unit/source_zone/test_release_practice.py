@@ -88,25 +88,42 @@ def test_what_becomes_of_an_entry(zone: SourceZone, cells: dict, verdict: tuple[
 
 def test_of_a_repeated_record_the_last_line_leaves(zone: SourceZone) -> None:
     repeated = [an_observation("p", "o"), an_observation("p", "o", Value="7")]
-    counts = counts_of(zone, release(zone, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": repeated}), "observation")
+    counts = counts_of(
+        zone, release(zone, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": repeated}), "observation"
+    )
     assert (counts["sent"], counts["held_back"]) == (1, {"duplicate": 1})
 
 
 def test_a_problem_stays_with_the_observation_it_extends_also_on_a_later_night(zone: SourceZone) -> None:
     problem = {"ObservationGuid": guid("o"), "PatientGuid": guid("p"), "Deleted": "false"}
-    first = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "o", "4")], "CareRecord_Problem": [problem]}
+    first = {
+        "Admin_Patient": [a_patient("p")],
+        "CareRecord_Observation": [an_observation("p", "o", "4")],
+        "CareRecord_Problem": [problem],
+    }
     reason = {"withheld_with_its_observation": 1}
     assert counts_of(zone, release(zone, first), "problem")["held_back"] == reason
-    assert counts_of(zone, release(zone, {"CareRecord_Problem": [problem]}, NIGHT_TWO), "problem")["held_back"] == reason
+    assert (
+        counts_of(zone, release(zone, {"CareRecord_Problem": [problem]}, NIGHT_TWO), "problem")["held_back"] == reason
+    )
 
 
 def test_only_medication_referral_and_appointment_have_a_look_back(zone: SourceZone) -> None:
     old = {"EffectiveDate": "2016-09-01", "EffectiveDatePrecision": "YMD"}
-    drug = {"DrugRecordGuid": guid("d"), "PatientGuid": guid("p"), "CodeId": "9", "Deleted": "false", "IsConfidential": "false"}
+    drug = {
+        "DrugRecordGuid": guid("d"),
+        "PatientGuid": guid("p"),
+        "CodeId": "9",
+        "Deleted": "false",
+        "IsConfidential": "false",
+    }
     rows = {
         "Admin_Patient": [a_patient("p")],
         "CareRecord_Observation": [an_observation("p", "o", **old)],
-        "Prescribing_DrugRecord": [{**drug, **old}, {**drug, "DrugRecordGuid": guid("e"), "EffectiveDate": "2016-09-02"}],
+        "Prescribing_DrugRecord": [
+            {**drug, **old},
+            {**drug, "DrugRecordGuid": guid("e"), "EffectiveDate": "2016-09-02"},
+        ],
     }
     outcome = release(zone, rows)
     assert counts_of(zone, outcome, "observation")["sent"] == 1
@@ -136,12 +153,19 @@ def test_a_deleted_dissent_no_longer_holds_back(zone: SourceZone) -> None:
 def test_a_tombstone_of_a_patient_keeps_their_decision(zone: SourceZone) -> None:
     release(zone, {"Admin_Patient": [a_patient("p", IsConfidential="true")]})
     gone = {"PatientGuid": guid("p"), "Deleted": "true"}
-    assert counts_of(zone, release(zone, {"Admin_Patient": [gone]}, NIGHT_TWO), "patient")["held_back"] == {"confidential_patient": 1}
+    assert counts_of(zone, release(zone, {"Admin_Patient": [gone]}, NIGHT_TWO), "patient")["held_back"] == {
+        "confidential_patient": 1
+    }
 
 
 def test_two_nights_missed_become_two_parcels_in_order_under_todays_roster(zone: SourceZone) -> None:
-    write_extract(zone.deliveries, {"Admin_Patient": [a_patient("p"), a_patient("q")], "CareRecord_Observation": [an_observation("p", "a")]})
-    outcome = release(zone, {"CareRecord_Observation": [an_observation("p", "dissent", "2"), an_observation("q", "b")]}, NIGHT_TWO)
+    write_extract(
+        zone.deliveries,
+        {"Admin_Patient": [a_patient("p"), a_patient("q")], "CareRecord_Observation": [an_observation("p", "a")]},
+    )
+    outcome = release(
+        zone, {"CareRecord_Observation": [an_observation("p", "dissent", "2"), an_observation("q", "b")]}, NIGHT_TWO
+    )
     manifests = [read_manifest(read_manifest_bytes(zone.settings.outbox / each)[0]) for each in outcome["parcels"]]
     assert [each.extract_id for each in manifests] == [NIGHT_ONE, NIGHT_TWO]
     assert [each.sequence for each in manifests] == [1, 2]
@@ -150,7 +174,9 @@ def test_two_nights_missed_become_two_parcels_in_order_under_todays_roster(zone:
 
 
 def test_an_objection_that_arrives_after_the_pull_still_counts(zone: SourceZone) -> None:
-    write_extract(zone.deliveries, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "a")]})
+    write_extract(
+        zone.deliveries, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "a")]}
+    )
     running = zone.release()
     pull_practice(running)
     assert decide_practice(running)["may_leave"] == 1
@@ -177,9 +203,20 @@ def test_a_second_release_says_already_and_changes_nothing(zone: SourceZone) -> 
 
 
 def test_nothing_identified_is_left_after_a_release(zone: SourceZone) -> None:
-    release(zone, {"Admin_Patient": [a_patient("p", NhsNumber="9990548609")], "CareRecord_Observation": [an_observation("p", "a")]})
+    release(
+        zone,
+        {
+            "Admin_Patient": [a_patient("p", NhsNumber="9990548609")],
+            "CareRecord_Observation": [an_observation("p", "a")],
+        },
+    )
     assert [path for path in zone.settings.spool.rglob("*") if path.is_file()] == []
-    outside = b"".join(path.read_bytes() for folder in (zone.settings.outbox, zone.settings.memory) for path in folder.rglob("*") if path.is_file())
+    outside = b"".join(
+        path.read_bytes()
+        for folder in (zone.settings.outbox, zone.settings.memory)
+        for path in folder.rglob("*")
+        if path.is_file()
+    )
     for identifier in ("9990548609", "Surnamep", guid("p").strip("{}")):
         assert identifier.encode() not in outside
     assert json.dumps("9990548609").encode() not in outside

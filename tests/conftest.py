@@ -1,0 +1,40 @@
+"""For every test: Airflow has a home of its own, telemetry is off, and in CI nothing is skipped in silence."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Airflow and Great Expectations read these when they are imported, which may be before any fixture runs.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="gp-collect-airflow-"))
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The independent test data beside the checkout. Where it is absent the test says so and is skipped."""
+    if not SHARED.is_dir():
+        pytest.skip("the independent test data (../shared/data) is not beside this checkout")
+    return SHARED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    if os.environ.get("GP_NO_SKIPS") and skipped:
+        terminalreporter.section("GP_NO_SKIPS: these should have run here", red=True)
+        for report in skipped:
+            terminalreporter.line(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("GP_NO_SKIPS") and reporter and reporter.stats.get("skipped") and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

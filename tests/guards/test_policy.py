@@ -1,0 +1,92 @@
+"""Policy is closed: every column a supplier sends has a rule and a reason, and every rule is about something."""
+
+from itertools import chain
+
+import pytest
+
+from crossing.canonical import TABLES, Kind
+from crossing.policy import Policy
+from source_zone.adapters.emis_tables import MAPPINGS
+from source_zone.identified import identified_name
+from source_zone.rules import read_rules
+
+ACTIONS = {"keep", "token", "generalise", "decide", "drop"}
+EMIS = Policy().table("fields/emis_csv.toml")
+CANONICAL = {column.name for columns in TABLES.values() for column in columns}
+
+
+@pytest.mark.parametrize("table", EMIS)
+def test_every_emis_column_has_an_action_and_a_reason(table: str) -> None:
+    for column, rule in EMIS[table].items():
+        assert rule["action"] in ACTIONS, f"{table}.{column}: say keep, token, generalise, decide or drop."
+        assert len(rule["why"]) > 4, f"{table}.{column}: say why."
+        assert (rule["action"] in ("keep", "token", "generalise")) == bool(rule.get("to")), (
+            f"{table}.{column}: name where it goes."
+        )
+
+
+def test_what_travels_goes_to_columns_that_exist() -> None:
+    named = chain.from_iterable(
+        rule["to"].split(", ") for table in EMIS.values() for rule in table.values() if "to" in rule
+    )
+    assert set(named) - CANONICAL == set()
+
+
+def test_a_column_is_read_only_if_policy_lets_it() -> None:
+    """Each mapping runs on a frame that has just the columns policy says are read: one more and it would fail."""
+    import polars as pl
+
+    from source_zone.adapters.emis_codes import ClinicalCodes, DrugCodes
+
+    codes = ClinicalCodes.read([pl.DataFrame({name: ["1"] for name in EMIS["Coding_ClinicalCode"]})], None)
+    drugs = DrugCodes.read([pl.DataFrame({name: ["1"] for name in EMIS["Coding_DrugCode"]})], None)
+    for table, mapping in MAPPINGS.items():
+        read = [name for name, rule in EMIS[table].items() if rule["action"] != "drop"]
+        mapped = mapping(pl.DataFrame({name: ["1"] for name in read}), codes, drugs)
+        for canonical, frame in mapped.items():
+            family = [*TABLES[canonical], *(TABLES["observation"] if table == "CareRecord_Observation" else ())]
+            known = {identified_name(column.name) for column in family}
+            extra = (
+                set(frame.columns)
+                - known
+                - {
+                    "nhs_number",
+                    "date_of_birth",
+                    "date_of_death",
+                    "postcode",
+                    "is_test_patient",
+                    "is_confidential",
+                    "fault",
+                }
+            )
+            assert extra == set(), f"{table} maps to columns {extra} that {canonical} does not have"
+
+
+def test_every_closed_column_has_its_words() -> None:
+    policy = Policy()
+    for columns in TABLES.values():
+        for column in columns:
+            if column.kind == Kind.CLOSED:
+                assert policy.vocabulary(column.name)
+
+
+def test_every_list_of_words_is_used_and_reasoned() -> None:
+    closed = {column.name for columns in TABLES.values() for column in columns if column.kind == Kind.CLOSED}
+    words = Policy().table("vocabularies.toml")
+    assert set(words) == closed
+    assert all(entry["why"] for entry in words.values())
+
+
+def test_no_canonical_column_can_hold_text_or_a_whole_date_of_birth() -> None:
+    for table, columns in TABLES.items():
+        for column in columns:
+            if str(column.type) == "string":
+                assert column.kind in (Kind.CODE, Kind.CLOSED), f"{table}.{column.name}"
+            assert column.name not in ("date_of_birth", "date_of_death", "postcode", "nhs_number", "name")
+
+
+def test_real_records_are_refused_while_the_collection_is_synthetic_only() -> None:
+    from source_zone.rules import ListMissing
+
+    with pytest.raises(ListMissing, match="synthetic practices only"):
+        read_rules(Policy(), "gpdpr", synthetic=False)
