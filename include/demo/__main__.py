@@ -1,0 +1,89 @@
+"""python -m demo [--keep-running | --stop]: see `make demo`, `make up` and `make down`."""
+
+import argparse
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from crossing.errors import run_command
+from demo.nights import deliver, prepare_zones, run_night
+from demo.stack import Say, Stack, begin, start_airflow, stop_earlier
+from demo.summary import last_words, night_in_words
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+NIGHTS = (1, 2)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m demo", description="Two nights of synthetic practices.")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--keep-running", action="store_true", help="leave Airflow up afterwards, to look at")
+    choice.add_argument("--stop", action="store_true", help="end what --keep-running left")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return run_command(_stop if arguments.stop else lambda: demonstrate(keep_running=arguments.keep_running))
+
+
+def demonstrate(*, keep_running: bool) -> int:
+    """Raises our errors where a step fails; then, as on Ctrl-C, everything started is ended first."""
+    say = _clock()
+    stack = begin(CHECKOUT)
+    try:
+        say("PostgreSQL is up")
+        _both_nights(stack, say)
+    except BaseException:
+        stack.stop()
+        raise
+    if keep_running:
+        _tell_how_to_look(stack)
+    else:
+        stack.stop()
+        say("Everything is stopped; .demo/ holds what was made. To look at it in Airflow: make up")
+    return 0
+
+
+def _both_nights(stack: Stack, say: Say) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        prepared = beside.submit(prepare_zones, stack, say)
+        start_airflow(stack, say)
+        prepared.result()
+    nights = []
+    for number in NIGHTS:
+        if number > 1:
+            deliver(stack, number)
+        nights.append(run_night(stack, number, say))
+    for night in nights:
+        _print(*night_in_words(night))
+    _print(*last_words(nights, stack.places))
+
+
+def _tell_how_to_look(stack: Stack) -> None:
+    stack.processes.forget("demo")
+    _print(
+        f"Airflow: {stack.places.address}  users: engineer, steward, public (may only look)",
+        f"Their passwords: {stack.places.passwords}",
+        "End it with: make down",
+    )
+
+
+def _stop() -> int:
+    names = stop_earlier(CHECKOUT)
+    _print(f"Ended: {', '.join(names)}." if names else "Nothing was running.")
+    return 0
+
+
+def _clock() -> Say:
+    began = time.monotonic()
+    return lambda text: _print(f"[{time.monotonic() - began:4.0f} s] {text}")
+
+
+def _print(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

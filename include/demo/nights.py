@@ -1,0 +1,92 @@
+"""One night of the demonstration: practices deliver, Airflow collects, is woken to load, and publishes the register."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from demo.airflow_api import FINISHED, AirflowAPI, DemoStuck, wait_for
+from demo.places import COLLECTION
+from demo.stack import Say, Stack
+
+PRACTICES = 8
+PATIENTS = 100
+ENTRIES_PER_PATIENT = 100
+_SEED = 1
+_LONGEST_RUN_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """What a night came to, as the zones' own commands tell it."""
+
+    number: int
+    collect: str
+    load: str
+    publish: str
+    seconds: float
+    practices: list[dict[str, Any]]  # gp-source status --json
+    parcels: list[dict[str, Any]]  # gp-central ledger --json
+
+
+def prepare_zones(stack: Stack, say: Say) -> None:
+    """Development keys for both zones, an empty store, and the first night's deliveries."""
+    stack.run("gp-source", "keys", "init", "--dir", str(stack.places.root / "keys"))
+    deliver(stack, 1)
+    say(f"{PRACTICES} synthetic practices of {PATIENTS} patients have delivered night 1")
+    stack.run("gp-central", "migrate")
+    say("The store is ready")
+
+
+def deliver(stack: Stack, night: int) -> None:
+    """The practices' systems put the night's files where the source zone looks for them. All is made up."""
+    wanted = {"--practices": PRACTICES, "--patients": PATIENTS, "--entries-per-patient": ENTRIES_PER_PATIENT}
+    wanted |= {"--seed": _SEED, "--night": night, "--out": stack.places.incoming}
+    options = [str(word) for option in wanted.items() for word in option]
+    stack.run("gp-source", "simulate", "--format", "emis_csv", *options)
+
+
+def run_night(stack: Stack, number: int, say: Say) -> Night:
+    """Triggers the collection and waits for all that follows of itself. Raises DemoStuck, naming what did not."""
+    api, began = stack.api(), time.monotonic()
+    api.trigger(f"collect__{COLLECTION}", f"night-{number}")
+    collect = _finished_run(stack, f"collect__{COLLECTION}", number)
+    _check_parcels_announced(api, number)
+    say(f"Night {number}: collected ({collect})")
+    load = _finished_run(stack, f"load__{COLLECTION}", number)
+    say(f"Night {number}: loaded ({load})")
+    publish = _finished_run(stack, "publish_register", number)
+    say(f"Night {number}: register published ({publish})")
+    return Night(
+        number=number,
+        collect=collect,
+        load=load,
+        publish=publish,
+        seconds=time.monotonic() - began,
+        practices=json.loads(stack.run("gp-source", "status", "--collection", COLLECTION, "--json")),
+        parcels=json.loads(stack.run("gp-central", "ledger", "--json")),
+    )
+
+
+def _finished_run(stack: Stack, dag: str, count: int) -> str:
+    """The state of the DAG's `count`-th run, once it has ended."""
+    api = stack.api()
+
+    def ended() -> Any:
+        runs = api.runs(dag)
+        return len(runs) >= count and runs[count - 1]["state"] in FINISHED and runs[count - 1]["state"]
+
+    return str(_waited(ended, f"run {count} of {dag}", stack))
+
+
+def _waited(condition: Callable[[], Any], what: str, stack: Stack) -> Any:
+    return wait_for(what, condition, seconds=_LONGEST_RUN_SECONDS, alive=stack.processes.ended)
+
+
+def _check_parcels_announced(api: AirflowAPI, number: int) -> None:
+    """Where nothing was sealed nothing will ever wake the load: say so now rather than after minutes."""
+    tasks = api.tasks(f"collect__{COLLECTION}", f"night-{number}")
+    failed = sorted({task["task_id"] for task in tasks if task["state"] == "failed"})
+    if not any(task["task_id"] == "announce_parcels" and task["state"] == "success" for task in tasks):
+        raise DemoStuck(f"Night {number} sealed no parcel; failed: {', '.join(failed)}. See .demo/logs/tasks/.")

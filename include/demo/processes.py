@@ -1,0 +1,84 @@
+"""Processes that this demonstration started: written down, so that they, and no others, are ended."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+_PATIENCE_SECONDS = 10
+
+
+@dataclass(slots=True)
+class Processes:
+    """Started in sessions of their own (Ctrl-C reaches them only through us) and kept in one small file."""
+
+    file: Path
+    logs: Path
+    started: dict[str, psutil.Process] = field(default_factory=dict)
+
+    def note_this_process(self) -> None:
+        self.started["demo"] = psutil.Process()
+        self._write()
+
+    def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+        with (self.logs / f"{name}.log").open("ab") as log:
+            popen = subprocess.Popen(  # noqa: S603  (a fixed list of our own commands)
+                command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self.started[name] = psutil.Process(popen.pid)
+        self._write()
+
+    def ended(self) -> list[str]:
+        """The names of those that should run and do not."""
+        return [name for name, process in self.started.items() if not _runs(process)]
+
+    def forget(self, name: str) -> None:
+        self.started.pop(name, None)
+        self._write()
+
+    def stop(self) -> None:
+        """Asks each to end, last started first, with all it began; after ten seconds it is made to."""
+        mine = [process for name, process in self.started.items() if name != "demo" and _runs(process)]
+        families = [process for parent in reversed(mine) for process in [parent, *parent.children(recursive=True)]]
+        for process in reversed(mine):
+            _signal(process, signal.SIGTERM)
+        _, stubborn = psutil.wait_procs(families, timeout=_PATIENCE_SECONDS)
+        for process in stubborn:
+            _signal(process, signal.SIGKILL)
+        psutil.wait_procs(stubborn, timeout=_PATIENCE_SECONDS)
+        self.file.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        rows = [[name, process.pid, process.create_time()] for name, process in self.started.items()]
+        draft = self.file.with_suffix(".draft")
+        draft.write_text(json.dumps(rows))
+        draft.replace(self.file)
+
+
+def still_running(file: Path, logs: Path) -> Processes:
+    """Those of an earlier demonstration that run yet. A process id used anew has another start time: it is not one."""
+    rows = json.loads(file.read_text()) if file.exists() else []
+    processes = Processes(file, logs)
+    for name, pid, created in rows:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if process.create_time() == created and _runs(process) and pid != os.getpid():
+                processes.started[name] = process
+    return processes
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)

