@@ -1,0 +1,117 @@
+"""Makes synthetic practices' deliveries, night by night, with an answer sheet and a list of everything identifying."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simulator.answer import practice_truth
+from simulator.calendar import START_DATE
+from simulator.canaries import canaries
+from simulator.deliver import CHANGED_HEADER, CUT_FILE, Delivery
+from simulator.facts import LOOK_BACK_YEARS
+from simulator.practice import Size, practice
+
+FORMATS = ("emis_csv",)
+THE_LAST = -1  # the last practice, where there are four or more; otherwise none
+TRUTH_NAME, CANARIES_NAME = "truth.json", "canaries.json"
+
+
+class UnknownFormat(ValueError):
+    """The simulator does not write this supplier's format."""
+
+
+def simulate(
+    out: Path,
+    *,
+    format: str = "emis_csv",
+    practices: int = 8,
+    patients: int = 500,
+    seed: int = 1,
+    night: int = 1,
+    cut_off: int | None = THE_LAST,
+    changed_header: int | None = None,
+    entries_per_patient: int = 500,
+    first_practice: int = 1,
+    trouble: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Writes the deliveries of one night into `out/<practice code>/` and returns a summary of counts.
+
+    Also writes `out/truth.json` (what nights 1 to `night` must come to) and `out/canaries.json`. The same arguments
+    give the same bytes. `cut_off` is the number of the practice whose observations break off in the middle of a row on
+    night 1; `changed_header` of the one that sends a column nobody agreed this night. Either is delivered again, whole,
+    the next night. `trouble=False` plants nothing that must be held back. Raises UnknownFormat and TooManyPatients.
+    """
+    if format not in FORMATS:
+        raise UnknownFormat(f"Format {format} is not simulated; choose one of {', '.join(FORMATS)}.")
+    out.mkdir(parents=True, exist_ok=True)
+    size = Size(patients=patients, entries_per_patient=entries_per_patient, seed=seed, trouble=trouble)
+    numbers = range(first_practice, first_practice + practices)
+    broken = _last_of(numbers, trouble=trouble) if cut_off == THE_LAST else cut_off
+    earlier = _earlier_truth(out, size)
+    made, truths, written = [], {}, {"files": 0, "rows": 0, "bytes": 0}
+    for number in numbers:
+        source = practice(number, size, nights=night)
+        troubles = _troubles(earlier.get(source.code), night, cut=number == broken, changed=number == changed_header)
+        delivery = Delivery(out=out, source=source, troubles=troubles)
+        truths[source.code] = practice_truth(delivery, night, earlier.get(source.code))
+        made.append(source)
+        written = {name: written[name] + getattr(delivery, name) for name in written}
+        if progress is not None:
+            progress(f"{source.code}: night {night}, {delivery.rows} rows in {delivery.files} files")
+    _write_json(out / TRUTH_NAME, _truth(size, truths))
+    _write_json(out / CANARIES_NAME, canaries(made, night))
+    return {"night": night, "practices": len(truths), "patients": patients * len(truths), **written}
+
+
+def _last_of(numbers: range, *, trouble: bool) -> int | None:
+    return numbers[-1] if trouble and len(numbers) >= 4 else None
+
+
+def _troubles(earlier: dict[str, Any] | None, night: int, *, cut: bool, changed: bool) -> dict[int, str]:
+    """On which nights the practice's delivery is broken, and how."""
+    troubles = {1: CUT_FILE} if cut else {}
+    if earlier is not None:
+        nights = earlier["nights"].items()
+        troubles |= {int(number): row["trouble"] for number, row in nights if row["trouble"] and int(number) < night}
+    if changed and CHANGED_HEADER not in troubles.values() and night - 1 not in troubles:
+        troubles[night] = CHANGED_HEADER
+    return troubles
+
+
+def _earlier_truth(out: Path, size: Size) -> dict[str, Any]:
+    """The practices of an answer sheet made by an earlier night of the same simulation; nothing if there is none."""
+    path = out / TRUTH_NAME
+    if not path.exists():
+        return {}
+    truth = json.loads(path.read_text())
+    same = all(truth.get(name) == value for name, value in _identity(size).items())
+    practices: dict[str, Any] = truth["practices"] if same else {}
+    return practices
+
+
+def _identity(size: Size) -> dict[str, Any]:
+    return {
+        "seed": size.seed,
+        "patients_per_practice": size.patients,
+        "entries_per_patient": size.entries_per_patient,
+        "planted_trouble": size.trouble,
+    }
+
+
+def _truth(size: Size, practices: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **_identity(size),
+        "format": "emis_csv",
+        "synthetic": True,
+        "start_date": START_DATE.isoformat(),
+        "look_back_years": LOOK_BACK_YEARS,
+        "practices": practices,
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(json.dumps(content, indent=1) + "\n")
+    draft.rename(path)
