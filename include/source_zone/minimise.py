@@ -14,6 +14,7 @@ import pyarrow as pa
 from crossing.accounting import TableCounts
 from crossing.canonical import has_patient, is_event
 from crossing.identifiers import is_nhs_number, is_snomed_id
+from source_zone.code_forms import five_byte
 
 CODE_COLUMNS = ("snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code", "dmd_code")
 EXTENDS_AN_OBSERVATION = ("problem", "referral")
@@ -95,7 +96,7 @@ def _of_the_codes(frame: pl.DataFrame, rules: Rules) -> list[pl.Expr]:
     restricted, identifying = [], []
     for column in columns:
         values = frame[column].drop_nulls().unique()
-        restricted.append(pl.col(column).is_in(values.filter(values.is_in(list(rules.restricted_codes))).to_list()))
+        restricted.append(five_byte(column).is_in(list(rules.restricted_codes)))
         identifying.append(pl.col(column).is_in([each for each in values if _hides_identifier(each, rules)]))
     if not columns:
         return []

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import polars as pl
 import pyarrow as pa
 
+from source_zone.code_forms import five_byte
 from source_zone.identified import IdentifiedBatch
 
 CONSENTS = pa.schema(
@@ -44,7 +45,7 @@ class Objections:
 
     def _meaning(self) -> pl.Expr:
         """A code counts in whichever column it stands: suppliers put CTV3 where Read belongs."""
-        return pl.coalesce(*(pl.col(each).replace_strict(self._codes, default=None) for each in _CODE_COLUMNS))
+        return pl.coalesce(*(five_byte(each).replace_strict(self._codes, default=None) for each in _CODE_COLUMNS))
 
     def found(self) -> pa.Table:
         """In order of arrival; columns as in opt_outs.CONSENTS."""

@@ -60,6 +60,8 @@ CODES = [
     {"CodeId": "4", "Term": "Restricted", "SnomedCTConceptId": "63487001"},
     {"CodeId": "5", "Term": "Local code with a number in it", "ReadTermId": "9990548609"},
     {"CodeId": "6", "Term": "Dissent, CTV3", "ReadTermId": "XaZ89"},
+    {"CodeId": "7", "Term": "Dissent, Read v2 with its term id", "ReadTermId": "9Nu0.00"},
+    {"CodeId": "8", "Term": "Restricted, Read v2 with its term id", "ReadTermId": "7E0A.11"},
 ]
 
 

@@ -51,7 +51,7 @@ def test_a_patient_who_may_not_leave_takes_every_entry_along(zone: SourceZone, p
     assert counts_of(zone, outcome, "observation")["held_back"] == {reason: 1}
 
 
-@pytest.mark.parametrize("code", ["2", "6"])
+@pytest.mark.parametrize("code", ["2", "6", "7"])
 def test_a_dissent_in_any_code_system_holds_the_patient_back(zone: SourceZone, code: str) -> None:
     rows = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "dissent", code)]}
     assert release(zone, rows)["patients_held_back"] == {"type_one_opt_out": 1}
@@ -61,6 +61,7 @@ def test_a_dissent_in_any_code_system_holds_the_patient_back(zone: SourceZone, c
     ("cells", "verdict"),
     [
         ({"CodeId": "4"}, ("held_back", "legally_restricted_code")),
+        ({"CodeId": "8"}, ("held_back", "legally_restricted_code")),
         ({"IsConfidential": "true"}, ("held_back", "confidential_record")),
         ({"IsConfidential": ""}, ("held_back", "confidential_record")),
         ({"PatientGuid": guid("stranger")}, ("held_back", "unknown_patient")),

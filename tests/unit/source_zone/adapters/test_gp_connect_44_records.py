@@ -1,0 +1,136 @@
+"""The 44 independent records: every coded entry is a row, or counted by name. The counting here knows none of our code."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from source_zone.identified import ReadTally
+from support.gp_connect_bundles import FOLDERS, RECORDS, Resource, needs_records, read, resources
+
+pytestmark = pytest.mark.needs_shared
+
+ENTRIES = (
+    "Observation",
+    "DiagnosticReport",
+    "Immunization",
+    "ProcedureRequest",
+    "AllergyIntolerance",
+    "MedicationRequest",
+    "MedicationStatement",
+    "ReferralRequest",
+    "Condition",
+    "Encounter",
+)
+MADE_COARSE_LATER = ("postcode", "value_unit", "quantity_unit")
+CLINICAL = ("observation", "immunisation", "recall", "allergy", "medication", "referral", "problem", "encounter")
+
+
+@dataclass(frozen=True)
+class Practice:
+    """One folder, as the JSON has it and as the adapter reads it."""
+
+    resources: list[Resource]
+    rows: dict[str, list[Resource]]
+    tally: ReadTally
+
+
+@pytest.fixture(scope="module", params=FOLDERS)
+def practice(request: pytest.FixtureRequest) -> Practice:
+    needs_records()
+    tally = ReadTally()
+    rows = read(RECORDS / request.param, tally)
+    return Practice(list(resources(RECORDS / request.param)), rows, tally)
+
+
+def coded_components(resource: Resource) -> int:
+    return sum(1 for each in resource.get("component", []) if each["code"].get("coding"))
+
+
+def test_every_entry_is_a_row_or_counted(practice: Practice) -> None:
+    rows, tally = practice.rows, practice.tally
+    found = Counter(resource["resourceType"] for resource in practice.resources)
+    components = sum(coded_components(each) for each in practice.resources)
+    entries = sum(found[kind] for kind in ENTRIES) + components
+    assert entries > 500
+    assert sum(len(rows.get(table, [])) for table in CLINICAL) + tally.not_collected["MedicationStatement"] == entries
+
+
+def test_every_resource_of_any_kind_is_accounted_for(practice: Practice) -> None:
+    rows, tally = practice.rows, practice.tally
+    found = Counter(resource["resourceType"] for resource in practice.resources)
+    for kind, table in (("Patient", "patient"), ("Organization", "organisation")):
+        assert len(rows[table]) + tally.reference_rows[f"repeated_{kind}"] == found[kind]
+    roles = tally.reference_rows["PractitionerRole"] + tally.reference_rows["repeated_PractitionerRole"]
+    assert roles == found["PractitionerRole"]
+    assert tally.reference_rows["Medication"] == found["Medication"]
+    for kind in ("List", "Location", "HealthcareService", "DocumentReference", "Specimen", "QuestionnaireResponse"):
+        assert tally.not_collected[kind] == found[kind]
+
+
+def test_every_snomed_code_of_an_entry_reaches_a_row(practice: Practice) -> None:
+    """By multiset, whatever the order: codes read straight from the JSON against codes in the rows."""
+    expected: Counter[str] = Counter()
+    for resource in practice.resources:
+        for concept in own_concepts(resource):
+            snomed = [
+                each["code"] for each in concept.get("coding", []) if each.get("system") == "http://snomed.info/sct"
+            ]
+            expected.update(snomed[:1])
+    rows = practice.rows
+    got = Counter(
+        row["snomed_concept_id"]
+        for table in CLINICAL
+        if table != "medication"
+        for row in rows.get(table, [])
+        if row["snomed_concept_id"]
+    )
+    malformed = sum(1 for table in CLINICAL for row in rows.get(table, []) if row["fault"] == "malformed_code")
+    missing = expected - got
+    assert got - expected == Counter()
+    assert missing.total() == malformed
+    assert got.total() > 200
+
+
+def own_concepts(resource: Resource) -> list[dict[str, Any]]:
+    kind = resource["resourceType"]
+    if kind == "Immunization":
+        return [each["valueCodeableConcept"] for each in resource["extension"] if "VaccinationProcedure" in each["url"]]
+    if kind == "ReferralRequest":
+        return list(resource["reasonCode"])
+    if kind in ("Observation", "DiagnosticReport", "ProcedureRequest", "AllergyIntolerance", "Condition"):
+        return [resource["code"], *(each["code"] for each in resource.get("component", []))]
+    return []
+
+
+def test_no_word_of_free_text_is_in_any_row(practice: Practice) -> None:
+    """Names, addresses, notes, displays: every text of two words or more found anywhere in the bundles.
+
+    Not the postcode, and not units: those are made coarse by minimisation, which counts words outside its lists.
+    """
+    texts = {text for resource in practice.resources for text in prose(resource)}
+    assert len(texts) > 300
+    plain = [
+        {k: v for k, v in row.items() if k not in MADE_COARSE_LATER}
+        for table in practice.rows.values()
+        for row in table
+    ]
+    written = json.dumps(plain, default=str)
+    assert [text for text in texts if text in written] == []
+
+
+def prose(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [each for inner in value.values() for each in prose(inner)]
+    if isinstance(value, list):
+        return [each for inner in value for each in prose(inner)]
+    return [value] if isinstance(value, str) and " " in value.strip() and len(value) > 6 else []
+
+
+def test_hardly_anything_is_quarantined(practice: Practice) -> None:
+    rows = practice.rows
+    faults = Counter(row["fault"] for table in rows.values() for row in table)
+    sound = faults.pop(None)
+    assert faults.total() / sound < 0.02, faults

@@ -1,0 +1,59 @@
+"""policy/fields/gp_connect.toml is closed, reasoned, and agrees with the canonical tables and with 44 real-shaped records."""
+
+from collections import defaultdict
+
+import pytest
+
+from crossing.canonical import TABLES
+from crossing.policy import Policy
+from source_zone.adapters.gp_connect_clinical import MAPPINGS
+from source_zone.adapters.gp_connect_policy import ACTIONS, FILE, read_field_policy
+from support.gp_connect_bundles import FOLDERS, RECORDS, needs_records, resources
+
+CONTENT = Policy().table(FILE)
+CODES = {"codes": {"snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code"}}
+
+
+@pytest.mark.parametrize("kind", sorted(CONTENT["resources"]))
+def test_every_line_names_an_action_a_reason_and_real_columns(kind: str) -> None:
+    part = CONTENT["resources"][kind]
+    own = {column.name for column in TABLES[part["becomes"]]}
+    others = {column.name for column in TABLES["observation"]} if kind == "ProcedureRequest" else set()
+    for name, line in part["elements"].items():
+        assert line["action"] in ACTIONS, f"{kind}.{name}"
+        assert len(line["why"]) > 5, f"{kind}.{name} needs a reason"
+        columns = [column.strip() for column in line.get("to", "").split(",") if column.strip()]
+        for column in columns:
+            assert CODES.get(column, {column}) <= own | others, f"{kind}.{name}: no column {column}"
+
+
+def test_every_kind_that_is_read_has_a_mapping_and_every_mapping_a_policy() -> None:
+    people_and_reference = {"Patient", "Practitioner", "PractitionerRole", "Organization", "Medication"}
+    assert set(CONTENT["resources"]) == set(MAPPINGS) | people_and_reference
+
+
+@pytest.mark.parametrize("kind", sorted(CONTENT["left_at_source"]))
+def test_what_is_left_whole_says_why(kind: str) -> None:
+    assert len(CONTENT["left_at_source"][kind]["why"]) > 20
+    assert kind not in CONTENT["resources"]
+
+
+def test_text_is_never_kept() -> None:
+    for kind, part in CONTENT["resources"].items():
+        for name in {"note", "text", "comment", "description", "name", "telecom", "display"} & part["elements"].keys():
+            assert part["elements"][name]["action"] == "drop", f"{kind}.{name}"
+
+
+@pytest.mark.needs_shared
+def test_every_element_of_the_44_records_is_in_policy() -> None:
+    needs_records()
+    policy = read_field_policy(Policy())
+    unlisted, seen = defaultdict(set), 0
+    for folder in FOLDERS:
+        for resource in resources(RECORDS / folder):
+            seen += 1
+            kind = resource["resourceType"]
+            known = policy.read.get(kind) or policy.left.get(kind) or frozenset()
+            unlisted[kind] |= set(resource) - known
+    assert {kind: names for kind, names in unlisted.items() if names} == {}
+    assert seen > 10_000
