@@ -1,0 +1,1 @@
+"""The public register: made from what actually ran, and from the data uses that were agreed."""

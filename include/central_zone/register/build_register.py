@@ -1,0 +1,37 @@
+"""Builds the public register from the ledger and the policy: what ran, and what was agreed."""
+
+from pathlib import Path
+from typing import Any
+
+from central_zone.expectations.rules import read_rule_book
+from central_zone.register.contents import contents
+from central_zone.register.pages import render, write
+from central_zone.register.read_data_uses import read_data_uses
+from central_zone.register.read_ledger import Ledger, read_ledger
+from central_zone.settings import Settings
+from central_zone.store.connection import open_store
+from crossing.policy import Policy
+
+
+def build(out: Path, settings: Settings) -> dict[str, Any]:
+    """Writes index.html, register.json, register.csv and feed.atom into `out`; safe to repeat.
+
+    Returns {"state": "published" | "already", ...counts and the audit head}. Raises StoreDown (try again),
+    StoreRefused or PolicyRefused; the register that was there stays there.
+    """
+    return publish(out, read_ledger(open_store(settings.store_url)), Policy())
+
+
+def publish(out: Path, ledger: Ledger, policy: Policy) -> dict[str, Any]:
+    """The same from a ledger that has been read."""
+    collections = [policy.collection(name) for name in policy.collections()]
+    uses = read_data_uses(policy)
+    said = contents(ledger, collections=collections, uses=uses, book=read_rule_book(policy))
+    changed = write(out, render(said))
+    return {
+        "state": "published" if changed else "already",
+        "parcels": len(ledger.parcels),
+        "data_uses": len(uses),
+        "audit_head": ledger.audit_head.hash if ledger.audit_head else None,
+        "updated": said["updated"],
+    }

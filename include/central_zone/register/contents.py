@@ -1,0 +1,191 @@
+"""What the register says, as plain data: the pages, the feed and the tables are all made from this and from nothing else."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from central_zone.expectations.rules import RuleBook
+from central_zone.register.disclosure_control import PublishedCount, controlled
+from central_zone.register.read_data_uses import FIELDS, DataUse
+from central_zone.register.read_ledger import Ledger, ParcelRun
+from central_zone.register.reasons import REASONS_IN_WORDS
+from crossing.policy import Collection
+
+TITLE = "GP Collect: public register"
+# A row of this table is a person's registration at a practice, so its rows are counts of people.
+_PEOPLE = "patient"
+_DAYS_IN_THE_FEED = 60
+
+
+def contents(
+    ledger: Ledger, *, collections: Sequence[Collection], uses: Sequence[DataUse], book: RuleBook
+) -> dict[str, Any]:
+    """Everything the register publishes. Counts of people are already controlled; times come from the ledger alone."""
+    return {
+        "title": TITLE,
+        "updated": _updated(ledger, uses),
+        "audit_head": _audit_head(ledger),
+        "refused_unread": ledger.parcels_refused_unread,
+        "collections": [_collection(collection, ledger, uses, book) for collection in collections],
+        "data_uses": [_use(use) for use in uses],
+        "days": _days(ledger.parcels),
+        "reasons_in_words": REASONS_IN_WORDS,
+    }
+
+
+def _updated(ledger: Ledger, uses: Sequence[DataUse]) -> str:
+    """The latest change of anything here; never the time of building, so that building again changes nothing."""
+    agreed = [datetime.fromisoformat(use.fields["latest_approval_date"]).replace(tzinfo=UTC) for use in uses]
+    ran = [run.loaded_at or run.received_at for run in ledger.parcels]
+    audited = [ledger.audit_head.at] if ledger.audit_head else []
+    return _instant(max([*agreed, *ran, *audited]))
+
+
+def _audit_head(ledger: Ledger) -> dict[str, Any] | None:
+    head = ledger.audit_head
+    return {"entry": head.seq, "at": _instant(head.at), "sha256": head.hash} if head else None
+
+
+def _use(use: DataUse) -> dict[str, Any]:
+    return {
+        "id": use.id,
+        "kind": use.kind,
+        "collection": use.collection,
+        "status": use.status,
+        "opt_outs_in_words": use.opt_outs_in_words,
+        "fields": {FIELDS[key]: value for key, value in use.fields.items()},
+    }
+
+
+def _collection(collection: Collection, ledger: Ledger, uses: Sequence[DataUse], book: RuleBook) -> dict[str, Any]:
+    runs = [run for run in ledger.parcels if run.collection == collection.id]
+    loaded = [run for run in runs if run.state == "loaded"]
+    entry = next((use for use in uses if use.kind == "collection" and use.collection == collection.id), None)
+    return {
+        "id": collection.id,
+        "title": collection.title,
+        "status": collection.status,
+        "legal_basis": collection.legal_basis,
+        "synthetic_only": collection.synthetic_only,
+        "in_scope_from": collection.start_date.isoformat(),
+        "opt_outs_in_words": entry.opt_outs_in_words if entry else "",
+        "collected": list(entry.collected) if entry else [],
+        "never_collected": list(entry.never_collected) if entry else [],
+        "last_loaded_at": _latest(run.loaded_at for run in loaded),
+        "parcels": dict(sorted(Counter(run.state for run in runs).items())),
+        "practices": _practices(runs),
+        "rows_loaded": _rows_loaded(loaded),
+        "rows_quarantined": _rows_quarantined(loaded, book),
+        "people": _people(loaded),
+        "applied": _applied(loaded),
+    }
+
+
+def _practices(runs: Iterable[ParcelRun]) -> list[dict[str, Any]]:
+    by_practice: defaultdict[str, list[ParcelRun]] = defaultdict(list)
+    for run in runs:
+        by_practice[run.practice_code].append(run)
+    return [_practice(code, of_practice) for code, of_practice in sorted(by_practice.items())]
+
+
+def _practice(code: str, runs: Sequence[ParcelRun]) -> dict[str, Any]:
+    latest = max(runs, key=lambda run: (run.sequence, run.received_at))
+    loaded = [run for run in runs if run.state == "loaded"]
+    return {
+        "practice_code": code,
+        "synthetic": latest.synthetic,
+        "format": latest.supplier_format,
+        "parcels_loaded": len(loaded),
+        "latest_extract_at": _latest(run.extract_taken_at for run in runs),
+        "last_loaded_at": _latest(run.loaded_at for run in loaded),
+        "latest_state": latest.state,
+    }
+
+
+def _rows_loaded(loaded: Sequence[ParcelRun]) -> list[dict[str, Any]]:
+    rows: Counter[str] = Counter()
+    for run in loaded:
+        rows.update(run.rows_loaded)
+    practices = len({run.practice_code for run in loaded})
+    return [{"table": table, **_shown(table, count, practices)} for table, count in sorted(rows.items())]
+
+
+def _rows_quarantined(loaded: Sequence[ParcelRun], book: RuleBook) -> list[dict[str, Any]]:
+    rows: Counter[tuple[str, str]] = Counter()
+    for run in loaded:
+        rows.update({(table, rule): n for table, rules in run.rows_quarantined.items() for rule, n in rules.items()})
+    why = {(table, rule.id): rule.why for table, rules in book.rules.items() for rule in rules}
+    practices = len({run.practice_code for run in loaded})
+    return [
+        {"table": table, "rule": rule, "why": why.get((table, rule), ""), **_shown(table, count, practices)}
+        for (table, rule), count in sorted(rows.items())
+    ]
+
+
+def _shown(table: str, rows: int, practices: int) -> dict[str, Any]:
+    shown = controlled(rows, practices=practices) if table == _PEOPLE else PublishedCount(rows, f"{rows:,}")
+    return {"rows": asdict(shown)}
+
+
+def _people(loaded: Sequence[ParcelRun]) -> list[dict[str, Any]]:
+    """People by calendar month, from each practice's first parcel of the month and never per night.
+
+    Figures of two nights, subtracted, would tell who opted out in between.
+    """
+    first: dict[tuple[str, str], ParcelRun] = {}
+    for run in sorted(loaded, key=lambda run: run.sequence):
+        first.setdefault((run.extract_taken_at.strftime("%Y-%m"), run.practice_code), run)
+    months: defaultdict[str, list[ParcelRun]] = defaultdict(list)
+    for (month, _), run in first.items():
+        months[month].append(run)
+    return [_people_of_month(month, runs) for month, runs in sorted(months.items(), reverse=True)]
+
+
+def _people_of_month(month: str, runs: Sequence[ParcelRun]) -> dict[str, Any]:
+    held: Counter[str] = Counter()
+    for run in runs:
+        held.update(run.manifest["counts"]["patients_held_back"])
+    sent = sum(run.manifest["counts"]["patients_may_leave"] for run in runs)
+    return {
+        "month": month,
+        "practices": len(runs),
+        "sent": asdict(controlled(sent, practices=len(runs))),
+        "held_back": {reason: asdict(controlled(count, practices=len(runs))) for reason, count in sorted(held.items())},
+    }
+
+
+def _applied(loaded: Sequence[ParcelRun]) -> dict[str, Any]:
+    """The rules, code lists, keys and software that were really applied, from each practice's latest manifest."""
+    latest = {run.practice_code: run.manifest for run in sorted(loaded, key=lambda run: run.sequence)}
+    files: Counter[tuple[str, str]] = Counter()
+    for manifest in latest.values():
+        files.update(manifest["policy_sha256"].items())
+    return {
+        "policy": [{"file": file, "sha256": sha, "practices": n} for (file, sha), n in sorted(files.items())],
+        "schema_sha256": sorted({manifest["schema_sha256"] for manifest in latest.values()}),
+        "token_keys": sorted({manifest["token_key"] for manifest in latest.values()}),
+        "software": sorted({manifest["software"] for manifest in latest.values()}),
+    }
+
+
+def _days(runs: Iterable[ParcelRun]) -> list[dict[str, Any]]:
+    """For the feed: each day on which something was loaded, newest first."""
+    by_day: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for run in runs:
+        if run.loaded_at is not None:
+            by_day[_instant(run.loaded_at)[:10], run.collection].append(run.loaded_at)
+    return [
+        {"day": day, "collection": collection, "parcels": len(instants), "updated": _latest(instants)}
+        for (day, collection), instants in sorted(by_day.items(), reverse=True)[:_DAYS_IN_THE_FEED]
+    ]
+
+
+def _latest(instants: Iterable[datetime | None]) -> str | None:
+    known = [instant for instant in instants if instant is not None]
+    return _instant(max(known)) if known else None
+
+
+def _instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,80 @@
+"""Writes the register's contents for each kind of reader: people, spreadsheets, programs and feed readers."""
+
+import csv
+import io
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from central_zone.register.read_data_uses import FIELDS
+from crossing.parcel import sync_folder, write_durably
+
+_FOLDER = Path(__file__).parent / "pages"
+# What a spreadsheet program takes for the start of a formula, or for its disguise.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def render(contents: dict[str, Any]) -> dict[str, bytes]:
+    """The register's files by name. The same contents always give the same bytes."""
+    return {
+        "index.html": _template("index.html.j2", contents),
+        "feed.atom": _template("feed.atom.j2", contents),
+        "register.json": (json.dumps(contents, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(),
+        "register.csv": _csv(contents["data_uses"]),
+    }
+
+
+def write(out: Path, files: dict[str, bytes]) -> bool:
+    """Puts the files in place, each by one rename. False where they were all there already, byte for byte."""
+    out.mkdir(parents=True, exist_ok=True)
+    changed = {name: data for name, data in files.items() if _current(out / name) != data}
+    for name, data in changed.items():
+        draft = out / f".{name}.{os.getpid()}.draft"
+        write_durably(draft, data)
+        draft.replace(out / name)
+    if changed:
+        sync_folder(out)
+    return bool(changed)
+
+
+def _current(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _template(name: str, contents: dict[str, Any]) -> bytes:
+    pages = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters["day"] = _day
+    pages.filters["in_words"] = lambda name: name.replace("_", " ")
+    return pages.get_template(name).render(contents).encode()
+
+
+def _day(instant: str | None) -> str:
+    """`2026-09-02T01:30:00+00:00` -> `2 September 2026, 01:30 UTC`."""
+    if instant is None:
+        return "never"
+    at = datetime.fromisoformat(instant)
+    return f"{at.day} {at:%B %Y, %H:%M %Z}"
+
+
+def _csv(uses: list[dict[str, Any]]) -> bytes:
+    """HDR UK's template: its 31 headings, a row an entry. Line ends as RFC 4180 wants them."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    writer.writerow(FIELDS.values())
+    writer.writerows([_harmless(use["fields"][heading]) for heading in FIELDS.values()] for use in uses)
+    return text.getvalue().encode()
+
+
+def _harmless(cell: str) -> str:
+    """A leading apostrophe makes a spreadsheet show a cell instead of running it."""
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
