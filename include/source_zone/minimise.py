@@ -49,7 +49,8 @@ def minimise(
     frame = pl.DataFrame(pl.from_arrow(rows)).with_columns(superseded.alias("superseded"))
     if has_patient(table):
         frame = _with_patient(frame, roster)
-    decided = frame.with_columns(_verdict(table, frame, rules, withheld).alias("verdict"))
+    judged = frame.with_columns(_content(table, frame, rules, withheld).alias("content"))
+    decided = judged.with_columns(_verdict(table).alias("verdict"))
     if table == "observation":
         _remember_withheld(decided, withheld)
     kept = decided.filter(pl.col("verdict").is_null())
@@ -63,29 +64,30 @@ def _with_patient(frame: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
     return frame.join(known, on="registration_id", how="left", maintain_order="left")
 
 
-def _verdict(table: str, frame: pl.DataFrame, rules: Rules, withheld: Withheld) -> pl.Expr:
-    """The first rule that applies; NULL means the row may leave. A tombstone answers only for whose it is."""
-    fault = pl.col("fault")
-    of_the_content = pl.coalesce(
-        _if(pl.col("superseded"), "duplicate"),
-        _if(pl.col("is_confidential").fill_null(True), "confidential_record") if table != "patient" else pl.lit(None),
+def _content(table: str, frame: pl.DataFrame, rules: Rules, withheld: Withheld) -> pl.Expr:
+    """The first rule that what the row says breaks, whoever it is about; NULL for a tombstone, which says nothing."""
+    confidential = pl.col("is_confidential").fill_null(True) if table != "patient" else pl.lit(False)
+    live = ~pl.col("is_deleted").fill_null(False)
+    broken = pl.coalesce(
+        _if(confidential, "confidential_record"),
         *_of_the_codes(frame, rules),
         _if(_is_withheld(table, withheld), "withheld_with_its_observation"),
         *_of_the_dates(table, rules),
-        fault,
+        pl.col("fault"),
     )
-    live = ~pl.col("is_deleted").fill_null(False)
-    return pl.coalesce(
-        pl.when(live & fault.is_in(_READING_FAULTS)).then(fault),
-        *(_of_the_patient(table) if has_patient(table) else ()),
-        pl.when(live | pl.col("superseded")).then(of_the_content),
-    )
+    return pl.coalesce(_if(pl.col("superseded"), "duplicate"), pl.when(live).then(broken))
 
 
-def _of_the_patient(table: str) -> list[pl.Expr]:
-    nobody = "no_patient"
+def _verdict(table: str) -> pl.Expr:
+    """The first reason to stay: the row cannot be read, then whose it is, then what it says. NULL: it may leave."""
+    unreadable = ~pl.col("is_deleted").fill_null(False) & pl.col("fault").is_in(_READING_FAULTS)
+    of_the_patient = _of_the_patient() if has_patient(table) else []
+    return pl.coalesce(pl.when(unreadable).then(pl.col("fault")), *of_the_patient, pl.col("content"))
+
+
+def _of_the_patient() -> list[pl.Expr]:
     return [
-        _if(pl.col("registration_id").is_null(), nobody),
+        _if(pl.col("registration_id").is_null(), "no_patient"),
         _if(pl.col("known").is_null(), "unknown_patient"),
         pl.col("reason"),
     ]
@@ -144,7 +146,8 @@ def _before_birth() -> pl.Expr:
 
 
 def _remember_withheld(decided: pl.DataFrame, withheld: Withheld) -> None:
-    hidden = decided.filter(pl.col("verdict").is_in(WITHHOLDS_ITS_EXTENSION))
+    """Also where the patient stays for another reason today: they may opt in again before the problem is amended."""
+    hidden = decided.filter(pl.col("content").is_in(WITHHOLDS_ITS_EXTENSION))
     withheld.record_ids.update(hidden["record_id"].to_list())
 
 

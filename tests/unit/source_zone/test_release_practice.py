@@ -109,6 +109,19 @@ def test_a_problem_stays_with_the_observation_it_extends_also_on_a_later_night(z
     )
 
 
+def test_a_restricted_entry_of_someone_opted_out_is_still_remembered_when_they_opt_in_again(zone: SourceZone) -> None:
+    problem = {"ObservationGuid": guid("o"), "PatientGuid": guid("p"), "Deleted": "false"}
+    entries = [an_observation("p", "o", "4"), an_observation("p", "dissent", "2")]
+    release(zone, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": entries})
+    again = {
+        "CareRecord_Observation": [an_observation("p", "back", "3", EffectiveDate="2024-04-01")],
+        "CareRecord_Problem": [problem],
+    }
+    outcome = release(zone, again, NIGHT_TWO)
+    assert outcome["patients_held_back"] == {}
+    assert counts_of(zone, outcome, "problem")["held_back"] == {"withheld_with_its_observation": 1}
+
+
 def test_only_medication_referral_and_appointment_have_a_look_back(zone: SourceZone) -> None:
     old = {"EffectiveDate": "2016-09-01", "EffectiveDatePrecision": "YMD"}
     drug = {
