@@ -1,5 +1,158 @@
-"""The command gp-central."""
+"""The command gp-central: what an engineer or a steward does by hand. Results on stdout, progress and errors on stderr."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from crossing.errors import GPCollectError, PersonMustAct, run_command
+
+Commands = Any  # argparse keeps the type of its sub-commands private
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0, 3 (try again) or 4 (a person must act); one line on stderr says why."""
+    parsed = _parser().parse_args(arguments)
+    return run_command(lambda: int(parsed.run(parsed)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gp-central", description="The central zone: receive, validate, load, publish."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("migrate", help="bring the store to this version").set_defaults(run=_migrate)
+    _add_load(commands)
+    _add_ledger(commands)
+    _add_decide(commands)
+    _add_register(commands)
+    _add_audit(commands)
+    return parser
+
+
+def _add_load(commands: Commands) -> None:
+    load = commands.add_parser("load", help="receive, validate and load parcels, in the order given")
+    load.add_argument("parcels", nargs="+", metavar="PARCEL", help="a parcel's folder, or its id in GP_INBOX_DIR")
+    load.set_defaults(run=_load)
+
+
+def _add_ledger(commands: Commands) -> None:
+    ledger = commands.add_parser("ledger", help="what became of every parcel")
+    ledger.add_argument("--json", action="store_true", help="as a JSON list")
+    ledger.set_defaults(run=_ledger)
+
+
+def _add_decide(commands: Commands) -> None:
+    decide = commands.add_parser("decide", help="a steward's decision on a held parcel")
+    decide.add_argument("parcel", metavar="PARCEL")
+    choice = decide.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--approve", action="store_true", help="load it with the next load")
+    choice.add_argument("--refuse", action="store_true", help="never load it; later parcels go on without it")
+    decide.add_argument("--by", required=True, metavar="NAME")
+    decide.add_argument("--reason", required=True, metavar="TEXT")
+    decide.set_defaults(run=_decide)
+
+
+def _add_register(commands: Commands) -> None:
+    register = commands.add_parser("register", help="the public register").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    build = register.add_parser("build", help="make its pages from what ran")
+    build.add_argument("--out", type=Path, help="default: GP_REGISTER_DIR")
+    build.set_defaults(run=_register_build)
+
+
+def _add_audit(commands: Commands) -> None:
+    audit = commands.add_parser("audit", help="the audit chain").add_subparsers(required=True, metavar="COMMAND")
+    verify = audit.add_parser("verify", help="read the whole chain; exit 4 where it breaks")
+    verify.add_argument("--published-head", metavar="HASH", help="a head seen earlier: it must still be in the chain")
+    verify.set_defaults(run=_audit_verify)
+
+
+def _migrate(_: argparse.Namespace) -> int:
+    from central_zone import settings
+    from central_zone.store.connection import store_of
+    from central_zone.store.migrate import migrate
+
+    with store_of(settings.load().store_url) as store:
+        changed = migrate(store)
+    _print({"store": "migrated" if changed else "already at this version"})
     return 0
+
+
+def _load(arguments: argparse.Namespace) -> int:
+    from central_zone import load_parcel, settings
+
+    loaded_settings = settings.load()
+    errors: list[GPCollectError] = []
+    for number, name in enumerate(arguments.parcels, 1):
+        sys.stderr.write(f"parcel {number} of {len(arguments.parcels)}\n")
+        folder = Path(name) if Path(name).is_dir() else loaded_settings.inbox_folder / name
+        try:
+            result = load_parcel.load_parcel(folder, loaded_settings)
+            _print(result)
+            errors.extend(load_parcel.not_loaded(result))
+        except GPCollectError as error:
+            _print({"parcel_id": folder.name, "state": "not loaded", "reason": f"{type(error).__name__}: {error}"})
+            errors.append(error)
+    return _worst(errors)
+
+
+def _worst(errors: list[GPCollectError]) -> int:
+    """What a person must mend comes before what may mend itself."""
+    for error in sorted(errors, key=lambda error: not isinstance(error, PersonMustAct)):
+        raise error
+    return 0
+
+
+def _ledger(arguments: argparse.Namespace) -> int:
+    from central_zone import load_parcel, settings
+
+    entries = load_parcel.ledger_entries(settings.load())
+    if arguments.json:
+        print(json.dumps(entries, indent=2, default=str))
+    else:
+        _print_table(entries)
+    return 0
+
+
+def _print_table(entries: Iterable[dict[str, Any]]) -> None:
+    print(f"{'practice':<10}{'collection':<12}{'seq':>4}  {'state':<10}{'rows':>12}{'kept out':>10}  parcel, reason")
+    for entry in entries:
+        rows = sum(entry["rows_loaded"].values())
+        out = sum(sum(rules.values()) for rules in entry["rows_quarantined"].values())
+        print(
+            f"{entry['practice_code']:<10}{entry['collection']:<12}{entry['sequence']:>4}  {entry['state']:<10}"
+            f"{rows:>12,}{out:>10,}  {entry['parcel_id']}  {entry['state_reason'] or ''}"
+        )
+
+
+def _decide(arguments: argparse.Namespace) -> int:
+    from central_zone import load_parcel, settings
+
+    words = {"approve": arguments.approve, "by": arguments.by, "reason": arguments.reason}
+    _print(load_parcel.decide(arguments.parcel, **words, settings=settings.load()))
+    return 0
+
+
+def _register_build(arguments: argparse.Namespace) -> int:
+    from central_zone import settings
+    from central_zone.register import build_register
+
+    loaded_settings = settings.load()
+    build_register.build(arguments.out or loaded_settings.register_folder, loaded_settings)
+    return 0
+
+
+def _audit_verify(arguments: argparse.Namespace) -> int:
+    from central_zone import load_parcel, settings
+
+    entries, head = load_parcel.verify_audit(settings.load(), published_head=arguments.published_head)
+    _print({"audit": "holds", "entries": entries, "head": head})
+    return 0
+
+
+def _print(result: dict[str, Any]) -> None:
+    print(json.dumps(result, sort_keys=True), flush=True)

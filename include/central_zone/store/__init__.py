@@ -1,0 +1,1 @@
+"""The secure store: PostgreSQL, its tables, views and migrations."""

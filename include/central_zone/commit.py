@@ -1,0 +1,140 @@
+"""Commit a parcel: its rows, its ledger row, its audit entry and its lineage in one transaction. All of it, or nothing."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert
+
+from central_zone import audit, ledger, quarantine
+from central_zone.errors import WaitsForEarlier
+from central_zone.judge import verdict_on
+from central_zone.ledger import Entry
+from central_zone.load import ROWS_AT_A_TIME, copy_rows, load_records
+from central_zone.places import Place, check_turn
+from central_zone.settle import settle
+from central_zone.stage import Tables, tables_of
+from central_zone.staged import KeptVerdict
+from central_zone.store.connection import transaction
+from central_zone.store.tables import outbox
+from central_zone.zone import Zone
+from crossing.lineage import counts_facet, input_dataset, output_dataset, run_event
+
+_MAY_LOAD = (ledger.VALIDATED, ledger.APPROVED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """A parcel as it goes into the store."""
+
+    entry: Entry
+    tables: Tables
+    verdict: KeptVerdict
+    manifest: dict[str, Any]
+    started: float
+
+
+def commit(zone: Zone, parcel_id: str) -> Entry:
+    """Loads one validated or approved parcel, then gives its receipt. One that is loaded only gets its receipt again.
+
+    Raises WaitsForEarlier, StoreDown or StoreRefused; nothing of the parcel is then in the store.
+    """
+    with transaction(zone.store, "load") as connection:
+        entry = ledger.entry(connection, parcel_id)
+    if entry.state in _MAY_LOAD:
+        entry = _load(zone, entry)
+    if entry.state == ledger.LOADED:
+        settle(zone, entry)
+    return entry
+
+
+def _load(zone: Zone, entry: Entry) -> Entry:
+    started = time.monotonic()
+    tables = tables_of(zone, entry)
+    verdict = verdict_on(zone, entry, tables)
+    try:
+        with transaction(zone.store, f"{entry.practice_code}, parcel {entry.sequence}") as connection:
+            ledger.lock_practice(connection, entry.collection, entry.practice_code)
+            locked = ledger.entry(connection, entry.parcel_id)
+            if locked.state not in _MAY_LOAD:
+                return locked
+            manifest = ledger.manifest_of(connection, entry.parcel_id)
+            check_turn(connection, _place(locked, manifest), earlier_may_be_under_way=False)
+            ready = _Ready(entry=locked, tables=tables, verdict=verdict, manifest=manifest, started=started)
+            _write(zone, connection, ready)
+            return ledger.entry(connection, entry.parcel_id)
+    except WaitsForEarlier as wait:
+        with transaction(zone.store, "load") as connection:
+            ledger.mark(connection, entry.parcel_id, state=ledger.WAITING, state_reason=str(wait))
+        raise
+
+
+def _place(entry: Entry, manifest: dict[str, Any]) -> Place:
+    return Place(
+        parcel_id=entry.parcel_id,
+        collection=entry.collection,
+        practice_code=entry.practice_code,
+        sequence=entry.sequence,
+        previous_manifest_sha256=manifest["previous_manifest_sha256"],
+    )
+
+
+def _write(zone: Zone, connection: Connection, ready: _Ready) -> None:
+    number, failed = ready.entry.parcel_number, ready.verdict.failed_rows
+    loaded = {table: _load_table(connection, ready, table) for table in ready.tables}
+    kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number)
+    copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_AT_A_TIME))
+    connection.execute(insert(outbox).values(event=_lineage(zone, ready, loaded)))
+    # Last, because other loaders queue for the chain from here to the end of the transaction.
+    head = audit.append(connection, actor=audit.LOADER, event=_audited(ready.entry, loaded))
+    ledger.mark(
+        connection,
+        ready.entry.parcel_id,
+        step="load",
+        seconds=time.monotonic() - ready.started,
+        state=ledger.LOADED,
+        state_reason=None,
+        loaded_at=func.now(),
+        rows_loaded=loaded,
+        rows_quarantined=quarantine.counts(failed),
+        audit_hash=head,
+    )
+
+
+def _load_table(connection: Connection, ready: _Ready, table: str) -> int:
+    failed = quarantine.failed_rows(ready.verdict.failed_rows, table)
+    return load_records(
+        connection,
+        table,
+        quarantine.without_failed(ready.tables[table], failed, at_a_time=ROWS_AT_A_TIME),
+        practice_code=ready.entry.practice_code,
+        parcel_number=ready.entry.parcel_number,
+    )
+
+
+def _audited(entry: Entry, loaded: dict[str, int]) -> dict[str, Any]:
+    return {
+        "loaded": entry.parcel_id,
+        "practice_code": entry.practice_code,
+        "sequence": entry.sequence,
+        "manifest_sha256": entry.manifest_sha256,
+        "rows": loaded,
+    }
+
+
+def _lineage(zone: Zone, ready: _Ready, loaded: dict[str, int]) -> dict[str, Any]:
+    entry, manifest = ready.entry, ready.manifest
+    rules = {**manifest["policy_sha256"], "expectations": ready.verdict.facts["suite_sha256"]}
+    return run_event(
+        job=f"load.{entry.collection}",
+        run_id=entry.parcel_id,
+        at=zone.now(),
+        inputs=[input_dataset(f"parcel/{entry.practice_code}/{entry.sequence}", version=entry.manifest_sha256)],
+        outputs=[output_dataset(f"records.{table}", rows=rows) for table, rows in loaded.items()],
+        facets=counts_facet(
+            counts={"loaded": loaded, "quarantined": quarantine.counts(ready.verdict.failed_rows)},
+            policy_sha256=rules,
+            key_version=manifest["token_key"],
+            software=manifest["software"],
+        ),
+    )

@@ -1,0 +1,55 @@
+"""The errors of the central zone, each under one of the two branches: try again, or a person must act."""
+
+from crossing.errors import PersonMustAct, TryAgain
+
+
+class SettingMissing(PersonMustAct):
+    """A setting that this step needs is not set."""
+
+
+class StoreDown(TryAgain):
+    """The store could not be reached, or went away in the middle. Nothing half-done was kept."""
+
+
+class StoreRefused(PersonMustAct):
+    """The store refused rows or a statement. Only the SQLSTATE and the table are told: its own text quotes values."""
+
+
+class ParcelRefused(PersonMustAct):
+    """A parcel is not what its signed manifest says, or is not one we may load. None of it was loaded."""
+
+
+class WrongRecipient(ParcelRefused):
+    """The parcel was sealed to another key."""
+
+
+class ParcelUnknown(PersonMustAct):
+    """The ledger has never heard of the parcel."""
+
+
+class WaitsForEarlier(TryAgain):
+    """An earlier parcel of the same practice has not been loaded yet; parcels load in their order."""
+
+
+class HeldForSteward(PersonMustAct):
+    """Too much of the parcel is in doubt: a data steward decides whether it is loaded."""
+
+
+class NotHeld(PersonMustAct):
+    """A decision was given for a parcel that is not waiting for one."""
+
+
+class AuditBroken(PersonMustAct):
+    """The audit chain does not hold: an entry was changed, removed or put in between."""
+
+
+class NotAllLoaded(PersonMustAct):
+    """Some practices' parcels did not load, and trying again cannot help."""
+
+
+class NotAllLoadedYet(TryAgain):
+    """Some practices' parcels have not loaded yet; trying again may load them."""
+
+
+class SoftwareFault(PersonMustAct):
+    """An error nobody foresaw. Its text may quote values, so only its type and the line it rose from are told."""

@@ -1,0 +1,107 @@
+"""Judge received parcels: which rows stay out, and whether a steward must decide before the rest is loaded."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import func
+
+from central_zone import ledger, quarantine, staged
+from central_zone.errors import StoreRefused
+from central_zone.ledger import Entry
+from central_zone.stage import Tables, tables_of
+from central_zone.staged import KeptVerdict
+from central_zone.store.connection import transaction
+from central_zone.validate import Unvalidated, Verdict, validate_shard
+from central_zone.zone import Zone
+
+# A suite has a fixed cost, so small parcels share one; above this the memory they need together would show.
+_ROWS_TOGETHER = 500_000
+Parcel = tuple[Entry, Tables]
+
+
+def judge(zone: Zone, entries: Sequence[Entry]) -> None:
+    """Validates received parcels and writes into the ledger whether each may load or is held.
+
+    Raises PersonMustAct where a rule cannot be read or carried out: no check, no load.
+    """
+    for parcels in _some_together(zone, entries):
+        started = time.monotonic()
+        _judge_together(zone, parcels)
+        seconds = (time.monotonic() - started) / len(parcels)
+        for entry, _ in parcels:
+            _note(zone, entry, seconds)
+
+
+def verdict_on(zone: Zone, entry: Entry, tables: Tables) -> KeptVerdict:
+    """The verdict that was kept when the parcel was judged; where it is gone, the parcel is judged again."""
+    kept = staged.kept_verdict(zone.settings.work_folder, entry.parcel_id)
+    if kept is None:
+        _judge_together(zone, [(entry, tables)])
+        kept = staged.kept_verdict(zone.settings.work_folder, entry.parcel_id)
+    if kept is None:
+        raise StoreRefused("GP_CENTRAL_WORK_DIR: a verdict could not be read back. Check its disk.")
+    return kept
+
+
+def _some_together(zone: Zone, entries: Sequence[Entry]) -> Iterator[list[Parcel]]:
+    together: list[Parcel] = []
+    rows = 0
+    for entry in entries:
+        tables = tables_of(zone, entry)
+        together.append((entry, tables))
+        rows += sum(table.num_rows for table in tables.values())
+        if rows > _ROWS_TOGETHER:
+            yield together
+            together, rows = [], 0
+    if together:
+        yield together
+
+
+def _judge_together(zone: Zone, parcels: Sequence[Parcel]) -> None:
+    work = zone.settings.work_folder
+    new = [(entry, tables) for entry, tables in parcels if staged.kept_verdict(work, entry.parcel_id) is None]
+    if not new:
+        return
+    unvalidated = [Unvalidated(tables, entry.extract_taken_at.date()) for entry, tables in new]
+    for (entry, tables), verdict in zip(new, validate_shard(unvalidated, policy=zone.policy), strict=True):
+        staged.keep_verdict(work, entry.parcel_id, _to_keep(zone, entry, tables, verdict))
+
+
+def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> KeptVerdict:
+    most = zone.policy.collection(entry.collection).largest_quarantined_share
+    share = quarantine.share_failed(tables, verdict.failed_rows)
+    held = list(verdict.held_because)
+    if share > most:
+        held.append(
+            f"{share:.1%} of the rows broke a rule; largest_quarantined_share in "
+            f"policy/collections/{entry.collection}.toml allows {most:.1%}."
+        )
+    facts = {
+        "expectations_run": verdict.expectations_run,
+        "suite_sha256": verdict.suite_sha256,
+        "warnings": verdict.warnings,
+        "held_because": held,
+    }
+    return KeptVerdict(failed_rows=verdict.failed_rows, held_because=tuple(held), facts=facts)
+
+
+def _note(zone: Zone, entry: Entry, seconds: float) -> None:
+    verdict = verdict_on(zone, entry, {})
+    if entry.state == ledger.APPROVED:
+        state, reason = ledger.APPROVED, entry.state_reason
+    elif verdict.held_because:
+        state, reason = ledger.HELD, " ".join(verdict.held_because)
+    else:
+        state, reason = ledger.VALIDATED, None
+    with transaction(zone.store, "validate") as connection:
+        ledger.mark(
+            connection,
+            entry.parcel_id,
+            step="validate",
+            seconds=seconds,
+            state=state,
+            state_reason=reason,
+            validated_at=func.now(),
+            validation=verdict.facts,
+            rows_quarantined=quarantine.counts(verdict.failed_rows),
+        )

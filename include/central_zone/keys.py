@@ -1,0 +1,44 @@
+"""The central zone's keys: to open parcels, know their signers, make T2 tokens and sign receipts. None of the source's."""
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from crossing.key_files import read_key_file
+
+RECIPIENT_KEY = "recipient-v1"
+RECEIPT_SIGNING_KEY = "receipt-signing-v1"
+STORE_KEY = "store-v1"
+_STORE_PURPOSE = b"gp-collect|store|v1"
+_MLKEM_SEED_BYTES = 64
+
+
+def recipient_key(folder: Path) -> MLKEM768X25519PrivateKey:
+    """The key that parcels are sealed to: a 64-byte ML-KEM-768 seed, then a 32-byte X25519 key. Raises KeyRefused."""
+    raw = read_key_file(folder / f"{RECIPIENT_KEY}.key", expected_bytes=_MLKEM_SEED_BYTES + 32)
+    return MLKEM768X25519PrivateKey(
+        MLKEM768PrivateKey.from_seed_bytes(raw[:_MLKEM_SEED_BYTES]),
+        X25519PrivateKey.from_private_bytes(raw[_MLKEM_SEED_BYTES:]),
+    )
+
+
+def signer(folder: Path, name: str) -> Ed25519PublicKey:
+    """The public key of a known signer. The caller has checked that `name` is a plain key name. Raises KeyRefused."""
+    return Ed25519PublicKey.from_public_bytes(
+        read_key_file(folder / "signers" / f"{name}.pub", expected_bytes=32, secret=False)
+    )
+
+
+def receipt_signing_key(folder: Path) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(read_key_file(folder / f"{RECEIPT_SIGNING_KEY}.key", expected_bytes=32))
+
+
+def store_subkey(folder: Path) -> bytes:
+    """The key that turns a source's token into the store's own. Raises KeyRefused."""
+    store_key = read_key_file(folder / f"{STORE_KEY}.key", expected_bytes=32)
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=_STORE_PURPOSE).derive(store_key)

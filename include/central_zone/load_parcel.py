@@ -1,0 +1,209 @@
+"""The central zone's story. A parcel is received, validated and loaded; one that fails is written down and the rest go on.
+
+Results hold ids, practice codes, counts and states only: they travel through Airflow.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from central_zone import audit, inbox, ledger
+from central_zone.admit import admit
+from central_zone.commit import commit
+from central_zone.errors import (
+    HeldForSteward,
+    NotAllLoaded,
+    NotAllLoadedYet,
+    NotHeld,
+    SoftwareFault,
+    StoreDown,
+)
+from central_zone.judge import judge
+from central_zone.ledger import Entry
+from central_zone.settings import Settings
+from central_zone.settle import settle
+from central_zone.store.connection import store_of, transaction
+from central_zone.zone import Zone, opened
+from crossing.errors import GPCollectError, PersonMustAct
+
+Result = dict[str, Any]
+_TO_VALIDATE = (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED)
+_log = logging.getLogger(__name__)
+
+
+def parcels_waiting(collection: str, settings: Settings) -> list[list[str]]:
+    """Ids of the parcels of the inbox that are not settled, in shards; a practice's own together and in order."""
+    with opened(settings) as zone:
+        folders = inbox.parcel_folders(zone.inbox)
+        with transaction(zone.store, "look for waiting parcels") as connection:
+            known = ledger.states(connection, folders)
+            refused = ledger.refused_fingerprints(connection, folders)
+        new = [name for name, folder in sorted(folders.items()) if _is_to_be_tried(folder, known.get(name), refused)]
+        claims = [(name, inbox.claim(folders[name])) for name in new]
+        ours = [(name, claim) for name, claim in claims if claim is None or claim.collection == collection]
+        return inbox.shards(ours, zone.policy.collection(collection).parcels_per_shard)
+
+
+def _is_to_be_tried(folder: Path, entry: Entry | None, refused: set[tuple[str, str]]) -> bool:
+    if entry and (entry.state in (ledger.LOADED, ledger.HELD) or (entry.decided_by and entry.state == ledger.REFUSED)):
+        return False
+    return (folder.name, inbox.fingerprint(folder)) not in refused
+
+
+def receive_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
+    """Verifies and stages each parcel. Raises StoreDown; what is wrong with one parcel only stops that parcel."""
+    with opened(settings) as zone:
+        return [_tried(zone, parcel_id, admit) for parcel_id in parcel_ids]
+
+
+def validate_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
+    """Validates the parcels that were received. Raises StoreDown, or PersonMustAct where a rule cannot be carried out."""
+    with opened(settings) as zone:
+        judge(zone, _in_state(zone, parcel_ids, _TO_VALIDATE))
+        return [_result(entry) for entry in _in_state(zone, parcel_ids)]
+
+
+def load_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
+    """Loads what is validated or approved, one transaction a parcel. Raises StoreDown."""
+    with opened(settings) as zone:
+        known = [entry.parcel_id for entry in _in_state(zone, parcel_ids)]
+        return [_tried(zone, parcel_id, commit) for parcel_id in known]
+
+
+def load_parcel(folder: Path, settings: Settings) -> Result:
+    """All the steps for one parcel. The state says "already" where it was loaded before. Raises our errors."""
+    with opened(settings, inbox=folder.parent) as zone:
+        entry = admit(zone, folder.name)
+        if entry.state == ledger.LOADED:
+            return {**_result(commit(zone, entry.parcel_id)), "state": "already"}
+        if entry.state in _TO_VALIDATE:
+            judge(zone, [entry])
+            entry = commit(zone, entry.parcel_id)
+        return _result(entry)
+
+
+def decide(parcel_id: str, *, approve: bool, by: str, reason: str, settings: Settings) -> Result:
+    """A steward's word on a held parcel. Approved, it loads with the next load; refused, later parcels go on without it.
+
+    Raises NotHeld where the parcel is not waiting for a decision.
+    """
+    state = ledger.APPROVED if approve else ledger.REFUSED
+    with opened(settings) as zone:
+        with transaction(zone.store, "decide") as connection:
+            entry = ledger.entry(connection, parcel_id)
+            ledger.lock_practice(connection, entry.collection, entry.practice_code)
+            entry = ledger.entry(connection, parcel_id)
+            if entry.state != ledger.HELD:
+                raise NotHeld(
+                    f"{entry.practice_code}, parcel {entry.sequence} is {entry.state}, not held. Nothing changed."
+                )
+            head = audit.append(connection, actor=by, event={"decided": parcel_id, "state": state, "reason": reason})
+            ledger.mark_decided(connection, parcel_id, state=state, by=by, reason=reason, audit_hash=head)
+            entry = ledger.entry(connection, parcel_id)
+        if entry.state == ledger.REFUSED:
+            settle(zone, entry)
+        return _result(entry)
+
+
+def not_loaded(result: Result) -> list[GPCollectError]:
+    """The error that one result stands for; none where the parcel is loaded."""
+    if result["state"] in (ledger.LOADED, "already"):
+        return []
+    where = f"{result['practice_code']}, parcel {result['sequence']}"
+    if result["state"] == ledger.HELD:
+        return [
+            HeldForSteward(f"{where} is held: {result['reason']} Decide with: gp-central decide {result['parcel_id']}")
+        ]
+    return [NotAllLoaded(f"{where} is {result['state']}: {result['reason']}")]
+
+
+def ledger_entries(settings: Settings) -> list[dict[str, Any]]:
+    """Every parcel the ledger knows, oldest first."""
+    with store_of(settings.store_url) as store, transaction(store, "read the ledger") as connection:
+        return ledger.entries(connection)
+
+
+def verify_audit(settings: Settings, *, published_head: str | None = None) -> tuple[int, str]:
+    """The number of entries and the head of the audit chain. Raises AuditBroken."""
+    with store_of(settings.store_url) as store, transaction(store, "verify the audit chain") as connection:
+        return audit.verify(connection, published_head=published_head)
+
+
+def account_for(collection: str, parcel_ids: Iterable[str], settings: Settings) -> None:
+    """Raises NotAllLoaded or NotAllLoadedYet, naming the practices whose parcel did not load, so that no run hides one."""
+    wanted = list(parcel_ids)
+    with opened(settings) as zone:
+        found = {entry.parcel_id: entry for entry in _in_state(zone, wanted)}
+    not_loaded = [entry for entry in found.values() if entry.state != ledger.LOADED]
+    unknown = len(wanted) - len(found)
+    if not not_loaded and not unknown:
+        return
+    told = [f"{entry.practice_code} parcel {entry.sequence} {entry.state}" for entry in not_loaded]
+    if unknown:
+        told.append(f"{unknown} refused before it was known whose they are")
+    message = f"{collection}: {len(wanted) - len(told)} loaded, not loaded: {'; '.join(told)}. See: gp-central ledger"
+    nobody_need_act = not unknown and all(_may_yet_load(entry) for entry in not_loaded)
+    raise NotAllLoadedYet(message) if nobody_need_act else NotAllLoaded(message)
+
+
+def _may_yet_load(entry: Entry) -> bool:
+    """A reason is written beside these states only where a person must act."""
+    return entry.state == ledger.WAITING or (entry.state in _TO_VALIDATE and entry.state_reason is None)
+
+
+def _in_state(zone: Zone, parcel_ids: Iterable[str], wanted: Iterable[str] | None = None) -> list[Entry]:
+    """The parcels the ledger knows, in the order given, of any state or of the states wanted."""
+    ids = list(parcel_ids)
+    with transaction(zone.store, "look into the ledger") as connection:
+        found = ledger.states(connection, ids)
+    entries = [found[parcel_id] for parcel_id in ids if parcel_id in found]
+    return entries if wanted is None else [entry for entry in entries if entry.state in wanted]
+
+
+def _tried(zone: Zone, parcel_id: str, step: Callable[[Zone, str], Entry]) -> Result:
+    """One step of one parcel. Its failure is written down and told; only a store that is down stops the others."""
+    try:
+        return _result(step(zone, parcel_id))
+    except StoreDown:
+        raise
+    except GPCollectError as error:
+        return _failed(zone, parcel_id, error)
+    except Exception as error:  # its text may quote values, and it must not stop the other practices
+        return _failed(zone, parcel_id, _fault(error))
+
+
+def _fault(error: Exception) -> SoftwareFault:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return SoftwareFault(
+        f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}. Report it; the parcel is kept."
+    )
+
+
+def _failed(zone: Zone, parcel_id: str, error: GPCollectError) -> Result:
+    _log.warning("Parcel %s: %s: %s", parcel_id, type(error).__name__, error)
+    with transaction(zone.store, "note a failure") as connection:
+        entry = ledger.states(connection, [parcel_id]).get(parcel_id)
+        if entry and isinstance(error, PersonMustAct) and entry.state in _TO_VALIDATE:
+            ledger.mark(connection, parcel_id, state_reason=f"{type(error).__name__}: {error}")
+    if entry is None:
+        return {
+            "parcel_id": parcel_id,
+            "practice_code": None,
+            "sequence": None,
+            "state": "refused",
+            "reason": str(error),
+        }
+    return {**_result(entry), "reason": str(error)}
+
+
+def _result(entry: Entry) -> Result:
+    return {
+        "parcel_id": entry.parcel_id,
+        "practice_code": entry.practice_code,
+        "sequence": entry.sequence,
+        "state": entry.state,
+        "reason": entry.state_reason,
+        "rows": sum(entry.rows_loaded.values()),
+    }

@@ -1,0 +1,55 @@
+"""Receipts: what became of a parcel, signed, for the practice. Made again, the same receipt has the same bytes."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from central_zone import keys
+from central_zone.ledger import Entry
+from crossing.manifest import canonical_json
+from crossing.parcel import sync_folder
+
+PAYLOAD_TYPE = b"application/vnd.gp-collect.receipt+json"
+
+
+def receipt_of(entry: Entry) -> dict[str, Any]:
+    """What the receipt of a loaded or refused parcel says: ids, hashes and counts."""
+    return {
+        "parcel_id": entry.parcel_id,
+        "manifest_sha256": entry.manifest_sha256,
+        "outcome": entry.state,
+        "reason": entry.state_reason,
+        "rows_loaded": entry.rows_loaded,
+        "rows_quarantined": entry.rows_quarantined,
+        "audit_head": entry.audit_hash,
+        "at": entry.settled_at,
+    }
+
+
+def bytes_to_sign(receipt: dict[str, Any]) -> bytes:
+    """DSSE's pre-authentication encoding of a receipt, so that no other kind of message carries its signature."""
+    data = canonical_json(receipt)
+    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE, len(data), data)
+
+
+def give_receipt(folder: Path, entry: Entry, keys_folder: Path) -> Path:
+    """Writes `<parcel_id>.receipt.json`: the receipt, the key's name and an Ed25519 signature in hexadecimal."""
+    receipt = receipt_of(entry)
+    signature = keys.receipt_signing_key(keys_folder).sign(bytes_to_sign(receipt)).hex()
+    signed = {"receipt": receipt, "signing_key": keys.RECEIPT_SIGNING_KEY, "signature": signature}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{entry.parcel_id}.receipt.json"
+    _replace_durably(path, canonical_json(signed))
+    return path
+
+
+def _replace_durably(path: Path, data: bytes) -> None:
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(draft).chmod(0o644)
+    Path(draft).replace(path)
+    sync_folder(path.parent)

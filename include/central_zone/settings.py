@@ -1,0 +1,67 @@
+"""What the central zone is told from outside, read once. No source key is among it: there is no setting for one."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from central_zone.errors import SettingMissing
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The GP_ settings of this process. Each is checked when it is first needed, and named when it is missing."""
+
+    values: Mapping[str, str] = field(repr=False)
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the store, psycopg driver. A password belongs in the file form, GP_STORE_URL_FILE."""
+        if "GP_STORE_URL_FILE" in self.values:
+            return _first_line(Path(self.values["GP_STORE_URL_FILE"]))
+        return self._needed("GP_STORE_URL")
+
+    @property
+    def keys_folder(self) -> Path:
+        return self._folder("GP_CENTRAL_KEYS_DIR")
+
+    @property
+    def inbox_folder(self) -> Path:
+        return self._folder("GP_INBOX_DIR")
+
+    @property
+    def work_folder(self) -> Path:
+        return self._folder("GP_CENTRAL_WORK_DIR")
+
+    @property
+    def receipts_folder(self) -> Path:
+        return self._folder("GP_RECEIPTS_DIR")
+
+    @property
+    def lineage_folder(self) -> Path:
+        return self._folder("GP_LINEAGE_DIR")
+
+    @property
+    def register_folder(self) -> Path:
+        return self._folder("GP_REGISTER_DIR")
+
+    def _folder(self, name: str) -> Path:
+        return Path(self._needed(name))
+
+    def _needed(self, name: str) -> str:
+        value = self.values.get(name)
+        if not value:
+            raise SettingMissing(f"{name} is not set. Set it in the environment of the central zone's worker.")
+        return value
+
+
+def load() -> Settings:
+    """The settings of this process, from its environment."""
+    return Settings({name: value for name, value in os.environ.items() if name.startswith("GP_") and value})
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text().strip().splitlines()[0]
+    except (OSError, IndexError):
+        raise SettingMissing("GP_STORE_URL_FILE names a file that cannot be read, or is empty.") from None

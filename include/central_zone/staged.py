@@ -1,0 +1,104 @@
+"""A parcel between its steps: verified, its tokens the store's own, on disk until it is loaded or refused.
+
+Everything here can be made again from the parcel, so whatever cannot be read is made again.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from crossing.canonical import schema
+
+_ABOUT = "about.json"
+_VERDICT = "verdict.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptVerdict:
+    """What validation found, as it is kept between validating and loading."""
+
+    failed_rows: dict[str, dict[str, "np.ndarray[Any, Any]"]]
+    held_because: tuple[str, ...]
+    facts: dict[str, Any]  # for the ledger: how many expectations, which suite, warnings
+
+
+def stage(work: Path, parcel_id: str, manifest_sha256: str, rows: Iterable[tuple[str, pa.Table]]) -> None:
+    """Writes rows as they come, one file a table. The folder gets its name only when all of it is there."""
+    work.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f"{parcel_id}.", dir=work))  # mode 0700
+    try:
+        _write_tables(draft, rows)
+        (draft / _ABOUT).write_text(json.dumps({"manifest_sha256": manifest_sha256}))
+        shutil.rmtree(work / parcel_id, ignore_errors=True)
+        draft.rename(work / parcel_id)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def _write_tables(folder: Path, rows: Iterable[tuple[str, pa.Table]]) -> None:
+    writers: dict[str, pa.ipc.RecordBatchFileWriter] = {}
+    try:
+        for table, some in rows:
+            if table not in writers:
+                writers[table] = pa.ipc.new_file(str(folder / f"{table}.arrow"), schema(table))
+            writers[table].write_table(some)
+    finally:
+        for writer in writers.values():
+            writer.close()
+
+
+def staged_tables(work: Path, parcel_id: str, manifest_sha256: str) -> dict[str, pa.Table] | None:
+    """The staged tables, mapped rather than read, so that memory does not grow with the parcel. None: stage it again."""
+    folder = work / parcel_id
+    try:
+        if json.loads((folder / _ABOUT).read_text())["manifest_sha256"] != manifest_sha256:
+            return None
+        return {path.stem: _mapped(path) for path in sorted(folder.glob("*.arrow"))}
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return None
+
+
+def _mapped(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
+        return reader.read_all()
+
+
+def keep_verdict(work: Path, parcel_id: str, verdict: KeptVerdict) -> None:
+    """Keeps a verdict beside the staged tables: positions, rule ids and counts."""
+    failed = {
+        table: {rule: positions.tolist() for rule, positions in rules.items()}
+        for table, rules in verdict.failed_rows.items()
+    }
+    content = {"failed_rows": failed, "held_because": verdict.held_because, "facts": verdict.facts}
+    draft = work / parcel_id / f"{_VERDICT}.draft"
+    draft.write_text(json.dumps(content))
+    draft.rename(draft.with_name(_VERDICT))
+
+
+def kept_verdict(work: Path, parcel_id: str) -> KeptVerdict | None:
+    """The verdict kept beside the staged tables. None: validate again."""
+    try:
+        content: Mapping[str, Any] = json.loads((work / parcel_id / _VERDICT).read_text())
+        failed = {
+            table: {rule: np.array(positions, np.int64) for rule, positions in rules.items()}
+            for table, rules in content["failed_rows"].items()
+        }
+        return KeptVerdict(
+            failed_rows=failed, held_because=tuple(content["held_because"]), facts=dict(content["facts"])
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def discard(work: Path, parcel_id: str) -> None:
+    """Removes everything of a parcel that is loaded or refused, drafts of stopped runs too."""
+    for folder in [work / parcel_id, *work.glob(f"{parcel_id}.*")]:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,72 @@
+"""The way into the store, and the one place where a database's errors are caught: they quote values, ours do not."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from central_zone.errors import StoreDown, StoreRefused
+from crossing.errors import PersonMustAct, TryAgain
+
+_APPLICATION = "gp-central"
+# Connection failures (08), and a server that is shutting down or starting (57P) or has no slot left (53300).
+_AWAY = ("08", "57P", "53300")
+_CLASHED = frozenset({"40001", "40P01", "55P03"})
+_NOT_MIGRATED = frozenset({"3F000", "42P01", "42703"})
+_IN_THE_WAY = "another transaction was in the way"
+
+
+def open_store(url: str) -> Engine:
+    """The store. Nothing is connected yet; parameters never appear in an error's text."""
+    return create_engine(url, pool_size=1, hide_parameters=True, connect_args={"application_name": _APPLICATION})
+
+
+@contextmanager
+def store_of(url: str) -> Iterator[Engine]:
+    """The store, its connections closed at the end."""
+    store = open_store(url)
+    try:
+        yield store
+    finally:
+        store.dispose()
+
+
+@contextmanager
+def transaction(store: Engine, doing: str) -> Iterator[Connection]:
+    """One transaction: all of it, or nothing. Raises StoreDown (try again) or StoreRefused, saying what was being done."""
+    with store_errors(doing), store.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def store_errors(doing: str) -> Iterator[None]:
+    """Turns the driver's errors into ours. Only the SQLSTATE and the table's name are kept."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _ours(error.orig, doing) from None
+    except psycopg.Error as error:
+        raise _ours(error, doing) from None
+
+
+def _ours(error: BaseException | None, doing: str) -> TryAgain | PersonMustAct:
+    state = getattr(error, "sqlstate", None)
+    if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return StoreDown(
+            f"{doing}: the store cannot be reached. Check that PostgreSQL runs; nothing half-done was kept."
+        )
+    if state is None:
+        return StoreRefused(
+            f"{doing}: the driver refused it ({type(error).__name__}). Report this as a fault of the software."
+        )
+    if state.startswith(_AWAY) or state in _CLASHED:
+        why = _IN_THE_WAY if state in _CLASHED else "it is stopping, starting or full of connections"
+        return StoreDown(f"{doing}: the store is not ready (SQLSTATE {state}): {why}. Nothing half-done was kept.")
+    if state in _NOT_MIGRATED:
+        return StoreRefused(f"{doing}: the store lacks a table or column (SQLSTATE {state}). Run: gp-central migrate")
+    if state == "53100":
+        return StoreRefused(f"{doing}: the store's disk is full (SQLSTATE 53100). Make room, then run it again.")
+    table = getattr(getattr(error, "diag", None), "table_name", None) or "unknown"
+    return StoreRefused(f"{doing}: the store refused it (SQLSTATE {state}, table {table}). Nothing of it was kept.")

@@ -1,0 +1,26 @@
+"""The store as first made."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+# Fixed for good: a loader then needs no right to make tables, a new practice costs nothing, and a query over all
+# practices takes this many locks a table. One partition for each practice cost 200 ms a practice at 3,000 of them.
+PARTITIONS = 32
+_TABLES = (
+    *("patient", "encounter", "observation", "immunisation", "recall", "allergy", "medication", "referral"),
+    *("problem", "appointment", "staff_role", "organisation"),
+)
+
+
+def upgrade() -> None:
+    op.execute(Path(__file__).with_suffix(".sql").read_text())
+    for table in _TABLES:
+        for remainder in range(PARTITIONS):
+            op.execute(
+                f"CREATE TABLE records.{table}_{remainder:02d} PARTITION OF records.{table} "
+                f"FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {remainder})"
+            )

@@ -1,0 +1,160 @@
+"""The tables of the store. The canonical ones follow crossing.canonical, so a column cannot exist on one side only."""
+
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.types import TypeEngine
+
+from crossing import canonical
+from crossing.canonical import Kind
+
+STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "refused")
+metadata = MetaData()
+
+_BY_KIND: dict[Kind, TypeEngine[Any]] = {
+    Kind.TOKEN: Uuid(),
+    Kind.CODE: Text(),
+    Kind.CLOSED: Text(),
+    Kind.DATE: Date(),
+    Kind.INSTANT: TIMESTAMP(),
+    Kind.FLAG: Boolean(),
+}
+_BY_NUMBER: dict[pa.DataType, TypeEngine[Any]] = {
+    pa.float64(): Double(),
+    pa.int16(): SmallInteger(),
+    pa.int32(): Integer(),
+}
+_PRACTICE = Text(collation="C")  # compared byte by byte: twice as fast to index as by a language's rules
+
+
+def _column(column: canonical.Column) -> Column[Any]:
+    type_: TypeEngine[Any] = _BY_NUMBER[column.type] if column.kind == Kind.NUMBER else _BY_KIND[column.kind]
+    return Column(column.name, type_, nullable=not column.required)
+
+
+def _records(table: str) -> Table:
+    """One canonical table: its columns, whose practice, and which parcel brought this version of the row."""
+    made = Table(
+        table,
+        metadata,
+        *(_column(column) for column in canonical.TABLES[table]),
+        Column("practice_code", _PRACTICE, nullable=False),
+        Column("parcel_number", BigInteger, nullable=False),
+        schema="records",
+        postgresql_partition_by="HASH (practice_code)",
+    )
+    if canonical.has_patient(table):
+        Index(f"{table}_of_one_registration", made.c.practice_code, made.c.registration_token)
+    if table == "patient":
+        Index("patient_of_one_person", made.c.patient_token)
+    return made
+
+
+RECORDS: dict[str, Table] = {table: _records(table) for table in canonical.TABLES}
+
+parcel = Table(
+    "parcel",
+    metadata,
+    Column("parcel_number", BigInteger, Identity(always=True), unique=True, nullable=False),
+    Column("parcel_id", Uuid, primary_key=True),
+    Column("collection", Text, nullable=False),
+    Column("practice_code", _PRACTICE, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("manifest_sha256", Text, nullable=False, unique=True),
+    Column("extract_id", Text, nullable=False),
+    Column("extract_taken_at", DateTime(timezone=True), nullable=False),
+    Column("supplier_format", Text, nullable=False),
+    Column("synthetic", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_reason", Text),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("validated_at", DateTime(timezone=True)),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decided_by", Text),
+    Column("loaded_at", DateTime(timezone=True)),
+    Column("rows_loaded", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rows
+    Column("rows_quarantined", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rule -> rows
+    Column("validation", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("seconds", JSONB, nullable=False, server_default=text("'{}'")),  # step -> seconds it took
+    Column("audit_hash", Text),  # the audit chain's head when this parcel was settled
+    Column("manifest", JSONB, nullable=False),
+    CheckConstraint(f"state IN {STATES}", name="state_is_known"),
+    schema="ledger",
+)
+# A place in a practice's sequence is filled once. A refused parcel leaves its place open for the one that mends it.
+Index(
+    "one_parcel_a_place",
+    parcel.c.collection,
+    parcel.c.practice_code,
+    parcel.c.sequence,
+    unique=True,
+    postgresql_where=parcel.c.state != "refused",
+)
+Index("parcels_of_a_practice", parcel.c.collection, parcel.c.practice_code, parcel.c.sequence)
+
+refusal = Table(
+    "refusal",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("folder_name", Text, nullable=False),
+    Column("folder_fingerprint", Text),  # so that the same broken folder is not tried every night
+    Column("error", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    schema="ledger",
+)
+Index("refusal_of_a_folder", refusal.c.folder_name)
+
+quarantined_row = Table(
+    "row",
+    metadata,
+    Column("parcel_number", BigInteger, nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("record_token", Uuid, nullable=False),
+    Column("rule_id", Text, nullable=False),
+    schema="quarantine",
+)
+Index("row_of_a_parcel", quarantined_row.c.parcel_number)
+
+audit_entry = Table(
+    "entry",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("event", JSONB, nullable=False),
+    Column("previous_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    schema="audit",
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("event", JSONB, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("delivered_at", DateTime(timezone=True)),
+    schema="lineage",
+)
+Index("not_delivered_yet", outbox.c.id, postgresql_where=outbox.c.delivered_at.is_(None))

