@@ -2,8 +2,7 @@
 
 **pull** into an encrypted spool, **apply_opt_outs** (who may leave), **pseudonymise** (minimise, make tokens, seal a
 parcel); **shred** destroys the spool and its key whatever happened. A practice that fails fails alone and stays due;
-`every_practice_collected` then names it, and the run is not green.
-To try one again, clear its `pull` with everything downstream: its spool is gone, on purpose.
+`every_practice_collected` names it, and the run is not green. Try one again from its `pull`: its spool is gone.
 """
 
 from datetime import timedelta
@@ -15,13 +14,11 @@ from account_for_practices import announce_parcels, every_practice_collected
 from crossing.policy import Collection, Policy
 from stop_for_a_person import stop_for_a_person
 
-NAMED_BY_PRACTICES = "{{ task.op_args[0] | join(' ') }}"
-
 
 def collect(collection: Collection) -> None:
     @dag(
         dag_id=f"collect__{collection.id}",
-        schedule=CronTriggerTimetable(collection.schedule, timezone="Europe/London"),
+        schedule=CronTriggerTimetable(collection.schedule, timezone="Europe/London", run_immediately=timedelta(0)),
         catchup=False,
         max_active_runs=1,
         doc_md=__doc__,
@@ -36,35 +33,35 @@ def collect(collection: Collection) -> None:
 
             return shards.practices_due(collection.id, settings.load())
 
-        @task(map_index_template=NAMED_BY_PRACTICES)
+        @task
         @stop_for_a_person
         def pull(shard: list[str], run_id: str | None = None) -> list[dict]:
             from source_zone import settings, shards
 
             return shards.pull_shard(collection.id, shard, run_id, settings.load())
 
-        @task(map_index_template=NAMED_BY_PRACTICES)
+        @task
         @stop_for_a_person
         def apply_opt_outs(shard: list[str], run_id: str | None = None) -> list[dict]:
             from source_zone import settings, shards
 
             return shards.decide_shard(collection.id, shard, run_id, settings.load())
 
-        @task(map_index_template=NAMED_BY_PRACTICES)
+        @task
         @stop_for_a_person
         def pseudonymise(shard: list[str], run_id: str | None = None) -> list[dict]:
             from source_zone import settings, shards
 
             return shards.seal_shard(collection.id, shard, run_id, settings.load())
 
-        @task(map_index_template=NAMED_BY_PRACTICES)
+        @task
         @stop_for_a_person
         def shred(shard: list[str], run_id: str | None = None) -> list[dict]:
             from source_zone import settings, shards
 
             return shards.shred_shard(collection.id, shard, run_id, settings.load())
 
-        @task_group
+        @task_group(default_args={"map_index_template": "{{ task.op_args[0] | join(' ') }}"})
         def each_shard(shard: list[str]):
             sealed = pseudonymise(shard)
             pull(shard) >> apply_opt_outs(shard) >> sealed >> shred(shard).as_teardown(on_failure_fail_dagrun=True)

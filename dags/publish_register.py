@@ -13,7 +13,7 @@ from stop_for_a_person import stop_for_a_person
 
 @dag(
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 7 * * *", timezone="Europe/London"),
+        timetable=CronTriggerTimetable("0 7 * * *", timezone="Europe/London", run_immediately=timedelta(0)),
         assets=AssetAny(*(Asset(f"records__{name}") for name in Policy().collections())),
     ),
     catchup=False,
@@ -26,18 +26,20 @@ def publish_register():
     @task
     @stop_for_a_person
     def deliver_lineage() -> int:
-        from central_zone import settings
-        from central_zone.register import deliver_lineage
+        from central_zone.register.deliver_lineage import deliver_lineage as deliver
+        from central_zone.settings import load
+        from central_zone.store.connection import store_of
 
-        return deliver_lineage.deliver_waiting(settings.load())
+        with store_of(load().store_url) as store:
+            return deliver(store, load().lineage_folder)
 
     @task
     @stop_for_a_person
     def build_register() -> dict:
-        from central_zone import settings
-        from central_zone.register import build_register
+        from central_zone.register.build_register import build
+        from central_zone.settings import load
 
-        return build_register.build(settings.load().register_dir, settings.load())
+        return build(load().register_folder, load())
 
     deliver_lineage() >> build_register()
 

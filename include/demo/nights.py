@@ -51,12 +51,12 @@ def run_night(stack: Stack, number: int, say: Say) -> Night:
     """Triggers the collection and waits for all that follows of itself. Raises DemoStuck, naming what did not."""
     api, began = stack.api(), time.monotonic()
     api.trigger(f"collect__{COLLECTION}", f"night-{number}")
-    collect = _finished_run(stack, f"collect__{COLLECTION}", number)
+    collect = _end_of_run(stack, f"collect__{COLLECTION}", "manual", number)
     _check_parcels_announced(api, number)
     say(f"Night {number}: collected ({collect})")
-    load = _finished_run(stack, f"load__{COLLECTION}", number)
+    load = _end_of_run(stack, f"load__{COLLECTION}", "asset_triggered", number)
     say(f"Night {number}: loaded ({load})")
-    publish = _finished_run(stack, "publish_register", number)
+    publish = _end_of_run(stack, "publish_register", "asset_triggered", number)
     say(f"Night {number}: register published ({publish})")
     return Night(
         number=number,
@@ -69,12 +69,12 @@ def run_night(stack: Stack, number: int, say: Say) -> Night:
     )
 
 
-def _finished_run(stack: Stack, dag: str, count: int) -> str:
-    """The state of the DAG's `count`-th run, once it has ended."""
+def _end_of_run(stack: Stack, dag: str, kind: str, count: int) -> str:
+    """The state of the DAG's `count`-th run of that kind, once it has ended."""
     api = stack.api()
 
     def ended() -> Any:
-        runs = api.runs(dag)
+        runs = [run for run in api.runs(dag) if run["run_type"] == kind]
         return len(runs) >= count and runs[count - 1]["state"] in FINISHED and runs[count - 1]["state"]
 
     return str(_waited(ended, f"run {count} of {dag}", stack))

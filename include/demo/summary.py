@@ -39,7 +39,7 @@ def _row(practice: dict[str, Any], parcels: list[dict[str, Any]]) -> tuple[str, 
         return (practice["practice_code"], practice["state"], "", "", "", "", "")
     refused = sum(sum(_rules(parcel).values()) for parcel in parcels)
     quarantined = sum(practice["quarantined"].values()) + refused
-    loaded = sum(parcel["rows_loaded"] or 0 for parcel in parcels)
+    loaded = sum(sum((parcel["rows_loaded"] or {}).values()) for parcel in parcels)
     seconds = practice["seconds"] + sum(sum((parcel["seconds"] or {}).values()) for parcel in parcels)
     counts = (practice["read"], sum(practice["held_back"].values()), quarantined, loaded)
     return (practice["practice_code"], _state(parcels), *(f"{count:,}" for count in counts), f"{seconds:.1f}")
