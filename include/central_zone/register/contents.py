@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from central_zone.expectations.rules import RuleBook
@@ -25,7 +25,7 @@ def contents(
     """Everything the register publishes. Counts of people are already controlled; times come from the ledger alone."""
     return {
         "title": TITLE,
-        "updated": _updated(ledger, uses),
+        "updated": _updated(ledger, uses, collections),
         "audit_head": _audit_head(ledger),
         "refused_unread": ledger.parcels_refused_unread,
         "collections": [_collection(collection, ledger, uses, book) for collection in collections],
@@ -35,12 +35,14 @@ def contents(
     }
 
 
-def _updated(ledger: Ledger, uses: Sequence[DataUse]) -> str:
+def _updated(ledger: Ledger, uses: Sequence[DataUse], collections: Sequence[Collection]) -> str:
     """The latest change of anything here; never the time of building, so that building again changes nothing."""
-    agreed = [datetime.fromisoformat(use.fields["latest_approval_date"]).replace(tzinfo=UTC) for use in uses]
-    ran = [run.loaded_at or run.received_at for run in ledger.parcels]
-    audited = [ledger.audit_head.at] if ledger.audit_head else []
-    return _instant(max([*agreed, *ran, *audited]))
+    days = [date.fromisoformat(use.fields["latest_approval_date"]) for use in uses]
+    days += [collection.start_date for collection in collections]
+    instants = [datetime.combine(day, time(), UTC) for day in days]
+    instants += [run.loaded_at or run.received_at for run in ledger.parcels]
+    instants += [ledger.audit_head.at] if ledger.audit_head else []
+    return _instant(max(instants))
 
 
 def _audit_head(ledger: Ledger) -> dict[str, Any] | None:
@@ -144,16 +146,27 @@ def _people(loaded: Sequence[ParcelRun]) -> list[dict[str, Any]]:
 
 
 def _people_of_month(month: str, runs: Sequence[ParcelRun]) -> dict[str, Any]:
-    held: Counter[str] = Counter()
+    patients: Counter[str] = Counter()
+    records: Counter[str] = Counter()
+    faulty: Counter[str] = Counter()
     for run in runs:
-        held.update(run.manifest["counts"]["patients_held_back"])
+        patients.update(run.manifest["counts"]["patients_held_back"])
+        for table in run.manifest["counts"]["tables"].values():
+            records.update(table["held_back"])
+            faulty.update(table["quarantined"])
     sent = sum(run.manifest["counts"]["patients_may_leave"] for run in runs)
     return {
         "month": month,
         "practices": len(runs),
         "sent": asdict(controlled(sent, practices=len(runs))),
-        "held_back": {reason: asdict(controlled(count, practices=len(runs))) for reason, count in sorted(held.items())},
+        "held_back": _all_controlled(patients, len(runs)),
+        "records_held_back": _all_controlled(records, len(runs)),
+        "records_faulty_at_practice": _all_controlled(faulty, len(runs)),
     }
+
+
+def _all_controlled(counts: Counter[str], practices: int) -> dict[str, Any]:
+    return {reason: asdict(controlled(count, practices=practices)) for reason, count in sorted(counts.items())}
 
 
 def _applied(loaded: Sequence[ParcelRun]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +53,23 @@ def _template(name: str, contents: dict[str, Any]) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters["day"] = _day
+    pages.filters["instant"] = _instant_in_words
+    pages.filters["day"] = _day_in_words
     pages.filters["in_words"] = lambda name: name.replace("_", " ")
     return pages.get_template(name).render(contents).encode()
 
 
-def _day(instant: str | None) -> str:
+def _instant_in_words(instant: str | None) -> str:
     """`2026-09-02T01:30:00+00:00` -> `2 September 2026, 01:30 UTC`."""
     if instant is None:
         return "never"
     at = datetime.fromisoformat(instant)
     return f"{at.day} {at:%B %Y, %H:%M %Z}"
+
+
+def _day_in_words(day: str) -> str:
+    on = date.fromisoformat(day)
+    return f"{on.day} {on:%B %Y}"
 
 
 def _csv(uses: list[dict[str, Any]]) -> bytes:
