@@ -38,14 +38,13 @@ class People:
     def take(self, bundle: Bundle, record: Record) -> None:
         self._confidential_ids.update(record.restricted_ids())
         for entry in bundle.entries:
+            restricted = {"is_confidential": is_restricted(entry.resource, self.policy)}
             if entry.kind == "Patient":
-                self._keep(entry.kind, record.registration_id, self._patient(entry.resource, record))
-            elif entry.kind == "PractitionerRole":
-                self._keep(entry.kind, record.name_of(entry), self._role(entry.resource))
-            elif entry.kind == "Practitioner":
-                self._keep(entry.kind, record.name_of(entry), {})
-            elif entry.kind == "Organization":
-                self._keep(entry.kind, record.name_of(entry), self._organisation(entry.resource))
+                self._keep(entry.kind, record.registration_id, restricted | self._patient(entry.resource))
+            elif entry.kind in _SHARED_KINDS:
+                row = self._role(entry.resource) if entry.kind == "PractitionerRole" else {}
+                row = self._organisation(entry.resource) if entry.kind == "Organization" else row
+                self._keep(entry.kind, record.name_of(entry), restricted | row)
 
     def _keep(self, kind: str, identifier: str, row: Row) -> None:
         known = self._rows[kind].setdefault(identifier, row)
@@ -60,35 +59,30 @@ class People:
         return Practice(roles, frozenset(self._confidential_ids))
 
     def rows(self) -> Iterator[tuple[str, Row]]:
+        """Organisations, then staff, then patients."""
         for name, row in self._rows["Organization"].items():
             yield "organisation", {"record_id": name, "is_deleted": False} | row
-        yield from self._staff_roles()
+        for row in self._staff_roles():
+            yield "staff_role", row
         for registration_id, row in self._rows["Patient"].items():
-            yield (
-                "patient",
-                {"record_id": registration_id, "registration_id": registration_id, "is_deleted": False} | row,
-            )
+            own = {"record_id": registration_id, "registration_id": registration_id, "is_deleted": False}
+            yield "patient", own | row
 
     def roles_joined(self) -> int:
         """Roles have no row of their own: the practitioner's row carries the job category."""
         return len(self._rows["PractitionerRole"])
 
-    def _staff_roles(self) -> Iterator[tuple[str, Row]]:
+    def _staff_roles(self) -> Iterator[Row]:
         jobs: dict[str, Row] = {}
         for role in self._rows["PractitionerRole"].values():
             if role["practitioner"]:
                 jobs.setdefault(role["practitioner"], role)
-        for name in sorted(self._rows["Practitioner"].keys() | jobs.keys()):
-            job = jobs.get(name, {})
-            yield (
-                "staff_role",
-                {
-                    "record_id": name,
-                    "is_deleted": False,
-                    "job_category_code": job.get("code"),
-                    "fault": job.get("fault"),
-                },
-            )
+        people = self._rows["Practitioner"]
+        for name in sorted(people.keys() | jobs.keys()):
+            job, person = jobs.get(name, {}), people.get(name, {})
+            restricted = bool(job.get("is_confidential") or person.get("is_confidential"))
+            own = {"record_id": name, "is_deleted": False, "is_confidential": restricted}
+            yield own | {"job_category_code": job.get("code"), "fault": job.get("fault")}
 
     def _role(self, resource: Element) -> Row:
         found = sorted(codes_of(resource.get("code")))
@@ -112,7 +106,7 @@ class People:
             "fault": MALFORMED_CODE if malformed else None,
         }
 
-    def _patient(self, resource: Element, record: Record) -> Row:
+    def _patient(self, resource: Element) -> Row:
         born, died = partial_date(resource.get("birthDate")), partial_date(resource.get("deceasedDateTime"))
         registration = _registration(resource, self.policy)
         dead_since_when = resource.get("deceasedBoolean") not in (None, False) and died.value is None
@@ -123,7 +117,6 @@ class People:
             "date_of_birth": born.value,
             "date_of_death": died.value,
             "postcode": _postcode(resource),
-            "is_confidential": is_restricted(resource, self.policy),
             "fault": next((fault for fault in faults if fault), None),
         }
 

@@ -256,6 +256,28 @@ def test_no_midnight_and_no_time_zone_is_made_up(tmp_path: Path, written: str | 
     assert (row["recorded_at"], row["fault"]) == (None, None)
 
 
+def test_what_is_wrong_with_the_date_is_wrong_with_the_components(tmp_path: Path) -> None:
+    whole = an_observation(effectiveDateTime="2020-02-30", component=[{"code": coded("271649006")}])
+    rows = read(write(tmp_path, a_bundle(whole)))["observation"]
+    assert [row["fault"] for row in rows] == ["unreadable_date", "unreadable_date"]
+
+
+def test_a_malformed_code_is_not_the_fault_of_the_components(tmp_path: Path) -> None:
+    whole = an_observation(code=coded("no code"), component=[{"code": coded("271649006")}])
+    rows = read(write(tmp_path, a_bundle(whole)))["observation"]
+    assert [row["fault"] for row in rows] == ["malformed_code", None]
+
+
+def test_an_allergy_entered_in_error_is_a_deletion(tmp_path: Path) -> None:
+    allergy = {
+        "resourceType": "AllergyIntolerance",
+        "id": "A1",
+        "verificationStatus": "entered-in-error",
+        "code": coded(),
+    }
+    assert only("allergy", tmp_path, allergy)["is_deleted"] is True
+
+
 def test_an_entry_in_error_is_a_deletion(tmp_path: Path) -> None:
     assert only("observation", tmp_path, an_observation(status="entered-in-error"))["is_deleted"] is True
 
@@ -298,6 +320,28 @@ def test_a_confidential_observation_keeps_its_problem_and_its_components(tmp_pat
     marked = an_observation(meta=NOT_TO_BE_SHARED, component=[{"code": coded("271649006")}])
     rows = read(write(tmp_path, a_bundle(problem, marked)))
     assert [row["is_confidential"] for row in rows["problem"] + rows["observation"]] == [True, True, True]
+
+
+def test_a_confidential_statement_keeps_the_prescription_it_repeats(tmp_path: Path) -> None:
+    based_on = [{"reference": "MedicationRequest/plan"}]
+    statement = {"resourceType": "MedicationStatement", "id": "S1", "basedOn": based_on, "subject": MINE}
+    row = only("medication", tmp_path, A_DRUG, a_request(), statement | {"meta": NOT_TO_BE_SHARED})
+    assert row["is_confidential"] is True
+
+
+def test_staff_and_places_are_confidential_only_when_labelled(tmp_path: Path) -> None:
+    """A mark that is missing keeps a row at the source, so every row says one or the other."""
+    doctors = [{"resourceType": "Practitioner", "id": name} for name in ("A", "B")]
+    doctors[1]["meta"] = NOT_TO_BE_SHARED
+    rows = read(write(tmp_path, a_bundle(*doctors, {"resourceType": "Organization", "id": "G1"})))
+    assert [row["is_confidential"] for row in rows["staff_role"]] == [False, True]
+    assert rows["organisation"][0]["is_confidential"] is False
+
+
+def test_no_row_of_any_table_leaves_its_marks_open(tmp_path: Path) -> None:
+    everything = (a_procedure_request(), a_request(), A_DRUG, an_observation(component=[{"code": coded()}]))
+    for rows in read(write(tmp_path, a_bundle(*everything))).values():
+        assert {type(row[mark]) for row in rows for mark in ("is_deleted", "is_confidential")} == {bool}
 
 
 def test_what_was_said_in_a_confidential_encounter_is_confidential(tmp_path: Path) -> None:
