@@ -9,7 +9,7 @@ from central_zone.register.pages import render, write
 from central_zone.register.read_data_uses import read_data_uses
 from central_zone.register.read_ledger import Ledger, read_ledger
 from central_zone.settings import Settings
-from central_zone.store.connection import open_store
+from central_zone.store.connection import store_of
 from crossing.policy import Policy
 
 
@@ -19,7 +19,9 @@ def build(out: Path, settings: Settings) -> dict[str, Any]:
     Returns {"state": "published" | "already", ...counts and the audit head}. Raises StoreDown (try again),
     StoreRefused or PolicyRefused; the register that was there stays there.
     """
-    return publish(out, read_ledger(open_store(settings.store_url)), Policy())
+    with store_of(settings.store_url) as store:
+        ledger = read_ledger(store)
+    return publish(out, ledger, Policy())
 
 
 def publish(out: Path, ledger: Ledger, policy: Policy) -> dict[str, Any]:
