@@ -4,6 +4,8 @@ import functools
 
 import numpy as np
 
+from simulator.draws import Numbers
+
 _FIRST_TEST_STEM = 999_000_000  # 999 000 0000 to 999 999 9999 are set aside for tests and never issued
 _WEIGHTS = np.arange(10, 1, -1)
 
@@ -14,13 +16,13 @@ _ONE_STEP = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4]
 
 
 @functools.cache
-def test_nhs_numbers() -> np.ndarray:
+def test_nhs_numbers() -> Numbers:
     """Every valid NHS number of the test range, ascending, as ten digits (some 909,000)."""
     stems = np.arange(_FIRST_TEST_STEM, _FIRST_TEST_STEM + 1_000_000, dtype=np.int64)
     digits = stems[:, None] // 10 ** np.arange(8, -1, -1, dtype=np.int64) % 10
     check = (11 - (digits * _WEIGHTS).sum(axis=1) % 11) % 11
     numbers = (stems * 10 + check)[check < 10]
-    return numbers[numbers != 9_999_999_999]  # passes the sum, but was never a number
+    return np.asarray(numbers[numbers != 9_999_999_999])  # passes the sum, but was never a number
 
 
 def nhs_number_is_valid(text: str) -> bool:

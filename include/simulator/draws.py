@@ -30,20 +30,20 @@ class Draws:
 
     def bits(self, purpose: str, *keys: Numbers | int) -> Numbers:
         """64 random bits for each element of the keys."""
-        state = np.uint64(self.root ^ salt(purpose))
+        state: Any = np.uint64(self.root ^ salt(purpose))
         with np.errstate(over="ignore"):
             for key in keys:
                 state = _mixed(state ^ (np.asarray(key).astype(np.uint64) * _GOLDEN))
-        return np.atleast_1d(state)
+        return np.asarray(np.atleast_1d(state))
 
     def below(self, limit: Numbers | int, purpose: str, *keys: Numbers | int) -> Numbers:
         """Whole numbers from 0 up to, not including, `limit`; 0 where the limit is 0."""
         high = np.maximum(np.asarray(limit), 1).astype(np.uint64)
-        return ((self.bits(purpose, *keys) >> np.uint64(11)) % high).astype(np.int64)
+        return np.asarray(((self.bits(purpose, *keys) >> np.uint64(11)) % high).astype(np.int64))
 
     def share(self, purpose: str, *keys: Numbers | int) -> Numbers:
         """Fractions from 0 up to, not including, 1."""
-        return (self.bits(purpose, *keys) >> np.uint64(11)).astype(np.float64) / 2**53
+        return np.asarray((self.bits(purpose, *keys) >> np.uint64(11)).astype(np.float64) / 2**53)
 
     def guids(self, kind: str, *keys: Numbers | int, where: Numbers | None = None) -> pa.Array:
         """EMIS's spelling of a GUID for each element; empty where `where` is false."""
@@ -57,7 +57,7 @@ def salt(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
-def _mixed(state: Numbers) -> Numbers:
+def _mixed(state: Any) -> Any:
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))

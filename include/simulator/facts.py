@@ -104,6 +104,9 @@ class Facts:
     def __len__(self) -> int:
         return len(self.patient)
 
+    def picked(self, rows: Numbers | slice) -> "Facts":
+        return Facts(**{name: getattr(self, name)[rows] for name in Facts.__slots__})
+
 
 @dataclass(slots=True, kw_only=True)
 class Rows:
@@ -130,10 +133,15 @@ class Rows:
     def where(self, flags: Numbers) -> "Rows":
         """Only the rows whose flag is true."""
         chosen = pa.array(flags)
-        columns = {name: column.filter(chosen) for name, column in self.columns.items()}
-        known = self.facts
-        facts = None if known is None else Facts(**{name: getattr(known, name)[flags] for name in Facts.__slots__})
-        return Rows(file=self.file, columns=columns, facts=facts)
+        facts = None if self.facts is None else self.facts.picked(flags)
+        return Rows(
+            file=self.file, columns={name: text.filter(chosen) for name, text in self.columns.items()}, facts=facts
+        )
+
+    def part(self, rows: slice) -> "Rows":
+        """Only the rows from one place to another."""
+        facts = None if self.facts is None else self.facts.picked(rows)
+        return Rows(file=self.file, columns={name: text[rows] for name, text in self.columns.items()}, facts=facts)
 
     def with_facts(self, **facts: object) -> "Rows":
         """The same rows with some facts replaced; a single fact holds for every row."""
@@ -166,7 +174,7 @@ def fates(facts: Facts, births: Numbers, extract_day: int) -> Numbers:
         (about & _before_birth(facts, birth), Fate.DATED_BEFORE_BIRTH),
         ((facts.effective != UNDATED) & (facts.effective > extract_day), Fate.DATED_IN_FUTURE),
     ]
-    return np.select([rule for rule, _ in rules], [np.int8(fate) for _, fate in rules], np.int8(Fate.SENT))
+    return np.asarray(np.select([rule for rule, _ in rules], [np.int8(fate) for _, fate in rules], np.int8(Fate.SENT)))
 
 
 def look_back_day(extract_day: int) -> int:
@@ -182,8 +190,8 @@ def _before_birth(facts: Facts, birth: Numbers) -> Numbers:
     for precision, unit in ((Precision.MONTH, "M"), (Precision.YEAR, "Y")):
         partial = np.flatnonzero(dated & (facts.precision == precision))
         early[partial] = _in_units(facts.effective[partial], unit) < _in_units(birth[partial], unit)
-    return early
+    return np.asarray(early)
 
 
 def _in_units(days: Numbers, unit: str) -> Numbers:
-    return days.astype("datetime64[D]").astype(f"datetime64[{unit}]")
+    return np.asarray(days.astype("datetime64[D]").astype(f"datetime64[{unit}]"))

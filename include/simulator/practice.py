@@ -75,7 +75,7 @@ class Practice:
         back = np.floor(span * self.draws.share(f"{kind} day", patient, k) ** _RECENCY[kind]).astype(np.int64)
         night = night_of(k)
         recent = _extract_days(night) - 1 - self.draws.below(3, f"{kind} recent day", patient, k)
-        return np.where(night > 1, np.maximum(recent, born), self.last_day[patient] - back)
+        return np.asarray(np.where(night > 1, np.maximum(recent, born), self.last_day[patient] - back))
 
     def written_down(self, kind: str, patient: Numbers, k: Numbers, day: Numbers, revision: int) -> Happening:
         """Mostly on the day itself; a revision the day before its extract."""

@@ -6,7 +6,6 @@ import pyarrow as pa
 from simulator import codes
 from simulator.calendar import extract_day
 from simulator.draws import Numbers
-from simulator.emis.events import session_count
 from simulator.facts import NOT_ABOUT_A_PATIENT, Facts, Rows
 from simulator.names import COUNTY, FAMILY, GIVEN, STREETS, TOWN
 from simulator.places import ALL_POSTCODES

@@ -105,20 +105,17 @@ class Night:
         source, first = self.source, self.number == 1
         if file == "Admin_Patient":
             yield from self._patients()
-        elif file == "Admin_Organisation":
-            yield administration.organisations(source, only_own=not first)
-        elif file == "Admin_UserInRole":
-            yield administration.staff(source, np.arange(len(source.staff) if first else 2))
-        elif file == "Agreements_SharingOrganisation":
-            yield administration.sharing_agreement(source, self.number)
-        elif file == "Coding_ClinicalCode":
-            yield administration.clinical_codes(source)
-        elif file == "Coding_DrugCode":
-            yield administration.drug_codes()
-        elif file == "Appointment_Session":
-            yield administration.sessions(source, self._sessions())
-        elif file == "Appointment_SessionUser":
-            yield administration.session_users(source, self._sessions())
+            return
+        made: dict[str, Callable[[], Rows]] = {
+            "Agreements_SharingOrganisation": lambda: administration.sharing_agreement(source, self.number),
+            "Admin_Organisation": lambda: administration.organisations(source, only_own=not first),
+            "Admin_UserInRole": lambda: administration.staff(source, np.arange(len(source.staff) if first else 2)),
+            "Coding_ClinicalCode": lambda: administration.clinical_codes(source),
+            "Coding_DrugCode": administration.drug_codes,
+            "Appointment_Session": lambda: administration.sessions(source, self._sessions()),
+            "Appointment_SessionUser": lambda: administration.session_users(source, self._sessions()),
+        }
+        yield made[file]()
 
     def _patients(self) -> Iterator[Rows]:
         people = self.source.roster
@@ -155,7 +152,7 @@ def _chunks(counts: Numbers) -> Iterator[tuple[int, int]]:
 
 def _places(counts: Numbers) -> Numbers:
     """0, 1, 2 ... for each patient anew."""
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.asarray(np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts))
 
 
 def _deletable(buried: Rows) -> Rows:

@@ -6,8 +6,8 @@ import pyarrow as pa
 from simulator import codes
 from simulator.codes import Role
 from simulator.draws import Numbers
-from simulator.facts import TABLE, Facts, Precision, Rows
 from simulator.emis.layout import OBSERVATION
+from simulator.facts import TABLE, Facts, Precision, Rows
 from simulator.names import SENTENCE_ENDS, SENTENCE_STARTS
 from simulator.practice import Happening, Practice, event_columns
 from simulator.texts import UNDATED, constant, days, joined, only_where, picked, times, whole

@@ -164,17 +164,19 @@ class PracticeReader:
                 if meaning == "dissent":
                     return True
                 continue
-            entered = datetime.fromisoformat(f"{row['EnteredDate']} {row['EnteredTime']}") if row["EnteredDate"] else None
+            entered = (
+                datetime.fromisoformat(f"{row['EnteredDate']} {row['EnteredTime']}") if row["EnteredDate"] else None
+            )
             by_day[date.fromisoformat(row["EffectiveDate"])].append((meaning, entered))
         if not by_day:
             return False
         last = by_day[max(by_day)]
         if len({meaning for meaning, _ in last}) == 1:
             return last[0][0] == "dissent"
-        times = [entered for _, entered in last]
-        if None in times or len(set(times)) < len(times):
+        times = [entered for _, entered in last if entered]
+        if len(set(times)) < len(last):
             return True
-        return max(last, key=lambda entry: entry[1] or datetime.min)[0] == "dissent"
+        return next(meaning for meaning, entered in last if entered == max(times)) == "dissent"
 
     def patient_counts(self) -> tuple[int, dict[str, int]]:
         counts = Counter(self.reason(guid) for guid in self.patients)
@@ -183,7 +185,13 @@ class PracticeReader:
     def tables(self, files: dict[str, list[Row]], taken: date, seen: set[str]) -> tuple[dict[str, Any], set[str]]:
         """The counts of one extract, and the registrations whose own row is loaded. `seen`: patients known by then."""
         counts: dict[str, dict[str, Any]] = {
-            table: {"read": 0, "sent": 0, "held_back": Counter(), "quarantined": Counter(), "central_quarantined": Counter()}
+            table: {
+                "read": 0,
+                "sent": 0,
+                "held_back": Counter(),
+                "quarantined": Counter(),
+                "central_quarantined": Counter(),
+            }
             for table in ALL_TABLES
         }
         registrations = set()
@@ -214,7 +222,12 @@ class PracticeReader:
             return ("sent", "") if is_last else ("held_back", "duplicate")
         deleted = row.get("Deleted") == "true"
         code_fault = None if deleted or file not in CODE_COLUMN else self.codes.fault(file, row[CODE_COLUMN[file]])
-        if file == "CareRecord_Observation" and not deleted and is_last and (code_fault or row["IsConfidential"] == "true"):
+        if (
+            file == "CareRecord_Observation"
+            and not deleted
+            and is_last
+            and (code_fault or row["IsConfidential"] == "true")
+        ):
             self.withheld.add(record)
         if not deleted and any(is_bad_date(row.get(column, "")) for column in DATE_COLUMNS):
             return "quarantined", "unreadable_date"

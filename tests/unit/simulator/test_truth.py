@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from simulator.simulate import simulate
 from unit.simulator.read_back import PracticeReader, read_night
 
@@ -17,7 +18,14 @@ NIGHTS = 3
 def three_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("simulated")
     for night in range(1, NIGHTS + 1):
-        simulate(out, practices=8, patients=100, entries_per_patient=40, night=night, changed_header=3 if night == 2 else None)
+        simulate(
+            out,
+            practices=8,
+            patients=100,
+            entries_per_patient=40,
+            night=night,
+            changed_header=3 if night == 2 else None,
+        )
     return out
 
 
@@ -31,7 +39,10 @@ def read_back(out: Path, practice: str, expected: dict[str, Any]) -> dict[str, A
     reader, seen, store, nights, after = PracticeReader(POLICY), set(), set(), {}, {}
     for run in range(1, NIGHTS + 1):
         released = [night for night, row in expected["nights"].items() if row["released_on_night"] == run]
-        extracts = [(night, read_night(out / practice, int(night)), date(2026, 9, 1) + timedelta(int(night))) for night in released]
+        extracts = [
+            (night, read_night(out / practice, int(night)), date(2026, 9, 1) + timedelta(int(night)))
+            for night in released
+        ]
         for _, files, taken in extracts:
             reader.learn(files, taken)
         for night, files, taken in extracts:
