@@ -40,9 +40,9 @@ def dicts(value: object) -> list[Element]:
 
 def a_text(value: object) -> str | None:
     """Text that can be encoded; half a surrogate pair, which JSON lets in, cannot."""
-    if not isinstance(value, str) or not value or any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not isinstance(value, str) or not value:
         return None
-    return value
+    return value if value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value) else None
 
 
 @dataclass(frozen=True, slots=True)

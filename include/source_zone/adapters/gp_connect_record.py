@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from crossing.identifiers import canonical_nhs_number
@@ -65,17 +66,17 @@ class Record:
         self._own = reference({"reference": f"Patient/{bundle.patient.get('id')}"}, policy)
         self._nhs_number = canonical_nhs_number(nhs_number(bundle.patient))
         self.registration_id = self._nhs_number or f"{self._own or 'Patient'}@{bundle.file_key}"
-        by_kind: dict[str, list[Entry]] = {}
-        for entry in bundle.entries:
-            by_kind.setdefault(entry.kind, []).append(entry)
-        self._medications = {
-            f"Medication/{each.resource.get('id')}": each.resource for each in by_kind.get("Medication", [])
-        }
-        self.requests = frozenset(
-            f"MedicationRequest/{each.resource.get('id')}" for each in by_kind.get("MedicationRequest", [])
-        )
-        self.parent_of = self._parents(by_kind)
-        self.problem_of = self._problems(by_kind.get("Condition", []))
+
+    @cached_property
+    def requests(self) -> frozenset[str]:
+        return frozenset(self.name_of(entry) for entry in self._of_kind("MedicationRequest"))
+
+    @cached_property
+    def _medications(self) -> dict[str, Element]:
+        return {self.name_of(entry): entry.resource for entry in self._of_kind("Medication")}
+
+    def _of_kind(self, kind: str) -> list[Entry]:
+        return [entry for entry in self._bundle.entries if entry.kind == kind]
 
     def name_of(self, entry: Entry) -> str:
         """`Type/id`. What has no id of its own, or one good only inside its container, is named by a hash of itself."""
@@ -200,10 +201,11 @@ class Record:
                 return name
         return None
 
-    def _parents(self, by_kind: Mapping[str, list[Entry]]) -> dict[str, str]:
+    @cached_property
+    def parent_of(self) -> dict[str, str]:
         """Groups name their members, members their group, reports their results; whatever the supplier chose."""
         parents: dict[str, str] = {}
-        for entry in by_kind.get("Observation", []):
+        for entry in self._of_kind("Observation"):
             own = self.name_of(entry)
             for related in dicts(entry.resource.get("related")):
                 target = reference(related.get("target"), self.policy)
@@ -212,14 +214,15 @@ class Record:
                         parents[target] = own
                     elif related.get("type") == "derived-from":
                         parents[own] = target
-        for entry in by_kind.get("DiagnosticReport", []):
+        for entry in self._of_kind("DiagnosticReport"):
             for result in dicts(entry.resource.get("result")):
                 parents.setdefault(reference(result, self.policy) or "", self.name_of(entry))
         return parents
 
-    def _problems(self, conditions: list[Entry]) -> dict[str, str]:
+    @cached_property
+    def problem_of(self) -> dict[str, str]:
         problems: dict[str, str] = {}
-        for entry in conditions:
+        for entry in self._of_kind("Condition"):
             for name in ("ActualProblem", "RelatedClinicalContent"):
                 for extension in extensions(entry.resource, name):
                     problems.setdefault(
