@@ -1,0 +1,29 @@
+# Three images from one recipe. A zone's image holds that zone's code and no other's: the source worker could not reach
+# the store if it wanted to, and the central worker has no code that makes a token from an identifier.
+# Mirror the base image and pin it by digest before use: a tag can move.
+FROM python:3.11.14-slim-bookworm AS airflow
+
+ENV PYTHONPATH=/opt/gp-collect/include:/opt/gp-collect/plugins \
+    AIRFLOW_HOME=/tmp/airflow \
+    PYTHONUNBUFFERED=1
+WORKDIR /opt/gp-collect
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: -r requirements.txt \
+    && python -m compileall -q /usr/local/lib/python3.11/site-packages || true \
+    && mkdir -p /var/gp/crossing /var/gp/logs/source /var/gp/logs/central /var/gp/source /var/gp/central /var/gp/lineage \
+    && chown -R 10001:10001 /var/gp
+COPY dags dags
+COPY plugins plugins
+COPY include/policy include/policy
+COPY include/crossing include/crossing
+USER 10001:10001
+
+FROM airflow AS source
+COPY include/source_zone include/source_zone
+
+FROM airflow AS central
+COPY include/central_zone include/central_zone
+USER root
+RUN printf '#!/usr/local/bin/python\nimport sys\nfrom central_zone.command_line import main\nsys.exit(main())\n' \
+    > /usr/local/bin/gp-central && chmod 0755 /usr/local/bin/gp-central
+USER 10001:10001
