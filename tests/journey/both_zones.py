@@ -1,0 +1,115 @@
+"""Both zones on one machine, without Airflow: the very functions its tasks call, in the same order."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from central_zone import load_parcel
+from central_zone import settings as central_settings
+from crossing.canonical import TABLES, has_patient
+from crossing.errors import PersonMustAct
+from crossing.manifest import Manifest, read_manifest
+from crossing.policy import Policy, policy_folder
+from simulator.simulate import simulate
+from source_zone import settings as source_settings
+from source_zone import shards
+from source_zone.make_development_keys import make_development_keys
+from support.postgres import Postgres, psycopg_url
+
+COLLECTION = "gpdpr"
+
+
+@dataclass(frozen=True, slots=True)
+class BothZones:
+    """Two zones whose only common folder is the crossing."""
+
+    root: Path
+    source: source_settings.Settings
+    central: central_settings.Settings
+
+    def deliver(self, night: int, *, patients: int, entries_per_patient: int) -> dict[str, Any]:
+        """The simulator's night, and its answer sheet for the nights so far."""
+        out = self.source.incoming
+        simulate(out, patients=patients, entries_per_patient=entries_per_patient, seed=7, night=night)
+        return dict(json.loads((out / "truth.json").read_text()))
+
+    def collect(self, run_id: str) -> dict[str, str]:
+        """As dags/collect.py: every due shard on its own. Returns why which practice failed."""
+        failed = {}
+        for shard in shards.practices_due(COLLECTION, self.source):
+            try:
+                shards.pull_shard(COLLECTION, shard, run_id, self.source)
+                shards.decide_shard(COLLECTION, shard, run_id, self.source)
+                shards.seal_shard(COLLECTION, shard, run_id, self.source)
+            except PersonMustAct as error:
+                failed |= dict.fromkeys(shard, str(error))
+            finally:
+                shards.shred_shard(COLLECTION, shard, run_id, self.source)
+        return failed
+
+    def load(self) -> list[str]:
+        """As dags/load.py. Returns the parcels that waited; raises where one of them did not get in."""
+        waiting = load_parcel.parcels_waiting(COLLECTION, self.central)
+        for shard in waiting:
+            load_parcel.receive_shard(COLLECTION, shard, self.central)
+            load_parcel.validate_shard(COLLECTION, shard, self.central)
+            load_parcel.load_shard(COLLECTION, shard, self.central)
+        parcels = [parcel for shard in waiting for parcel in shard]
+        load_parcel.account_for(COLLECTION, parcels, self.central)
+        return parcels
+
+    def manifests(self) -> dict[tuple[str, str], Manifest]:
+        """What the source stated about each extract of each practice."""
+        found = [read_manifest(path.read_bytes()) for path in self.source.outbox.glob("*/manifest.json")]
+        return {(manifest.practice_code, manifest.extract_id): manifest for manifest in found}
+
+    def ledger(self) -> dict[str, dict[str, Any]]:
+        """What the central zone says became of each parcel."""
+        return {str(entry["parcel_id"]): entry for entry in load_parcel.ledger_entries(self.central)}
+
+    def rows_in_store(self) -> dict[str, Counter[str]]:
+        """The rows of each table that the store holds, for each practice."""
+        rows: dict[str, Counter[str]] = {}
+        with psycopg.connect(psycopg_url(self.central.store_url)) as connection:
+            for table in TABLES:
+                counts = connection.execute(f"SELECT practice_code, count(*) FROM records.{table} GROUP BY 1")
+                for practice, number in counts:
+                    rows.setdefault(practice, Counter())[table] = number
+        return rows
+
+    def patients_in_store(self) -> Counter[str]:
+        """The distinct registrations that any row of any table is about, for each practice."""
+        tables = " UNION ".join(
+            f"SELECT practice_code, registration_token FROM records.{table}" for table in TABLES if has_patient(table)
+        )
+        with psycopg.connect(psycopg_url(self.central.store_url)) as connection:
+            return Counter(dict(connection.execute(f"SELECT practice_code, count(*) FROM ({tables}) AS x GROUP BY 1")))
+
+
+def make_both_zones(root: Path, postgres: Postgres) -> BothZones:
+    make_development_keys(root / "keys", Policy().collections())
+    for folder in ("incoming", "crossing"):
+        (root / folder).mkdir()
+    source = source_settings.Settings(
+        keys=root / "keys" / "source",
+        spool=root / "spool",
+        memory=root / "memory",
+        incoming=root / "incoming",
+        outbox=root / "crossing",
+        lineage=root / "lineage",
+        policy_folder=policy_folder(),
+    )
+    central = {
+        "GP_STORE_URL": postgres.a_store(),
+        "GP_CENTRAL_KEYS_DIR": root / "keys" / "central",
+        "GP_INBOX_DIR": root / "crossing",
+        "GP_CENTRAL_WORK_DIR": root / "work",
+        "GP_RECEIPTS_DIR": root / "receipts",
+        "GP_LINEAGE_DIR": root / "lineage",
+        "GP_REGISTER_DIR": root / "register",
+    }
+    return BothZones(root, source, central_settings.Settings({name: str(value) for name, value in central.items()}))
