@@ -142,7 +142,7 @@ def _register_build(arguments: argparse.Namespace) -> int:
     from central_zone.register import build_register
 
     loaded_settings = settings.load()
-    build_register.build(arguments.out or loaded_settings.register_folder, loaded_settings)
+    _print(build_register.build(arguments.out or loaded_settings.register_folder, loaded_settings))
     return 0
 
 

@@ -37,7 +37,9 @@ def write_key_file(path: Path, data: bytes) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
     except FileExistsError:
-        raise KeyRefused(f"Key {path.name} is already there, and replacing it would orphan every token made with it.") from None
+        raise KeyRefused(
+            f"Key {path.name} is already there, and replacing it would orphan every token made with it."
+        ) from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()

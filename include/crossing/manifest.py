@@ -116,4 +116,6 @@ def _check_parts_agree_with_counts(manifest: Manifest) -> None:
     for table, row in manifest.counts["tables"].items():
         in_parts = sum(part.rows for part in manifest.parts if part.table == table)
         if in_parts != row["sent"]:
-            raise ManifestRefused(f"{table}: the parts hold {in_parts} rows but the counts say {row['sent']} were sent.")
+            raise ManifestRefused(
+                f"{table}: the parts hold {in_parts} rows but the counts say {row['sent']} were sent."
+            )

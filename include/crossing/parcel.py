@@ -54,7 +54,9 @@ def _read(path: Path, largest: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
-        raise ParcelUnreadable(f"{path.parent.name}/{path.name}: {error.strerror}. Ask the source to send it again.") from None
+        raise ParcelUnreadable(
+            f"{path.parent.name}/{path.name}: {error.strerror}. Ask the source to send it again."
+        ) from None
     with os.fdopen(descriptor, "rb") as file:
         if os.fstat(descriptor).st_size > largest:
             raise ParcelUnreadable(f"{path.parent.name}/{path.name} is larger than {largest} bytes.")

@@ -64,9 +64,10 @@ class Policy:
 
     folder: Path = field(default_factory=policy_folder)
     sha256: dict[str, str] = field(default_factory=dict)
+    _parsed: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def collection(self, name: str) -> Collection:
-        content = self._toml(f"collections/{name}.toml")
+        content = dict(self._toml(f"collections/{name}.toml"))
         known = {item.name for item in fields(Collection)}
         _check_keys(f"collections/{name}.toml", set(content), known)
         content["scope_registration_types"] = tuple(content["scope_registration_types"])
@@ -104,8 +105,11 @@ class Policy:
         return list(csv.DictReader(lines))
 
     def _toml(self, name: str) -> dict[str, Any]:
+        if name in self._parsed:
+            return self._parsed[name]
         try:
-            return tomllib.loads(self._read(name).decode())
+            self._parsed[name] = tomllib.loads(self._read(name).decode())
+            return self._parsed[name]
         except tomllib.TOMLDecodeError as error:
             raise PolicyRefused(f"policy/{name} is not valid TOML: {error}") from None
 
