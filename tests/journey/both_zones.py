@@ -2,15 +2,20 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from central_zone import load_parcel
 from central_zone import settings as central_settings
-from crossing.canonical import TABLES, has_patient
+from central_zone.register import build_register
+from central_zone.register.deliver_lineage import deliver_lineage
+from central_zone.store.connection import store_of
+from crossing.canonical import TABLES
 from crossing.errors import PersonMustAct
 from crossing.manifest import Manifest, read_manifest
 from crossing.policy import Policy, policy_folder
@@ -21,6 +26,7 @@ from source_zone.make_development_keys import make_development_keys
 from support.postgres import Postgres, psycopg_url
 
 COLLECTION = "gpdpr"
+NIGHTS = ("1", "2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,20 @@ class BothZones:
         load_parcel.account_for(COLLECTION, parcels, self.central)
         return parcels
 
+    def publish(self) -> None:
+        """As dags/publish_register.py."""
+        with store_of(self.central.store_url) as store:
+            deliver_lineage(store, self.central.lineage_folder)
+        build_register.build(self.central.register_folder, self.central)
+
+    def text_of_store(self) -> Iterator[str]:
+        """Every row of every table that is not PostgreSQL's own, as text."""
+        tables = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)'"
+        with psycopg.connect(psycopg_url(self.central.store_url)) as connection:
+            for schema, table in connection.execute(tables).fetchall():
+                rows = connection.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, table)))
+                yield from (row[0] for row in rows)
+
     def manifests(self) -> dict[tuple[str, str], Manifest]:
         """What the source stated about each extract of each practice."""
         found = [read_manifest(path.read_bytes()) for path in self.source.outbox.glob("*/manifest.json")]
@@ -82,12 +102,30 @@ class BothZones:
         return rows
 
     def patients_in_store(self) -> Counter[str]:
-        """The distinct registrations that any row of any table is about, for each practice."""
-        tables = " UNION ".join(
-            f"SELECT practice_code, registration_token FROM records.{table}" for table in TABLES if has_patient(table)
-        )
+        """The distinct registrations that the store has a patient row of, for each practice."""
+        query = "SELECT practice_code, count(DISTINCT registration_token) FROM records.patient GROUP BY 1"
         with psycopg.connect(psycopg_url(self.central.store_url)) as connection:
-            return Counter(dict(connection.execute(f"SELECT practice_code, count(*) FROM ({tables}) AS x GROUP BY 1")))
+            return Counter(dict(connection.execute(query).fetchall()))
+
+
+@dataclass(slots=True)
+class Journey:
+    """What the two nights came to."""
+
+    zones: BothZones
+    truth: dict[str, Any] = field(default_factory=dict)
+    failed: dict[str, dict[str, str]] = field(default_factory=dict)
+    loaded: dict[str, list[str]] = field(default_factory=dict)
+    rows_in_store: dict[str, Any] = field(default_factory=dict)
+    patients_in_store: dict[str, Any] = field(default_factory=dict)
+    manifests: dict[tuple[str, str], Manifest] = field(default_factory=dict)
+    ledger: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def expected(self, practice: str, night: str) -> dict[str, Any]:
+        return dict(self.truth["practices"][practice]["nights"][night])
+
+    def manifest(self, practice: str, night: str) -> Manifest:
+        return self.manifests[practice, self.expected(practice, night)["extract_id"]]
 
 
 def make_both_zones(root: Path, postgres: Postgres) -> BothZones:

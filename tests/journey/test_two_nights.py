@@ -3,56 +3,17 @@
 The answer sheet is worked out by code of its own, from what was planted, and shares nothing with the pipeline.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from crossing.manifest import Manifest
-from journey.both_zones import BothZones, make_both_zones
-from support.postgres import a_server
+from journey.both_zones import NIGHTS, Journey
 
 pytestmark = pytest.mark.slow
 
 PRACTICES = [f"Y9900{number}" for number in range(1, 9)]
-NIGHTS = ("1", "2")
 CUT_OFF = "Y99008"
 EACH_EXTRACT = [(practice, night) for practice in PRACTICES for night in NIGHTS]
-
-
-@dataclass(slots=True)
-class Journey:
-    """What the two nights came to."""
-
-    zones: BothZones
-    truth: dict[str, Any] = field(default_factory=dict)
-    failed: dict[str, dict[str, str]] = field(default_factory=dict)
-    loaded: dict[str, list[str]] = field(default_factory=dict)
-    rows_in_store: dict[str, Any] = field(default_factory=dict)
-    patients_in_store: dict[str, Any] = field(default_factory=dict)
-    manifests: dict[tuple[str, str], Manifest] = field(default_factory=dict)
-    ledger: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def expected(self, practice: str, night: str) -> dict[str, Any]:
-        return dict(self.truth["practices"][practice]["nights"][night])
-
-    def manifest(self, practice: str, night: str) -> Manifest:
-        return self.manifests[practice, self.expected(practice, night)["extract_id"]]
-
-
-@pytest.fixture(scope="module")
-def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
-    with a_server() as postgres:
-        lived = Journey(make_both_zones(tmp_path_factory.mktemp("journey"), postgres))
-        for night in NIGHTS:
-            lived.truth = lived.zones.deliver(int(night), patients=100, entries_per_patient=60)
-            lived.failed[night] = lived.zones.collect(f"night-{night}")
-            lived.loaded[night] = lived.zones.load()
-            lived.rows_in_store[night] = lived.zones.rows_in_store()
-            lived.patients_in_store[night] = lived.zones.patients_in_store()
-        lived.manifests, lived.ledger = lived.zones.manifests(), lived.zones.ledger()
-        yield lived
 
 
 def test_only_the_practice_whose_file_was_cut_off_failed_and_only_on_the_first_night(journey: Journey) -> None:
