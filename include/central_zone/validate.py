@@ -36,10 +36,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Unvalidated:
-    """The tables of one parcel, and the day its extract was taken: "the future" begins after it."""
+    """The tables of one parcel, and the day its extract was taken: "the future" begins after it.
+
+    `usual_rows` is the median of the practice's earlier nights, the first of all left out; None while there are few.
+    """
 
     tables: Mapping[str, pa.Table]
     extract_date: date
+    usual_rows: float | None = None
 
 
 @dataclass(slots=True)
@@ -119,7 +123,7 @@ def _share_out(rule: Rule, positions: np.ndarray, ends: np.ndarray, findings: li
 def _validate_parcels_as_a_whole(
     parcels: Sequence[Unvalidated], book: RuleBook, suites: "Suites", findings: list[_Findings]
 ) -> int:
-    facts = [facts_of(parcel.tables) for parcel in parcels]
+    facts = [facts_of(parcel.tables, usual_rows=parcel.usual_rows) for parcel in parcels]
     run, failed = suites.run(PARCEL, facts_frame(facts))
     for rule in book.rules[PARCEL]:
         for position in failed.get(rule.id, ()):

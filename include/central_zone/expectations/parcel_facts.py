@@ -20,14 +20,21 @@ def facts_frame(facts: list[dict[str, float]]) -> pd.DataFrame:
     return pd.DataFrame(facts, dtype="float64")
 
 
-def facts_of(tables: Mapping[str, pa.Table]) -> dict[str, float]:
-    """The facts that policy/expectations/parcel.toml may name. A fact that cannot be told is 0: it holds nothing."""
+def facts_of(tables: Mapping[str, pa.Table], *, usual_rows: float | None = None) -> dict[str, float]:
+    """The facts that policy/expectations/parcel.toml may name. One that cannot be told takes a value that holds nothing."""
     return {
+        "rows_times_usual": _times_usual(sum(table.num_rows for table in tables.values()), usual_rows),
         "observation_uncoded_share": _uncoded_share(tables.get("observation")),
         "undated_share": _undated_share(tables),
         "empty_core_tables_beside_many_patients": float(_empty_core_tables(tables)),
         "deleted_share": _deleted_share(tables),
     }
+
+
+def _times_usual(rows: int, usual_rows: float | None) -> float:
+    if usual_rows is None or usual_rows < FEWEST_ROWS_FOR_A_SHARE:
+        return 1.0
+    return rows / usual_rows
 
 
 def _uncoded_share(table: pa.Table | None) -> float:

@@ -201,8 +201,20 @@ def test_a_parcel_that_is_wrong_as_a_whole_is_held(rule_id: str, rows: dict[str,
     assert found.failed_rows == {}
 
 
+@pytest.mark.parametrize(
+    ("rows", "usual_rows", "held"),
+    [(99, 1000, True), (100, 1000, False), (2001, 200, True), (2000, 200, False), (1, 199, False), (1, None, False)],
+)
+def test_a_night_that_is_much_smaller_or_larger_than_usual_is_held(
+    rows: int, usual_rows: float | None, held: bool
+) -> None:
+    tables = {"staff_role": a_table("staff_role", [a_row("staff_role")] * rows)}
+    found = validate_shard([Unvalidated(tables, EXTRACT_DATE, usual_rows)], policy=Policy())[0]
+    assert [reason.split(":")[0] for reason in found.held_because] == ["volume_unusual"] * held
+
+
 def test_every_rule_about_parcels_has_a_test() -> None:
-    here = {"too_many_uncoded", "too_many_undated", "too_many_deleted", "table_empty"}
+    here = {"volume_unusual", "too_many_uncoded", "too_many_undated", "too_many_deleted", "table_empty"}
     assert {rule.id for rule in BOOK.rules[PARCEL]} == here
 
 
@@ -226,7 +238,7 @@ def change(policy: Policy, table: str, old: str, new: str) -> None:
 def test_a_steward_can_change_a_rule_without_code(policy: Policy) -> None:
     before = verdict_on(policy, patient=[a_row("patient", year_of_birth=1891)])
     change(policy, "patient", "min_value = 1890", "min_value = 1892")
-    after = verdict_on(policy, patient=[a_row("patient", year_of_birth=1891)])
+    after = verdict_on(Policy(policy.folder), patient=[a_row("patient", year_of_birth=1891)])
     assert (before.failed_rows, list(after.failed_rows["patient"])) == ({}, ["year_of_birth_too_early"])
     assert before.suite_sha256 != after.suite_sha256
 
@@ -235,7 +247,7 @@ def test_a_new_word_on_a_list_changes_the_fingerprint_too(policy: Policy) -> Non
     before = read_rule_book(policy).sha256
     path = policy.folder / "vocabularies.toml"
     path.write_text(path.read_text().replace('"male", ', '"male", "indeterminate", ', 1))
-    assert read_rule_book(policy).sha256 != before
+    assert read_rule_book(Policy(policy.folder)).sha256 != before
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from central_zone.store.connection import store_of
 from support.postgres import Postgres, a_server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     with a_server() as server:
         yield server
