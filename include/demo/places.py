@@ -102,7 +102,6 @@ def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 600,
         "LOGGING__BASE_LOG_FOLDER": places.logs / "tasks",
         "LOGGING__LOGGING_LEVEL": "WARNING",
-        "USAGE_DATA_COLLECTION__ENABLED": False,
     }
     ours = {f"AIRFLOW__{name}": str(value) for name, value in sections.items()}
     python_path = f"{places.checkout / 'include'}{os.pathsep}{places.checkout / 'plugins'}"

@@ -1,0 +1,177 @@
+"""docker-compose.yaml keeps the zones apart. Docker is not needed: the file itself is read and held to the rules."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from demo.places import Places, airflow_environment
+
+CHECKOUT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+AIRFLOW = {"airflow-init", "api-server", "scheduler", "dag-processor", "triggerer", "source-worker", "central-worker"}
+ZONE_SECRETS = {"store_url", "store_password", "metadata_url", "metadata_password", "jwt"}
+
+# These are commands that `make demo` does not run, each with the reason why it cannot.
+NOT_IN_DEMO = {
+    "airflow celery worker": "needs a Redis; the demonstration's LocalExecutor runs the same tasks in the scheduler",
+    "redis-server": "only the Celery workers need it",
+    "postgres": "the demonstration's PostgreSQL is started by its wheel",
+}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_hardened(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert not service.get("privileged")
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"]), "a number, and not root's"
+    assert service["init"] is True
+    assert all("noexec" in mount or mount.startswith("/var/run/postgresql") for mount in service["tmpfs"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_limits(name: str) -> None:
+    service = SERVICES[name]
+    assert 0 < service["pids_limit"] <= 1024
+    assert service["mem_limit"] == service["memswap_limit"], "equal, so that nothing is swapped to disk"
+    assert service["ulimits"]["core"] == 0, "a core dump holds whatever the process held"
+    assert service["logging"]["options"]["max-size"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_looked_after(name: str) -> None:
+    service = SERVICES[name]
+    ends_by_itself = service["restart"] == "no"
+    assert service["healthcheck"].get("disable", False) is ends_by_itself
+    assert ends_by_itself or service["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_image_is_pinned(name: str) -> None:
+    assert re.search(r":\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?$", SERVICES[name]["image"]), "name the exact version"
+
+
+def test_the_recipe_of_our_images_is_pinned() -> None:
+    recipe = (CHECKOUT / "Dockerfile").read_text()
+    assert re.search(r"^FROM python:3\.11\.\d+-", recipe, re.MULTILINE)
+    assert "--require-hashes" in recipe
+
+
+def test_only_the_ui_is_published_and_only_to_this_machine() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"api-server": ["127.0.0.1:8080:8080"]}
+
+
+def test_only_the_ui_is_on_a_network_with_a_way_out() -> None:
+    open_networks = {name for name, network in COMPOSE["networks"].items() if not network.get("internal")}
+    assert open_networks == {"front"}
+    assert members_of("front") == {"api-server"}
+
+
+def test_the_store_is_reached_by_the_central_zone_only() -> None:
+    assert members_of("store") == {"central-worker", "store-init", "postgres-store"}
+    assert holders_of("store_url") == {"central-worker", "store-init"}
+    assert holders_of("store_password") == {"postgres-store"}
+
+
+def test_no_worker_reaches_the_metadata_database() -> None:
+    assert members_of("metadata") == AIRFLOW - {"source-worker", "central-worker"} | {"postgres-metadata"}
+    for name in ("source-worker", "central-worker"):
+        environment = SERVICES[name]["environment"]
+        assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "sqlite:////nonexistent/none.db"
+        assert not {key for key in environment if key.startswith(("AIRFLOW__DATABASE", "AIRFLOW__API_AUTH"))} - {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+        }
+        assert "jwt" not in SERVICES[name]["secrets"]
+
+
+def test_the_source_worker_knows_nothing_of_the_store() -> None:
+    service = SERVICES["source-worker"]
+    assert service["networks"] == ["airflow"]
+    assert not set(service["secrets"]) & ZONE_SECRETS
+    assert "store" not in yaml.safe_dump(service["environment"]).lower()
+    assert not {volume for volume in service["volumes"] if "central" in volume or "store" in volume}
+    assert service["build"]["target"] == "source"
+
+
+def test_the_central_worker_has_no_key_and_no_code_of_the_source() -> None:
+    service = SERVICES["central-worker"]
+    assert not {volume for volume in service["volumes"] if "source" in volume or "incoming" in volume}
+    assert not {name for name in service["environment"] if name.startswith("GP_SOURCE") or name == "GP_INCOMING_DIR"}
+    assert "source_zone" not in image_stage("central")
+    assert "central_zone" not in image_stage("source")
+    assert not {"source_zone", "central_zone", "simulator"} & set(image_stage("airflow").split("/"))
+
+
+def test_parcels_cross_one_way() -> None:
+    mounts = {name: mount for name in SERVICES for mount in SERVICES[name].get("volumes", []) if "crossing" in mount}
+    assert mounts == {
+        "source-worker": "crossing:/var/gp/crossing",
+        "central-worker": "crossing:/var/gp/crossing:ro",
+    }
+
+
+def test_keys_and_deliveries_cannot_be_written() -> None:
+    for service in SERVICES.values():
+        binds = [volume for volume in service.get("volumes", []) if volume.startswith("./")]
+        assert all(volume.endswith(":ro") for volume in binds)
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    for name, service in SERVICES.items():
+        for key, value in service.get("environment", {}).items():
+            assert not re.search(r"://[^/\s]*:[^/\s]+@", str(value)), f"{name}: {key} holds a password"
+            secret = re.search(r"PASSWORD|SECRET|TOKEN|BROKER_URL|BACKEND", key)
+            assert not secret or key.endswith(("_CMD", "_FILE")), f"{name}: read {key} from a file"
+
+
+def test_every_airflow_setting_exists_in_this_airflow() -> None:
+    """A misspelt setting is silently ignored by Airflow."""
+    from airflow.configuration import conf
+
+    composed = {key for service in SERVICES.values() for key in service.get("environment", {})}
+    demonstrated = set(airflow_environment(Places(checkout=CHECKOUT, port=1), Path("socket")))
+    names = {key for key in composed | demonstrated if key.startswith("AIRFLOW__")}
+    assert len(names) > 20
+    for name in names:
+        _, section, option = name.removesuffix("_CMD").lower().split("__")
+        assert option in conf.configuration_description[section]["options"], f"Airflow has no [{section}] {option}"
+
+
+def test_every_command_is_one_that_the_demo_runs_too() -> None:
+    """What nobody has run does not work. The exceptions are listed above, each with its reason."""
+    run_by_demo = "".join(path.read_text() for path in (CHECKOUT / "include" / "demo").glob("*.py"))
+    strangers = []
+    for name, service in SERVICES.items():
+        words = shlex.split(service.get("command", "postgres"))
+        known = any(" ".join(words).startswith(command) for command in NOT_IN_DEMO)
+        if not known and not all(f'"{word}"' in run_by_demo for word in words):
+            strangers.append(f"{name}: {' '.join(words)}")
+    assert strangers == []
+
+
+def test_the_api_answers_before_anything_can_find_work() -> None:
+    for name in ("scheduler", "dag-processor", "triggerer", "source-worker", "central-worker"):
+        assert SERVICES[name]["depends_on"]["api-server"]["condition"] == "service_healthy"
+
+
+def members_of(network: str) -> set[str]:
+    return {name for name, service in SERVICES.items() if network in service["networks"]}
+
+
+def holders_of(secret: str) -> set[str]:
+    return {name for name, service in SERVICES.items() if secret in service.get("secrets", [])}
+
+
+def image_stage(target: str) -> str:
+    """The lines of one stage of the Dockerfile."""
+    stages = re.split(r"^FROM ", (CHECKOUT / "Dockerfile").read_text(), flags=re.MULTILINE)[1:]
+    return next(stage for stage in stages if stage.splitlines()[0].endswith(f"AS {target}"))
