@@ -24,6 +24,7 @@ from central_zone.judge import judge
 from central_zone.ledger import Entry
 from central_zone.settings import Settings
 from central_zone.settle import settle
+from central_zone.stage import tables_of
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
 from crossing.errors import GPCollectError, PersonMustAct
@@ -61,8 +62,17 @@ def receive_shard(collection: str, parcel_ids: list[str], settings: Settings) ->
 def validate_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
     """Validates the parcels that were received. Raises StoreDown, or PersonMustAct where a rule cannot be carried out."""
     with opened(settings) as zone:
-        judge(zone, _in_state(zone, parcel_ids, _TO_VALIDATE))
+        received = [entry.parcel_id for entry in _in_state(zone, parcel_ids, _TO_VALIDATE)]
+        staged = [parcel_id for parcel_id in received if "failed" not in _tried(zone, parcel_id, _stage)]
+        judge(zone, _in_state(zone, staged))
         return [_result(entry) for entry in _in_state(zone, parcel_ids)]
+
+
+def _stage(zone: Zone, parcel_id: str) -> Entry:
+    """Once more, in case the staged rows were lost since the parcel was received."""
+    (entry,) = _in_state(zone, [parcel_id])
+    tables_of(zone, entry)
+    return entry
 
 
 def load_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
@@ -143,7 +153,8 @@ def account_for(collection: str, parcel_ids: Iterable[str], settings: Settings) 
     told = [f"{entry.practice_code} parcel {entry.sequence} {entry.state}" for entry in not_loaded]
     if unknown:
         told.append(f"{unknown} refused before it was known whose they are")
-    message = f"{collection}: {len(wanted) - len(told)} loaded, not loaded: {'; '.join(told)}. See: gp-central ledger"
+    loaded = len(found) - len(not_loaded)
+    message = f"{collection}: {loaded} loaded, not loaded: {'; '.join(told)}. See: gp-central ledger"
     nobody_need_act = not unknown and all(_may_yet_load(entry) for entry in not_loaded)
     raise NotAllLoadedYet(message) if nobody_need_act else NotAllLoaded(message)
 

@@ -19,8 +19,9 @@ from crossing.parcel import parcel_id, part_name, read_manifest_bytes, read_part
 from crossing.policy import Collection
 
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-_KEY_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
-_PRACTICE_CODE = re.compile(r"^[A-Z0-9]{3,12}$")
+_KEY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_PRACTICE_CODE = re.compile(r"[A-Z][A-Z0-9]{2,9}")  # a letter first: ten digits are no practice
+_WORTH_THREADS = 50_000  # rows; below this, starting threads takes longer than they save
 LARGEST_UNPACKED_BYTES = 4 * 1024**3
 _TEXTS = ("parcel_id", "collection", "practice_code", "supplier_format", "extract_id", "extract_taken_at", "created_at")
 _MORE_TEXTS = ("not_after", "schema_sha256", "token_key", "recipient_key", "signing_key", "hpke_suite", "software")
@@ -32,7 +33,7 @@ def read_signed_manifest(folder: Path, keys_folder: Path) -> Manifest:
     manifest = read_manifest(data)
     _check_types(manifest)
     if (
-        not _KEY_NAME.match(manifest.signing_key)
+        not _KEY_NAME.fullmatch(manifest.signing_key)
         or not (keys_folder / "signers" / f"{manifest.signing_key}.pub").exists()
     ):
         raise ParcelRefused(
@@ -69,7 +70,13 @@ def check_manifest(manifest: Manifest, *, collection: Collection, now: datetime)
         raise ParcelRefused(f"The parts unpack to more than {LARGEST_UNPACKED_BYTES} bytes. Ask for several extracts.")
 
 
-def opened_rows(folder: Path, manifest: Manifest, key: MLKEM768X25519PrivateKey) -> Iterator[tuple[str, pa.Table]]:
+def opened_rows(
+    folder: Path,
+    manifest: Manifest,
+    key: MLKEM768X25519PrivateKey,
+    *,
+    largest_unpacked: int = LARGEST_UNPACKED_BYTES,
+) -> Iterator[tuple[str, pa.Table]]:
     """The rows of every part, some at a time, each part checked before it is opened and again before it is parsed.
 
     Raises ParcelRefused or ParcelUnreadable; what was yielded before is then to be thrown away.
@@ -77,7 +84,7 @@ def opened_rows(folder: Path, manifest: Manifest, key: MLKEM768X25519PrivateKey)
     count = len(manifest.parts)
     for index, part in enumerate(manifest.parts):
         plaintext = _open(folder, part, key, part_binding(manifest.identity(), index, count))
-        for rows in _parse(part, plaintext):
+        for rows in _parse(part, plaintext, largest_unpacked):
             yield part.table, rows
 
 
@@ -98,17 +105,17 @@ def _open(folder: Path, part: Part, key: MLKEM768X25519PrivateKey, binding: byte
     return plaintext
 
 
-def _parse(part: Part, plaintext: bytes) -> Iterator[pa.Table]:
+def _parse(part: Part, plaintext: bytes, largest_unpacked: int) -> Iterator[pa.Table]:
     try:
         with pq.ParquetFile(pa.BufferReader(plaintext)) as file:
-            _check_footer(part, file)
+            _check_footer(part, file, largest_unpacked)
             for group in range(file.num_row_groups):
-                yield _with_our_schema(part, file.read_row_group(group))
+                yield _with_our_schema(part, file.read_row_group(group, use_threads=part.rows > _WORTH_THREADS))
     except (pa.ArrowException, OSError):
         raise ParcelRefused(f"{part.name} is not readable Parquet. Report the source's software.") from None
 
 
-def _check_footer(part: Part, file: pq.ParquetFile) -> None:
+def _check_footer(part: Part, file: pq.ParquetFile, largest_unpacked: int) -> None:
     expected = schema(part.table)
     found = file.schema_arrow
     if found.names != expected.names or found.types != expected.types:
@@ -118,10 +125,8 @@ def _check_footer(part: Part, file: pq.ParquetFile) -> None:
     if file.metadata.num_rows != part.rows:
         raise ParcelRefused(f"{part.name}: {file.metadata.num_rows} rows, but the manifest says {part.rows}.")
     unpacked = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
-    if unpacked > LARGEST_UNPACKED_BYTES:
-        raise ParcelRefused(
-            f"{part.name} would unpack to {unpacked} bytes, above the {LARGEST_UNPACKED_BYTES} we accept."
-        )
+    if unpacked > largest_unpacked:
+        raise ParcelRefused(f"{part.name} would unpack to {unpacked} bytes, above the {largest_unpacked} we accept.")
 
 
 def _with_our_schema(part: Part, rows: pa.Table) -> pa.Table:
@@ -143,7 +148,7 @@ def _check_types(manifest: Manifest) -> None:
             and isinstance(manifest.synthetic, bool)
             and type(manifest.sequence) is int
             and manifest.sequence >= 1
-            and bool(_PRACTICE_CODE.match(manifest.practice_code))
+            and bool(_PRACTICE_CODE.fullmatch(manifest.practice_code))
             and manifest.parcel_id
             == parcel_id(manifest.collection, manifest.practice_code, manifest.sequence, manifest.extract_id)
             and all(datetime.fromisoformat(instant).tzinfo is not None for instant in instants)

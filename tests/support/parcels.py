@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,8 +85,8 @@ def patients(count: int = 10, **columns: Any) -> pa.Table:
     return rows("patient", count, **{**made, **columns})
 
 
-def observations(count: int = 50, *, patient_count: int = 10, seed: int = 3, **columns: Any) -> pa.Table:
-    """Observations of the patients above, spread evenly."""
+def events(table: str, count: int = 50, *, patient_count: int = 10, seed: int = 3, **columns: Any) -> pa.Table:
+    """Coded events of the patients above, spread evenly."""
     whose = tokens(patient_count, 1).take(pa.array(np.arange(count) % patient_count))
     made = {
         "record_token": tokens(count, seed),
@@ -96,7 +96,11 @@ def observations(count: int = 50, *, patient_count: int = 10, seed: int = 3, **c
         "recorded_at": [datetime(2026, 1, 5, 9, 30)] * count,
         "snomed_concept_id": [_SYNTHETIC_CODES[index % len(_SYNTHETIC_CODES)] for index in range(count)],
     }
-    return rows("observation", count, **{**made, **columns})
+    return rows(table, count, **{**made, **columns})
+
+
+def observations(count: int = 50, **how: Any) -> pa.Table:
+    return events("observation", count, **how)
 
 
 def a_night(patient_count: int = 10, observation_count: int = 50, **columns: Any) -> dict[str, pa.Table]:
@@ -115,6 +119,15 @@ class Sealed:
     manifest: Manifest
 
 
+Pack = Callable[[pa.Table], bytes]
+
+
+def to_parquet(piece: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(piece, sink, compression="zstd")
+    return sink.getvalue()
+
+
 def seal(
     inbox: Path,
     keys: Keys,
@@ -125,6 +138,7 @@ def seal(
     previous: Sealed | None = None,
     extract_id: str = "extract",
     rows_per_part: int = 1_000_000,
+    pack: Pack = to_parquet,
     **changes: Any,
 ) -> Sealed:
     """Writes a parcel. `changes` replace fields of the manifest before it is signed."""
@@ -135,7 +149,7 @@ def seal(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     parts = tuple(
-        _write_part(folder, keys, draft.identity(), index, len(pieces), table, piece)
+        _write_part(folder, keys, draft.identity(), index, len(pieces), table, piece, pack)
         for index, (table, piece) in enumerate(pieces)
     )
     manifest = replace(draft, parts=changes.get("parts", parts))
@@ -153,10 +167,10 @@ def _pieces(whole: pa.Table, rows_per_part: int) -> list[pa.Table]:
     return [whole.slice(start, rows_per_part) for start in range(0, whole.num_rows, rows_per_part)]
 
 
-def _write_part(folder: Path, keys: Keys, identity: bytes, index: int, count: int, table: str, piece: pa.Table) -> Part:
-    sink = io.BytesIO()
-    pq.write_table(piece, sink, compression="zstd")
-    plaintext = sink.getvalue()
+def _write_part(
+    folder: Path, keys: Keys, identity: bytes, index: int, count: int, table: str, piece: pa.Table, pack: Pack
+) -> Part:
+    plaintext = pack(piece)
     ciphertext = _SUITE.encrypt(plaintext, keys.recipient, info=part_binding(identity, index, count))
     name = f"part-{index:05d}.hpke"
     (folder / name).write_bytes(ciphertext)
