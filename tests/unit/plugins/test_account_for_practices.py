@@ -1,0 +1,46 @@
+"""A run is green only when every practice that was due is collected."""
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from account_for_practices import announce_parcels, every_practice_collected
+
+DUE = [["Y99001", "Y99002"], ["Y99003"]]
+
+
+def collected(code: str, *parcels: str, state: str = "released") -> dict[str, Any]:
+    return {"practice_code": code, "state": state, "parcels": list(parcels)}
+
+
+def test_a_practice_without_a_result_is_named() -> None:
+    with pytest.raises(AirflowFailException, match=r"1 of 3 practices were not collected: Y99003\."):
+        every_practice_collected(DUE, [[collected("Y99001", "a"), collected("Y99002", "b")]])
+
+
+def test_a_practice_whose_result_says_failed_is_named() -> None:
+    results = [[collected("Y99001", "a"), collected("Y99002", state="failed")], [collected("Y99003", "c")]]
+    with pytest.raises(AirflowFailException, match=r"1 of 3 practices were not collected: Y99002\."):
+        every_practice_collected(DUE, results)
+
+
+def test_where_no_shard_came_through_all_are_named() -> None:
+    with pytest.raises(AirflowFailException, match="Y99001 Y99002 Y99003"):
+        every_practice_collected(DUE, None)
+
+
+def test_all_collected_is_green() -> None:
+    results = [[collected("Y99001", "a"), collected("Y99002", state="already")], [collected("Y99003", "b", "c")]]
+    assert every_practice_collected(DUE, results) == 3
+    assert announce_parcels(results) == ["a", "b", "c"]
+
+
+def test_a_night_on_which_nothing_was_due_is_green() -> None:
+    assert every_practice_collected([], []) == 0
+
+
+@pytest.mark.parametrize("results", [None, [], [[collected("Y99001", state="already")]]])
+def test_nobody_is_woken_where_no_parcel_was_sealed(results: list[list[dict[str, Any]]] | None) -> None:
+    with pytest.raises(AirflowSkipException):
+        announce_parcels(results)
