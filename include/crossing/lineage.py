@@ -154,7 +154,7 @@ def append_event(folder: Path, event: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(day_file(folder, event), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX)  # a full disk cuts writes short; the rest must follow before another's line
         torn = file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
         _write_all(file.fileno(), b"\n" * torn + event_line(event))
         os.fsync(file.fileno())

@@ -73,4 +73,4 @@ def test_the_same_data_with_and_without_opt_outs_to_one_organisation_is_refused(
     assert len(read_data_uses(policy)) == 3
     change(policy, "data_uses/twin.toml", 'national_data_optout = "Not applicable"', 'national_data_optout = "Yes"')
     with pytest.raises(PolicyRefused, match="both with and without opt-outs"):
-        read_data_uses(policy)
+        read_data_uses(Policy(policy.folder))
