@@ -19,12 +19,12 @@ from source_zone.adapters.gp_connect_elements import (
 )
 from source_zone.adapters.gp_connect_medication import medication_request, medication_statement
 from source_zone.adapters.gp_connect_observations import diagnostic_report, observation
-from source_zone.adapters.gp_connect_record import Practice, Record, Rows
+from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Rows
 
 REQUEST_NOT_TO_DO = "request_not_to_do"
 
 
-def encounter(entry: Entry, record: Record, practice: Practice) -> Rows:
+def encounter(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     resource = entry.resource
     coded, fault = record.codes(next(iter(dicts(resource.get("type"))), None))
     people = sorted(dicts(resource.get("participant")), key=lambda each: "PPRF" not in codes_of(each.get("type")))
@@ -47,7 +47,7 @@ def encounter(entry: Entry, record: Record, practice: Practice) -> Rows:
     )
 
 
-def immunisation(entry: Entry, record: Record, practice: Practice) -> Rows:
+def immunisation(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     """The procedure says what was given; the vaccine code is "unknown" from most suppliers."""
     resource = entry.resource
     coded, fault = record.codes(first_extension(resource, "VaccinationProcedure").get("valueCodeableConcept"))
@@ -66,7 +66,7 @@ def immunisation(entry: Entry, record: Record, practice: Practice) -> Rows:
     yield "immunisation", row | coded | record.of_problem(entry) | {"status": status}
 
 
-def procedure_request(entry: Entry, record: Record, practice: Practice) -> Rows:
+def procedure_request(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     """A plan is a diary entry: a recall. An order is a request for a test."""
     resource = entry.resource
     coded, fault = record.codes(resource.get("code"))
@@ -86,7 +86,7 @@ def procedure_request(entry: Entry, record: Record, practice: Practice) -> Rows:
         yield "observation", row | coded | record.of_problem(entry) | {"observation_type": "test_request"}
 
 
-def allergy(entry: Entry, record: Record, practice: Practice) -> Rows:
+def allergy(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     resource = entry.resource
     coded, fault = record.codes(resource.get("code"))
     row = record.event(
@@ -106,7 +106,7 @@ def _clinical_status(resource: Element, record: Record) -> str | None:
     return record.policy.word("status", "refuted" if refuted else resource.get("clinicalStatus"))
 
 
-def problem(entry: Entry, record: Record, practice: Practice) -> Rows:
+def problem(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     resource = entry.resource
     coded, fault = record.codes(resource.get("code"))
     end = when(resource, "abatement")
@@ -140,7 +140,7 @@ def _parent_problem(resource: Element, record: Record) -> str | None:
     return None
 
 
-def referral(entry: Entry, record: Record, practice: Practice) -> Rows:
+def referral(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     resource = entry.resource
     reasons = dicts(resource.get("reasonCode"))
     coded, fault = record.codes(reasons[0] if reasons else None)
@@ -166,7 +166,25 @@ def referral(entry: Entry, record: Record, practice: Practice) -> Rows:
     )
 
 
-def appointment(entry: Entry, record: Record, practice: Practice) -> Rows:
+def document(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
+    """Only the code a document was filed under, which may be an objection. The document itself never leaves."""
+    resource = entry.resource
+    coded, fault = record.codes(resource.get("type"))
+    if fault == UNCODED_ENTRY:
+        record.leave("DocumentReference")
+        return
+    row = record.event(
+        entry,
+        practice,
+        effective=partial_date(resource.get("created")),
+        recorded=resource.get("indexed"),
+        staff=dicts(resource.get("author")),
+        faults=[fault],
+    )
+    yield "observation", row | coded | record.of_problem(entry) | {"observation_type": "document"}
+
+
+def appointment(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     resource = entry.resource
     minutes, fault = whole_number(resource.get("minutesDuration", _minutes_between(resource)))
     row = record.event(
@@ -194,7 +212,7 @@ def _minutes_between(resource: Element) -> float | None:
     return (end - start).total_seconds() / 60 if start and end else None
 
 
-MAPPINGS: dict[str, Callable[[Entry, Record, Practice], Rows]] = {
+MAPPINGS: dict[str, Callable[[Entry, Record, PracticeFacts], Rows]] = {
     "Encounter": encounter,
     "Observation": observation,
     "DiagnosticReport": diagnostic_report,
@@ -205,5 +223,6 @@ MAPPINGS: dict[str, Callable[[Entry, Record, Practice], Rows]] = {
     "MedicationStatement": medication_statement,
     "ReferralRequest": referral,
     "Condition": problem,
+    "DocumentReference": document,
     "Appointment": appointment,
 }

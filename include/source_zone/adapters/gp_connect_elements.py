@@ -187,11 +187,19 @@ def first_extension(element: Element, name: str) -> Element:
 
 def is_restricted(resource: Element, policy: FieldPolicy) -> bool:
     """Whether a security label keeps it from being shared. A label that cannot be read is one."""
-    labels = a_dict(resource.get("meta", _NOTHING)).get("security")
-    if "meta" in resource and not isinstance(resource["meta"], dict):
+    meta = resource.get("meta", _NOTHING)
+    if not isinstance(meta, dict):
         return True
+    return any(
+        code not in policy.harmless_labels
+        for labels in (meta.get("security"), resource.get("securityLabel"))
+        for code in _label_codes(labels)
+    )
+
+
+def _label_codes(labels: object) -> list[str]:
+    """The codes of security labels, plain codings or concepts of several; "None" for one that has no code."""
     if labels is None:
-        return False
-    if not isinstance(labels, list):
-        return True
-    return any(str(a_dict(label).get("code")) not in policy.harmless_labels for label in labels)
+        return []
+    found = labels if isinstance(labels, list) else [labels]
+    return [str(coding.get("code")) for each in found for coding in dicts(a_dict(each).get("coding")) or [a_dict(each)]]

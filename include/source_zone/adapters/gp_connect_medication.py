@@ -14,12 +14,12 @@ from source_zone.adapters.gp_connect_elements import (
     when,
     whole_number,
 )
-from source_zone.adapters.gp_connect_record import Practice, Record, Row, Rows, reference
+from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, Rows, reference
 
 _DAYS = {"d": 1, "wk": 7}
 
 
-def medication_request(entry: Entry, record: Record, practice: Practice) -> Rows:
+def medication_request(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     resource = entry.resource
     dispense = a_dict(resource.get("dispenseRequest"))
     start = a_dict(dispense.get("validityPeriod")).get("start")
@@ -44,7 +44,7 @@ def medication_request(entry: Entry, record: Record, practice: Practice) -> Rows
     yield "medication", row
 
 
-def medication_statement(entry: Entry, record: Record, practice: Practice) -> Rows:
+def medication_statement(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     """The standard pairs each statement with the plan it rests on; where the plan is here, the plan is the row."""
     resource = entry.resource
     requests = [each for each in dicts(resource.get("basedOn")) if reference(each, record.policy) in record.requests]
@@ -57,7 +57,9 @@ def medication_statement(entry: Entry, record: Record, practice: Practice) -> Ro
     yield "medication", row | {"intent": "plan"}
 
 
-def _medication(entry: Entry, record: Record, practice: Practice, *, effective: PartialDate, recorded: object) -> Row:
+def _medication(
+    entry: Entry, record: Record, practice: PracticeFacts, *, effective: PartialDate, recorded: object
+) -> Row:
     resource = entry.resource
     coded, fault = record.codes(record.medication(resource), snomed_column="dmd_code")
     row = record.event(

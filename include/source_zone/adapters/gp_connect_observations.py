@@ -11,11 +11,11 @@ from source_zone.adapters.gp_connect_elements import (
     number,
     when,
 )
-from source_zone.adapters.gp_connect_record import Practice, Record, Row, Rows
+from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, Rows
 from source_zone.identified import UNREADABLE_NUMBER
 
 
-def observation(entry: Entry, record: Record, practice: Practice) -> Rows:
+def observation(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     resource = entry.resource
     coded, fault = record.codes(resource.get("code"))
     value, value_fault = _value(resource, record)
@@ -107,7 +107,7 @@ def _range(element: Element) -> tuple[Row, str | None]:
     return {"range_low": low, "range_high": high}, low_fault or high_fault
 
 
-def diagnostic_report(entry: Entry, record: Record, practice: Practice) -> Rows:
+def diagnostic_report(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     resource = entry.resource
     coded, fault = record.codes(resource.get("code"))
     row = record.event(

@@ -17,7 +17,7 @@ from source_zone.adapters.gp_connect_elements import (
     partial_date,
 )
 from source_zone.adapters.gp_connect_policy import FieldPolicy
-from source_zone.adapters.gp_connect_record import Practice, Record, Row, nhs_number, reference
+from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, nhs_number, reference
 
 ODS_SYSTEM = "https://fhir.nhs.uk/Id/ods-organization-code"
 DEATH_WITHOUT_DATE = "death_without_date"
@@ -52,11 +52,11 @@ class People:
             self.again[f"repeated_{kind}"] += 1
             known.update({name: row[name] for name in _REASONS_TO_STAY if row.get(name)})
 
-    def practice(self) -> Practice:
+    def practice(self) -> PracticeFacts:
         roles = {
             name: role["practitioner"] for name, role in self._rows["PractitionerRole"].items() if role["practitioner"]
         }
-        return Practice(roles, frozenset(self._confidential_ids))
+        return PracticeFacts(roles, frozenset(self._confidential_ids))
 
     def rows(self) -> Iterator[tuple[str, Row]]:
         """Organisations, then staff, then patients."""

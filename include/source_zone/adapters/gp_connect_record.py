@@ -32,7 +32,7 @@ Rows = Iterator[tuple[str, Row]]  # (table, row)
 
 
 @dataclass(frozen=True, slots=True)
-class Practice:
+class PracticeFacts:
     """What one extract says of the whole practice: staff behind roles, and entries that any bundle marks confidential."""
 
     practitioner_of_role: Mapping[str, str]
@@ -156,7 +156,7 @@ class Record:
     def event(
         self,
         entry: Entry,
-        practice: Practice,
+        practice: PracticeFacts,
         *,
         effective: PartialDate,
         recorded: object,
@@ -189,10 +189,12 @@ class Record:
         }
 
     def _encounter(self, resource: Element) -> str | None:
-        value = resource.get("context") or resource.get("encounter")
-        return self.link(value or first_extension(resource, "associatedEncounter").get("valueReference"), "Encounter")
+        context = resource.get("context")
+        said = (a_dict(context).get("encounter"), context, resource.get("encounter"))
+        extended = first_extension(resource, "associatedEncounter").get("valueReference")
+        return next((link for each in (*said, extended) if (link := self.link(each, "Encounter"))), None)
 
-    def staff(self, people: Iterable[object], practice: Practice) -> str | None:
+    def staff(self, people: Iterable[object], practice: PracticeFacts) -> str | None:
         """The first practitioner among them. Patients and relatives are not staff."""
         for person in people:
             name = reference(person, self.policy) or ""

@@ -592,6 +592,63 @@ def test_a_problem_knows_its_parent_and_its_entries_know_it(tmp_path: Path) -> N
     assert rows["observation"][0]["problem_id"] == row["record_id"]
 
 
+def a_document(**elements: object) -> Resource:
+    content = [{"attachment": {"url": "https://x/SECRET", "title": "SECRET"}}]
+    return {
+        "resourceType": "DocumentReference",
+        "id": "L1",
+        "subject": MINE,
+        "description": "SECRET",
+        "content": content,
+    } | elements
+
+
+def test_of_a_document_only_the_code_it_was_filed_under_is_read(tmp_path: Path) -> None:
+    """A scanned objection may be coded nowhere else."""
+    filed = a_document(
+        type=coded("9Nu0.00", "http://read.info/readv2"),
+        created="2020-01-02",
+        indexed="2020-01-03T00:00:00Z",
+        context={"encounter": {"reference": "Encounter/E1"}},
+    )
+    tally = ReadTally()
+    (row,) = read(write(tmp_path, a_bundle(filed, a_document(id="L2", type={"text": "SECRET letter"}))), tally)[
+        "observation"
+    ]
+    assert (row["read_v2_code"], row["observation_type"], row["effective_date"]) == (
+        "9Nu0.",
+        "document",
+        date(2020, 1, 2),
+    )
+    assert row["encounter_id"] == f"{NHS_NUMBER}|Encounter/E1"
+    assert tally.not_collected["DocumentReference"] == 1
+    assert "SECRET" not in str(row)
+
+
+@pytest.mark.parametrize("label", [SNOMED, [SNOMED], {}, [{}], [{"coding": [{"code": "N"}, {"code": "R"}]}]])
+def test_a_label_that_cannot_be_read_restricts(tmp_path: Path, label: object) -> None:
+    labelled = a_document(type=coded(), securityLabel=label)
+    assert only("observation", tmp_path, labelled)["is_confidential"] is True
+    assert only("observation", tmp_path, an_observation(meta={"security": label}))["is_confidential"] is True
+
+
+def test_a_label_on_the_document_makes_its_entry_confidential(tmp_path: Path) -> None:
+    labelled = a_document(type=coded(), securityLabel=[coded("V", "http://hl7.org/fhir/v3/Confidentiality")])
+    assert only("observation", tmp_path, labelled)["is_confidential"] is True
+
+
+def test_half_a_character_is_nothing(tmp_path: Path) -> None:
+    half = "\ud800"
+    patient = a_patient(half, address=[{"postalCode": half}], gender=half)
+    observation = an_observation(
+        valueQuantity={"value": 1, "unit": half}, performer=[{"reference": f"Practitioner/{half}"}]
+    )
+    rows = read(write(tmp_path, a_bundle({"resourceType": "Practitioner", "id": half}, observation, patient=patient)))
+    assert (rows["patient"][0]["nhs_number"], rows["patient"][0]["postcode"]) == (None, None)
+    assert (rows["observation"][0]["value_unit"], rows["observation"][0]["staff_role_id"]) == ("other", None)
+    assert len(rows["staff_role"]) == 1
+
+
 def test_an_appointment_is_of_the_patient_who_takes_part(tmp_path: Path) -> None:
     people = [{"actor": MINE}, {"actor": {"reference": "Practitioner/doctor"}}]
     appointment = {"resourceType": "Appointment", "id": "A1", "status": "noshow", "participant": people}
