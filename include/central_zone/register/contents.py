@@ -138,7 +138,7 @@ def _people(loaded: Sequence[ParcelRun]) -> list[dict[str, Any]]:
     """
     first: dict[tuple[str, str], ParcelRun] = {}
     for run in sorted(loaded, key=lambda run: run.sequence):
-        first.setdefault((run.extract_taken_at.strftime("%Y-%m"), run.practice_code), run)
+        first.setdefault((_instant(run.extract_taken_at)[:7], run.practice_code), run)
     months: defaultdict[str, list[ParcelRun]] = defaultdict(list)
     for (month, _), run in first.items():
         months[month].append(run)

@@ -241,7 +241,10 @@ def test_the_time_zone_of_the_store_changes_nothing(tmp_path: Path) -> None:
     elsewhere = [
         replace(
             run,
-            **{name: getattr(run, name).astimezone(ZoneInfo("Asia/Tokyo")) for name in ("loaded_at", "received_at")},
+            **{
+                name: getattr(run, name).astimezone(ZoneInfo("Asia/Tokyo"))
+                for name in ("extract_taken_at", "loaded_at", "received_at")
+            },
         )
         for run in one_night().parcels
     ]
