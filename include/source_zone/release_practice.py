@@ -7,6 +7,7 @@ from typing import Any
 
 from source_zone import opt_outs, spool
 from source_zone.identified import schema
+from source_zone.lineage import with_lineage
 from source_zone.objections import CONSENTS
 from source_zone.pull import NothingToTake, pull, table_in_spool, waiting_extracts
 from source_zone.release import Release
@@ -28,6 +29,7 @@ def release_practice(release: Release) -> Counts:
         shred_practice(release)
 
 
+@with_lineage("pull")
 def pull_practice(release: Release) -> Counts:
     """Raises NothingToTake where every delivery has been taken; PersonMustAct for a delivery that cannot be trusted."""
     memory = release.memory_file().read()
@@ -45,6 +47,7 @@ def pull_practice(release: Release) -> Counts:
     }
 
 
+@with_lineage("apply_opt_outs")
 def decide_practice(release: Release) -> Counts:
     """Who may leave, after everything pulled. The roster goes into the spool; only counts come out."""
     run_spool = release.spool()
@@ -69,12 +72,14 @@ def decide_practice(release: Release) -> Counts:
     }
 
 
+@with_lineage("pseudonymise")
 def seal_practice(release: Release) -> Counts:
     """Pseudonymises and seals every extract pulled, then moves the practice's memory on. Safe to repeat at any point."""
     with release.memory_file().lock():
         return seal_extracts(release)
 
 
+@with_lineage("shred")
 def shred_practice(release: Release) -> Counts:
     """Destroys this run's key and files, whatever happened before."""
     folder = spool.spool_folder(release.settings.spool, release.practice.practice_code, release.run_id)

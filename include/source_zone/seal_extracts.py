@@ -205,6 +205,7 @@ def _outcome(manifests: list[Manifest], made: list[_Made], roster: pa.Table, sec
     return {
         "state": "released",
         "parcels": [each.parcel_id for each in manifests],
+        "sent_by_parcel": {each.parcel_id: sum(part.rows for part in each.parts) for each in manifests},
         "extracts": [each.extract_id for each in made],
         "sequence": manifests[-1].sequence,
         "read": sum(each.read for each in tables),

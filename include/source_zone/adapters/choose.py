@@ -3,6 +3,7 @@
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy, Practice
 from source_zone.adapters.emis_csv import EmisCsv
+from source_zone.adapters.gp_connect import GPConnect
 from source_zone.identified import Adapter
 from source_zone.memory import Memory
 
@@ -19,8 +20,6 @@ def choose_adapter(practice: Practice, policy: Policy, memory: Memory) -> Adapte
         remembered = {name: table for name, table in memory.tables.items() if name.endswith("_codes")}
         return EmisCsv(practice.practice_code, policy, remembered)
     if practice.format == "gp_connect":
-        from source_zone.adapters.gp_connect import GPConnect
-
         return GPConnect(practice.practice_code, policy)
     raise FormatUnknown(
         f"{practice.practice_code}: no adapter for its format. Use one of {', '.join(FORMATS)} in policy/practices.csv."

@@ -117,34 +117,48 @@ def whole_number(value: object) -> tuple[int | None, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """The code columns of a codeable concept, the rule it breaks if any, and how many codings had to be left."""
+    """The code columns of a codeable concept, the rule it breaks if any, and which codings had to be left."""
 
     columns: dict[str, str]
     fault: str | None = None
-    left: int = 0
+    left: tuple[str, ...] = ()
 
 
 def codes(concept: object, policy: FieldPolicy, *, snomed_column: str = "snomed_concept_id") -> Coded:
-    """The first coding of each system counts. A supplier's own code that is malformed costs only itself, as long as
+    """The first coding of each system counts, and a further one is left. A supplier's own code that is malformed costs
 
-    another code says what the entry is; a malformed national code is a fault of the entry.
+    only itself, as long as another code says what the entry is; a malformed national code is a fault of the entry.
     """
     found: dict[str, str] = {}
-    malformed = []
+    left: list[str] = []
+    malformed: set[str] = set()
     for coding in dicts(a_dict(concept).get("coding")):
-        column = policy.code_systems.get(str(coding.get("system")), "local_code")
-        code = coding.get("code")
-        if column == "nothing" or code is None:
+        system = policy.code_systems.get(_system(coding), "local_code")
+        if system == "nothing" or coding.get("code") is None:
             continue
-        if not isinstance(code, str) or not policy.code.fullmatch(code):
-            malformed.append(column)
-            continue
-        found.setdefault(snomed_column if column == "snomed_concept_id" else column, _in_our_shape(column, code))
-        if column == "snomed_concept_id" and (description := _description_id(coding, policy)):
-            found.setdefault("snomed_description_id", description)
-    if malformed and (not found or set(malformed) != {"local_code"}):
+        code, column = _code(coding["code"]), snomed_column if system == "snomed_concept_id" else system
+        if not policy.code.fullmatch(code):
+            malformed.add(system)
+            left.append("malformed_supplier_code")
+        elif column in found:
+            left.append("further_code_of_the_same_system")
+        else:
+            found[column] = _in_our_shape(column, code)
+            found |= _description(coding, policy) if system == "snomed_concept_id" else {}
+    if malformed and (not found or malformed != {"local_code"}):
         return Coded(found, MALFORMED_CODE)
-    return Coded(found, None if found else UNCODED_ENTRY, len(malformed))
+    return Coded(found, None if found else UNCODED_ENTRY, tuple(left))
+
+
+def _system(coding: Element) -> str:
+    """Spelt as policy spells it: a slash or an s too many must not make a dissent unknown."""
+    system = str(coding.get("system")).strip().rstrip("/")
+    return f"http:{system.removeprefix('https:')}" if system.startswith("https:") else system
+
+
+def _code(value: object) -> str:
+    """Written as a number, or with a blank at an end, a code is still the code: it may be a dissent."""
+    return str(value).strip() if isinstance(value, str) or type(value) is int else ""
 
 
 def codes_of(concepts: object) -> set[str]:
@@ -164,13 +178,13 @@ def _in_our_shape(column: str, code: str) -> str:
     return code.ljust(5, ".") if column == "ctv3_code" else code
 
 
-def _description_id(coding: Element, policy: FieldPolicy) -> str | None:
+def _description(coding: Element, policy: FieldPolicy) -> dict[str, str]:
     for extension in extensions(coding, "coding-sctdescid"):
         for part in extensions(extension, "descriptionId"):
-            description = part.get("valueId") or part.get("valueString")
-            if isinstance(description, str) and policy.code.fullmatch(description):
-                return description
-    return None
+            description = _code(part.get("valueId") or part.get("valueString"))
+            if policy.code.fullmatch(description):
+                return {"snomed_description_id": description}
+    return {}
 
 
 def extensions(element: Element, name: str) -> Iterator[Element]:

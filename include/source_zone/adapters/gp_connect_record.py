@@ -103,7 +103,7 @@ class Record:
     def codes(self, concept: object, *, snomed_column: str = "snomed_concept_id") -> tuple[dict[str, str], str | None]:
         """(code columns, fault)"""
         coded = codes(concept, self.policy, snomed_column=snomed_column)
-        self.leave("malformed_supplier_code", coded.left)
+        self.left.update(coded.left)
         return coded.columns, coded.fault
 
     def leave(self, what: str, how_many: int = 1) -> None:

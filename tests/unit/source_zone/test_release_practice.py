@@ -1,15 +1,18 @@
 """One practice, all source steps, real files: who and what leaves, and under which reason the rest stays."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from crossing.errors import PersonMustAct
 from crossing.manifest import read_manifest
 from crossing.parcel import read_manifest_bytes
+from source_zone.release import prepare
 from source_zone.release_practice import decide_practice, pull_practice, release_practice, seal_practice
 from support.emis_files import Rows, a_patient, an_observation, guid, write_extract
-from support.source_zone import SourceZone, make_source_zone
+from support.source_zone import SourceZone, a_practice, make_source_zone
 
 NIGHT_ONE, NIGHT_TWO = "20260902010000", "20260903010000"
 
@@ -234,3 +237,28 @@ def test_nothing_identified_is_left_after_a_release(zone: SourceZone) -> None:
     for identifier in ("9990548609", "Surnamep", guid("p").strip("{}")):
         assert identifier.encode() not in outside
     assert json.dumps("9990548609").encode() not in outside
+
+
+def test_every_step_says_what_it_did_in_lineage_without_an_identifier(zone: SourceZone, tmp_path: Path) -> None:
+    settings = replace(zone.settings, lineage=tmp_path / "lineage")
+    write_extract(
+        zone.deliveries, {"Admin_Patient": [a_patient("p", NhsNumber="9990548609"), a_patient("q", DummyType="x")]}
+    )
+    release_practice(prepare("gpdpr", a_practice(), "run", settings, folder=zone.deliveries))
+    lines = "".join(path.read_text() for path in (tmp_path / "lineage").iterdir())
+    events = [json.loads(line) for line in lines.splitlines()]
+    steps = [event["job"]["name"] for event in events]
+    assert steps == [f"gpdpr.source.{step}" for step in ("pull", "apply_opt_outs", "pseudonymise", "shred")]
+    sealed = events[2]
+    assert sealed["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 1
+    assert sealed["run"]["facets"]["gpCollect_counts"]["counts"]["held_back"] == {"test_patient": 1}
+    assert "9990548609" not in lines
+    assert guid("p").strip("{}") not in lines
+
+
+def test_a_step_that_fails_says_so_in_lineage(zone: SourceZone, tmp_path: Path) -> None:
+    settings = replace(zone.settings, lineage=tmp_path / "lineage")
+    with pytest.raises(PersonMustAct):
+        release_practice(prepare("gpdpr", a_practice(), "run", settings, folder=zone.deliveries))
+    events = [json.loads(line) for path in (tmp_path / "lineage").iterdir() for line in path.read_text().splitlines()]
+    assert (events[0]["job"]["name"], events[0]["eventType"]) == ("gpdpr.source.pull", "FAIL")

@@ -228,6 +228,22 @@ def test_a_subject_can_be_named_by_nhs_number(tmp_path: Path) -> None:
     assert only("observation", tmp_path, an_observation(subject=subject))["registration_id"] == NHS_NUMBER
 
 
+@pytest.mark.parametrize("code", [" 827241000000103", "827241000000103\n", 827241000000103])
+@pytest.mark.parametrize("system", [SNOMED, "https://snomed.info/sct", "http://snomed.info/sct/ "])
+def test_a_code_is_known_however_carelessly_it_is_written(tmp_path: Path, code: object, system: str) -> None:
+    concept = {"coding": [{"system": system, "code": code}]}
+    row = only("observation", tmp_path, an_observation(code=concept))
+    assert (row["snomed_concept_id"], row["fault"]) == ("827241000000103", None)
+
+
+def test_a_further_code_of_the_same_system_is_counted(tmp_path: Path) -> None:
+    concept = {"coding": [*coded("22298006")["coding"], *coded("54150009")["coding"]]}
+    tally = ReadTally()
+    (row,) = read(write(tmp_path, a_bundle(an_observation(code=concept))), tally)["observation"]
+    assert row["snomed_concept_id"] == "22298006"
+    assert tally.not_collected["further_code_of_the_same_system"] == 1
+
+
 def test_a_supplier_code_that_is_malformed_costs_only_itself(tmp_path: Path) -> None:
     concept = {"coding": [{"system": SNOMED, "code": "22298006"}, {"system": "urn:own", "code": "ERE/2023 X"}]}
     tally = ReadTally()

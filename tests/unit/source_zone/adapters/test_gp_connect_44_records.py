@@ -83,7 +83,9 @@ def test_every_snomed_code_of_an_entry_reaches_a_row(practice: Practice) -> None
     for resource in practice.resources:
         for concept in own_concepts(resource):
             snomed = [
-                each["code"] for each in concept.get("coding", []) if each.get("system") == "http://snomed.info/sct"
+                each["code"].strip()
+                for each in concept.get("coding", [])
+                if each.get("system") == "http://snomed.info/sct"
             ]
             expected.update(snomed[:1])
     rows = practice.rows
