@@ -7,6 +7,10 @@ class SettingMissing(PersonMustAct):
     """A setting that this step needs is not set."""
 
 
+class FolderUnusable(PersonMustAct):
+    """A folder we were given is full, missing or closed to us."""
+
+
 class StoreDown(TryAgain):
     """The store could not be reached, or went away in the middle. Nothing half-done was kept."""
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import func
 
 from central_zone import ledger, quarantine, staged
-from central_zone.errors import StoreRefused
+from central_zone.errors import FolderUnusable
+from central_zone.folders import usable
 from central_zone.ledger import Entry
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
@@ -39,7 +40,7 @@ def verdict_on(zone: Zone, entry: Entry, tables: Tables) -> KeptVerdict:
         _judge_together(zone, [(entry, tables)])
         kept = staged.kept_verdict(zone.settings.work_folder, entry.parcel_id)
     if kept is None:
-        raise StoreRefused("GP_CENTRAL_WORK_DIR: a verdict could not be read back. Check its disk.")
+        raise FolderUnusable("GP_CENTRAL_WORK_DIR: a verdict could not be read back. Check its disk.")
     return kept
 
 
@@ -64,7 +65,9 @@ def _judge_together(zone: Zone, parcels: Sequence[Parcel]) -> None:
         return
     unvalidated = [Unvalidated(tables, entry.extract_taken_at.date()) for entry, tables in new]
     for (entry, tables), verdict in zip(new, validate_shard(unvalidated, policy=zone.policy), strict=True):
-        staged.keep_verdict(work, entry.parcel_id, _to_keep(zone, entry, tables, verdict))
+        kept = _to_keep(zone, entry, tables, verdict)
+        with usable("GP_CENTRAL_WORK_DIR"):
+            staged.keep_verdict(work, entry.parcel_id, kept)
 
 
 def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> KeptVerdict:

@@ -23,7 +23,7 @@ from central_zone.errors import (
 from central_zone.judge import judge
 from central_zone.ledger import Entry
 from central_zone.settings import Settings
-from central_zone.settle import settle
+from central_zone.settle import settle, settle_again
 from central_zone.stage import tables_of
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
@@ -146,6 +146,9 @@ def account_for(collection: str, parcel_ids: Iterable[str], settings: Settings) 
     wanted = list(parcel_ids)
     with opened(settings) as zone:
         found = {entry.parcel_id: entry for entry in _in_state(zone, wanted)}
+        for entry in found.values():
+            if entry.state == ledger.LOADED:
+                settle_again(zone, entry)
     not_loaded = [entry for entry in found.values() if entry.state != ledger.LOADED]
     unknown = len(wanted) - len(found)
     if not not_loaded and not unknown:

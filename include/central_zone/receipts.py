@@ -33,13 +33,17 @@ def bytes_to_sign(receipt: dict[str, Any]) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE, len(data), data)
 
 
+def receipt_path(folder: Path, entry: Entry) -> Path:
+    return folder / f"{entry.parcel_id}.receipt.json"
+
+
 def give_receipt(folder: Path, entry: Entry, keys_folder: Path) -> Path:
     """Writes `<parcel_id>.receipt.json`: the receipt, the key's name and an Ed25519 signature in hexadecimal."""
     receipt = receipt_of(entry)
     signature = keys.receipt_signing_key(keys_folder).sign(bytes_to_sign(receipt)).hex()
     signed = {"receipt": receipt, "signing_key": keys.RECEIPT_SIGNING_KEY, "signature": signature}
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{entry.parcel_id}.receipt.json"
+    path = receipt_path(folder, entry)
     _replace_durably(path, canonical_json(signed))
     return path
 

@@ -136,6 +136,7 @@ def _with_our_schema(part: Part, rows: pa.Table) -> pa.Table:
             raise ParcelRefused(
                 f"{part.name}: {field.name} is missing in {rows[field.name].null_count} rows; it may not be."
             )
+    rows.validate(full=True)  # a string that is no UTF-8 would otherwise be found by the store, which quotes it
     return rows.cast(expected)
 
 

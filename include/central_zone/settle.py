@@ -1,11 +1,19 @@
 """Settle: once the ledger says loaded or refused, the practice gets its receipt and the staged rows go."""
 
 from central_zone import receipts, staged
+from central_zone.folders import usable
 from central_zone.ledger import Entry
 from central_zone.zone import Zone
 
 
 def settle(zone: Zone, entry: Entry) -> None:
     """Safe to repeat: the receipt has the same bytes each time."""
-    receipts.give_receipt(zone.settings.receipts_folder, entry, zone.settings.keys_folder)
+    with usable("GP_RECEIPTS_DIR"):
+        receipts.give_receipt(zone.settings.receipts_folder, entry, zone.settings.keys_folder)
     staged.discard(zone.settings.work_folder, entry.parcel_id)
+
+
+def settle_again(zone: Zone, entry: Entry) -> None:
+    """For a run that was stopped between the store's commit and the receipt."""
+    if not receipts.receipt_path(zone.settings.receipts_folder, entry).exists():
+        settle(zone, entry)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from central_zone import keys, receive, staged
-from central_zone.errors import ParcelRefused, StoreRefused
+from central_zone.errors import FolderUnusable, ParcelRefused
+from central_zone.folders import usable
 from central_zone.ledger import Entry
 from central_zone.tokens import with_store_tokens
 from central_zone.zone import Zone
@@ -21,10 +22,11 @@ def tables_of(zone: Zone, entry: Entry, manifest: Manifest | None = None) -> Tab
     if tables is not None:
         return tables
     manifest = manifest or _manifest_of(zone, entry)
-    staged.stage(work, entry.parcel_id, entry.manifest_sha256, _rows(zone, manifest))
+    with usable("GP_CENTRAL_WORK_DIR"):
+        staged.stage(work, entry.parcel_id, entry.manifest_sha256, _rows(zone, manifest))
     tables = staged.staged_tables(work, entry.parcel_id, entry.manifest_sha256)
     if tables is None:
-        raise StoreRefused("GP_CENTRAL_WORK_DIR: staged rows could not be read back. Check its disk.")
+        raise FolderUnusable("GP_CENTRAL_WORK_DIR: staged rows could not be read back. Check its disk.")
     return tables
 
 

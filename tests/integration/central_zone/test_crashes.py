@@ -1,0 +1,196 @@
+"""Loads that were killed, cut off or refused half-way: nothing is half-done, and running it again ends the same."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from central_zone import load_parcel
+from central_zone.errors import FolderUnusable, StoreDown, StoreRefused
+from central_zone.settings import Settings
+from support.parcels import a_night
+from support.postgres import psycopg_url
+
+INCLUDE = Path(__file__).parents[3] / "include"
+_LOADING = "SELECT pid FROM pg_stat_activity WHERE application_name = 'gp-central' AND datname = current_database()"
+
+
+def wait_until(condition, seconds=60):
+    """Waits for a condition, not for a time; answers what made it true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        threading.Event().wait(0.02)
+    raise AssertionError("the condition never came true")
+
+
+@contextmanager
+def blocked(zone, table):
+    """Holds a lock that stops a load at this table."""
+    with psycopg.connect(psycopg_url(zone.settings.store_url)) as connection:
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def loaders_waiting_for_a_lock(zone):
+    return zone.query(f"{_LOADING} AND wait_event_type = 'Lock'")
+
+
+def start_load(zone, parcel):
+    command = "import sys; from central_zone.command_line import main; sys.exit(main())"
+    return subprocess.Popen(
+        [sys.executable, "-c", command, "load", str(parcel.folder)],
+        env={**os.environ, **zone.environment(), "PYTHONPATH": str(INCLUDE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def store_and_ledger(zone):
+    tables = ("records.patient", "records.observation", "lineage.outbox", "audit.entry")
+    return [zone.query(f"SELECT count(*) FROM {table}")[0][0] for table in tables]
+
+
+@pytest.mark.parametrize("table", ["records.observation", "lineage.outbox", "audit.entry"])
+def test_a_load_killed_half_way_leaves_nothing_and_running_it_again_loads_once(zone, table):
+    parcel = zone.sealed(a_night())
+    with blocked(zone, table):
+        process = start_load(zone, parcel)
+        wait_until(lambda: loaders_waiting_for_a_lock(zone))
+        kill(process)
+    wait_until(lambda: not zone.query(_LOADING))
+    assert store_and_ledger(zone) == [0, 0, 0, 0]
+    assert zone.state(parcel) == "validated"
+    assert load_parcel.load_parcel(parcel.folder, zone.settings)["state"] == "loaded"
+    assert store_and_ledger(zone) == [10, 50, 1, 1]
+    assert list(zone.settings.work_folder.iterdir()) == []
+
+
+def test_a_load_killed_after_the_commit_gives_its_receipt_when_it_is_run_again(zone):
+    parcel = zone.sealed(a_night())
+    key = zone.keys.folder / "receipt-signing-v1.key"
+    kept = key.read_bytes()
+    key.unlink()
+    os.mkfifo(key, 0o400)  # whoever reads the key to sign the receipt waits here
+    process = start_load(zone, parcel)
+    wait_until(lambda: zone.state(parcel) == "loaded")
+    kill(process)
+    key.unlink()
+    key.write_bytes(kept)
+    key.chmod(0o400)
+    assert not zone.settings.receipts_folder.exists()
+    load_parcel.account_for("gpdpr", [parcel.manifest.parcel_id], zone.settings)
+    receipt = zone.settings.receipts_folder / f"{parcel.manifest.parcel_id}.receipt.json"
+    first = receipt.read_bytes()
+    assert load_parcel.load_parcel(parcel.folder, zone.settings)["state"] == "already"
+    assert receipt.read_bytes() == first
+    assert store_and_ledger(zone) == [10, 50, 1, 1]
+
+
+def test_a_connection_that_is_cut_mid_load_is_tried_again_and_loads_once(zone):
+    zone.sealed(a_night())
+    (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)
+    load_parcel.receive_shard("gpdpr", shard, zone.settings)
+    load_parcel.validate_shard("gpdpr", shard, zone.settings)
+    raised = []
+    thread = threading.Thread(target=lambda: raised.append(failure_of(zone, shard)))
+    with blocked(zone, "lineage.outbox"):
+        thread.start()
+        ((pid,),) = wait_until(lambda: loaders_waiting_for_a_lock(zone))
+        zone.query(f"SELECT pg_terminate_backend({pid})")
+        thread.join()
+    assert [type(error) for error in raised] == [StoreDown]
+    assert load_parcel.load_shard("gpdpr", shard, zone.settings)[0]["state"] == "loaded"
+    assert store_and_ledger(zone) == [10, 50, 1, 1]
+
+
+def failure_of(zone, shard):
+    try:
+        load_parcel.load_shard("gpdpr", shard, zone.settings)
+    except Exception as error:
+        return error
+    return None
+
+
+def test_two_loaders_of_one_parcel_load_it_once(zone):
+    parcel = zone.sealed(a_night())
+    with blocked(zone, "records.observation"):
+        first, second = start_load(zone, parcel), start_load(zone, parcel)
+        wait_until(lambda: len(loaders_waiting_for_a_lock(zone)) == 2)
+    told = [process.communicate(timeout=60) for process in (first, second)]
+    assert [process.returncode for process in (first, second)] == [0, 0], told
+    assert store_and_ledger(zone) == [10, 50, 1, 1]
+
+
+def test_a_store_that_is_down_is_to_be_tried_again_and_its_password_is_not_told(zone):
+    parcel = zone.sealed(a_night())
+    url = "postgresql+psycopg://loader:open-sesame@127.0.0.1:1/store"
+    down = Settings({**zone.settings.values, "GP_STORE_URL": url})
+    with pytest.raises(StoreDown, match="the store cannot be reached") as raised:
+        load_parcel.load_parcel(parcel.folder, down)
+    assert "sesame" not in everything_told(raised.value)
+    assert load_parcel.load_parcel(parcel.folder, zone.settings)["state"] == "loaded"
+
+
+def everything_told(error):
+    return "".join(traceback.format_exception(error))
+
+
+def test_what_the_database_quotes_reaches_no_message_no_log_and_no_ledger(zone, caplog):
+    zone.execute("ALTER TABLE records.observation ADD CHECK (value < 1000)")
+    planted = 987654321.0
+    parcel = zone.sealed(a_night(value=[planted] * 50, value_unit=["kg"] * 50))
+    (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)
+    load_parcel.receive_shard("gpdpr", shard, zone.settings)
+    load_parcel.validate_shard("gpdpr", shard, zone.settings)
+    with caplog.at_level(logging.DEBUG):
+        (result,) = load_parcel.load_shard("gpdpr", shard, zone.settings)
+    assert "SQLSTATE 23514, table observation" in result["reason"]
+    with pytest.raises(StoreRefused) as raised:
+        load_parcel.load_parcel(parcel.folder, zone.settings)
+    ledger = str(zone.query("SELECT * FROM ledger.parcel")) + str(zone.query("SELECT * FROM ledger.refusal"))
+    for told in (everything_told(raised.value), caplog.text, str(result), ledger):
+        assert "987654321" not in told
+    assert store_and_ledger(zone) == [0, 0, 0, 0]
+
+
+def test_the_database_really_quotes_what_it_refuses(zone):
+    """The control of the test above: without our wrapping the value would be told."""
+    zone.execute("ALTER TABLE lineage.outbox ADD CHECK (id > 5)")
+    with pytest.raises(psycopg.errors.CheckViolation, match="987654321"):
+        zone.execute("INSERT INTO lineage.outbox (event) VALUES ('987654321')")
+
+
+def test_a_work_folder_that_cannot_be_used_is_named_by_its_setting(zone):
+    parcel = zone.sealed(a_night())
+    zone.settings.work_folder.write_text("a file where a folder should be")
+    with pytest.raises(FolderUnusable, match="GP_CENTRAL_WORK_DIR: "):
+        load_parcel.load_parcel(parcel.folder, zone.settings)
+    assert zone.state(parcel) == "received"
+
+
+def test_a_parcel_without_its_receipt_does_not_count_as_loaded(zone):
+    parcel = zone.sealed(a_night())
+    zone.settings.receipts_folder.write_text("a file where a folder should be")
+    with pytest.raises(FolderUnusable, match="GP_RECEIPTS_DIR: "):
+        load_parcel.load_parcel(parcel.folder, zone.settings)
+    with pytest.raises(FolderUnusable, match="GP_RECEIPTS_DIR: "):
+        load_parcel.account_for("gpdpr", [parcel.manifest.parcel_id], zone.settings)
+    zone.settings.receipts_folder.unlink()
+    load_parcel.account_for("gpdpr", [parcel.manifest.parcel_id], zone.settings)
