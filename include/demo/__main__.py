@@ -9,10 +9,10 @@ from pathlib import Path
 
 from crossing.errors import run_command
 from demo.nights import deliver, prepare_zones, run_night
+from demo.places import CHECKOUT
 from demo.stack import Say, Stack, begin, start_airflow, stop_earlier
 from demo.summary import last_words, night_in_words
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 NIGHTS = (1, 2)
 
 
@@ -21,15 +21,19 @@ def main() -> int:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--keep-running", action="store_true", help="leave Airflow up afterwards, to look at")
     choice.add_argument("--stop", action="store_true", help="end what --keep-running left")
+    parser.add_argument("--in", dest="folder", type=Path, default=CHECKOUT / ".demo", help="default: .demo/ here")
     arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return run_command(_stop if arguments.stop else lambda: demonstrate(keep_running=arguments.keep_running))
+    if arguments.stop:
+        return run_command(lambda: _stop(folder))
+    return run_command(lambda: demonstrate(folder, keep_running=arguments.keep_running))
 
 
-def demonstrate(*, keep_running: bool) -> int:
+def demonstrate(folder: Path, *, keep_running: bool) -> int:
     """Raises our errors where a step fails; then, as on Ctrl-C, everything started is ended first."""
     say = _clock()
-    stack = begin(CHECKOUT)
+    stack = begin(folder)
     try:
         say("PostgreSQL is up")
         _both_nights(stack, say)
@@ -40,7 +44,7 @@ def demonstrate(*, keep_running: bool) -> int:
         _tell_how_to_look(stack)
     else:
         stack.stop()
-        say("Everything is stopped; .demo/ holds what was made. To look at it in Airflow: make up")
+        say(f"Everything is stopped; {folder.name}/ holds what was made. To look at it in Airflow: make up")
     return 0
 
 
@@ -68,8 +72,8 @@ def _tell_how_to_look(stack: Stack) -> None:
     )
 
 
-def _stop() -> int:
-    names = stop_earlier(CHECKOUT)
+def _stop(folder: Path) -> int:
+    names = stop_earlier(folder)
     _print(f"Ended: {', '.join(names)}." if names else "Nothing was running.")
     return 0
 

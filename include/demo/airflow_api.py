@@ -41,7 +41,7 @@ class AirflowAPI:
     def trigger(self, dag: str, run: str) -> None:
         body = {"dag_run_id": run, "logical_date": None}
         if self._ask("POST", f"/api/v2/dags/{dag}/dagRuns", body, token=self._signed_in()) is None:
-            raise DemoStuck(f"Airflow would not start {dag}. See .demo/logs/api-server.log.")
+            raise DemoStuck(f"Airflow would not start {dag}. See logs/api-server.log.")
 
     def runs(self, dag: str) -> list[dict[str, Any]]:
         """All runs of a DAG, oldest first."""
@@ -57,7 +57,7 @@ class AirflowAPI:
             password = json.loads(self.passwords.read_text())["engineer"]
             answer = self._ask("POST", "/auth/token", {"username": "engineer", "password": password}, token=None)
             if answer is None:
-                raise DemoStuck("Airflow refused its own password. See .demo/logs/api-server.log.")
+                raise DemoStuck("Airflow refused its own password. See logs/api-server.log.")
             self._token = str(answer["access_token"])
         return self._token
 
@@ -81,8 +81,8 @@ def wait_for(what: str, condition: Callable[[], Any], *, seconds: float, alive: 
     deadline = time.monotonic() + seconds
     while not (result := condition()):
         if ended := alive():
-            raise DemoStuck(f"{' and '.join(ended)} ended while waiting for {what}. See .demo/logs/{ended[0]}.log.")
+            raise DemoStuck(f"{' and '.join(ended)} ended while waiting for {what}. See logs/{ended[0]}.log.")
         if time.monotonic() > deadline:
-            raise DemoStuck(f"Waited {seconds:.0f} seconds for {what}, in vain. See .demo/logs/.")
+            raise DemoStuck(f"Waited {seconds:.0f} seconds for {what}, in vain. See logs/.")
         time.sleep(_POLL_SECONDS)
     return result

@@ -41,7 +41,11 @@ def prepare_zones(stack: Stack, say: Say) -> None:
 
 def deliver(stack: Stack, night: int) -> None:
     """The practices' systems put the night's files where the source zone looks for them. All is made up."""
-    wanted = {"--practices": PRACTICES, "--patients": PATIENTS, "--entries-per-patient": ENTRIES_PER_PATIENT}
+    wanted: dict[str, object] = {
+        "--practices": PRACTICES,
+        "--patients": PATIENTS,
+        "--entries-per-patient": ENTRIES_PER_PATIENT,
+    }
     wanted |= {"--seed": _SEED, "--night": night, "--out": stack.places.incoming}
     options = [str(word) for option in wanted.items() for word in option]
     stack.run("gp-source", "simulate", "--format", "emis_csv", *options)
@@ -89,4 +93,4 @@ def _check_parcels_announced(api: AirflowAPI, number: int) -> None:
     tasks = api.tasks(f"collect__{COLLECTION}", f"night-{number}")
     failed = sorted({task["task_id"] for task in tasks if task["state"] == "failed"})
     if not any(task["task_id"] == "announce_parcels" and task["state"] == "success" for task in tasks):
-        raise DemoStuck(f"Night {number} sealed no parcel; failed: {', '.join(failed)}. See .demo/logs/tasks/.")
+        raise DemoStuck(f"Night {number} sealed no parcel; failed: {', '.join(failed)}. See logs/tasks/ in its folder.")

@@ -8,20 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 COLLECTION = "gpdpr"
+CHECKOUT = Path(__file__).resolve().parents[2]
+_PYTHONPATH = f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT / 'plugins'}"
+# A task's log lies under the name of its queue, so that in life each zone keeps its own.
+_LOG_NAME = (
+    "{{ ti.queue }}/dag_id={{ ti.dag_id }}/run_id={{ ti.run_id }}/task_id={{ ti.task_id }}/"
+    "map_index={{ ti.map_index }}/attempt={{ try_number or ti.try_number }}.log"
+)
 _NOT_HANDED_ON = ("AIRFLOW", "GP_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PGHOST", "PGUSER", "PGDATABASE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """The folders under .demo/, and the port on 127.0.0.1 that Airflow listens on."""
+    """The folders of the demonstration, and the port on 127.0.0.1 that Airflow listens on."""
 
-    checkout: Path
+    root: Path
     port: int
     jwt_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
-
-    @property
-    def root(self) -> Path:
-        return self.checkout / ".demo"
 
     @property
     def postgres(self) -> Path:
@@ -59,7 +62,7 @@ def zones_environment(places: Places, socket: Path) -> dict[str, str]:
     """Both zones' settings, as the commands gp-source and gp-central and the tasks read them."""
     source, central = places.root / "source", places.root / "central"
     return inherited() | {
-        "PYTHONPATH": f"{places.checkout / 'include'}{os.pathsep}{places.checkout / 'plugins'}",
+        "PYTHONPATH": _PYTHONPATH,
         "GP_SOURCE_KEYS_DIR": str(places.root / "keys" / "source"),
         "GP_SOURCE_WORK_DIR": str(source / "spool"),
         "GP_SOURCE_STATE_DIR": str(source / "memory"),
@@ -80,8 +83,8 @@ def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
     """A whole Airflow on one machine: loopback only, nothing phoned home, as little polling as two cores can bear."""
     database = f"://postgres:@/airflow?host={socket}"
     sections = {
-        "CORE__DAGS_FOLDER": places.checkout / "dags",
-        "CORE__PLUGINS_FOLDER": places.checkout / "plugins",
+        "CORE__DAGS_FOLDER": CHECKOUT / "dags",
+        "CORE__PLUGINS_FOLDER": CHECKOUT / "plugins",
         "CORE__LOAD_EXAMPLES": False,
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
         "CORE__EXECUTOR": "LocalExecutor",
@@ -101,8 +104,8 @@ def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
         "DAG_PROCESSOR__PARSING_PROCESSES": 1,
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 600,
         "LOGGING__BASE_LOG_FOLDER": places.logs / "tasks",
+        "LOGGING__LOG_FILENAME_TEMPLATE": _LOG_NAME,
         "LOGGING__LOGGING_LEVEL": "WARNING",
     }
     ours = {f"AIRFLOW__{name}": str(value) for name, value in sections.items()}
-    python_path = f"{places.checkout / 'include'}{os.pathsep}{places.checkout / 'plugins'}"
-    return inherited() | ours | {"AIRFLOW_HOME": str(places.root / "airflow"), "PYTHONPATH": python_path}
+    return inherited() | ours | {"AIRFLOW_HOME": str(places.root / "airflow"), "PYTHONPATH": _PYTHONPATH}

@@ -18,6 +18,7 @@ from demo.places import COLLECTION, Places, airflow_environment, zones_environme
 from demo.processes import Processes, still_running
 
 Say = Callable[[str], None]
+_MARK = "README"
 
 
 class DemoRefused(PersonMustAct):
@@ -56,15 +57,18 @@ class Stack:
         stop_postgres(self.places.postgres)
 
 
-def begin(checkout: Path) -> Stack:
-    """A fresh .demo/ with PostgreSQL running. Raises DemoRefused where an earlier demonstration runs."""
-    places = Places(checkout=checkout, port=_free_port())
+def begin(root: Path) -> Stack:
+    """A fresh folder with PostgreSQL running. Raises DemoRefused where an earlier demonstration runs, or files of others lie."""
+    places = Places(root=root, port=_free_port())
+    if root.exists() and any(root.iterdir()) and not (root / _MARK).exists():
+        raise DemoRefused(f"{root.name}/ holds files that no demonstration made. Name an empty folder.")
     if earlier := still_running(_process_file(places.root), places.logs).started:
         raise DemoRefused(f"A demonstration is running ({', '.join(earlier)}). End it first: make down.")
     stop_postgres(places.postgres)
     shutil.rmtree(places.root, ignore_errors=True)
     for folder in (places.logs, places.root / "airflow", places.root / "crossing", places.root / "lineage"):
         folder.mkdir(parents=True)
+    (root / _MARK).write_text("Made by `make demo`, which removes this folder when it is run again.\n")
     processes = Processes(_process_file(places.root), places.logs)
     processes.note_this_process()
     return Stack(places, processes, _start_postgres(places.postgres))
@@ -84,9 +88,8 @@ def start_airflow(stack: Stack, say: Say) -> None:
     say("Airflow is healthy")
 
 
-def stop_earlier(checkout: Path) -> list[str]:
+def stop_earlier(root: Path) -> list[str]:
     """Ends what an earlier demonstration left running; returns the names."""
-    root = checkout / ".demo"
     processes = still_running(_process_file(root), root / "logs")
     names = list(processes.started)
     processes.stop()

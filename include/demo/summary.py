@@ -1,5 +1,6 @@
 """What the demonstration prints about a night: counts only, as each zone keeps them."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -58,8 +59,8 @@ def _reasons(night: Night) -> Iterator[str]:
     sealed = {parcel for practice in released for parcel in practice["parcels"]}
     for parcel in night.parcels:
         quarantined.update(_rules(parcel) if parcel["parcel_id"] in sealed else {})
-    yield f"  held back:   {_in_order(held)}"
-    yield f"  quarantined: {_in_order(quarantined)}"
+    yield from _in_order("held back", held)
+    yield from _in_order("quarantined", quarantined)
 
 
 def _rules(parcel: dict[str, Any]) -> Counter[str]:
@@ -69,8 +70,9 @@ def _rules(parcel: dict[str, Any]) -> Counter[str]:
     return rules
 
 
-def _in_order(counts: Counter[str]) -> str:
-    return ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common()) or "none"
+def _in_order(title: str, counts: Counter[str]) -> list[str]:
+    words = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common()) or "none"
+    return textwrap.wrap(words, 110, initial_indent=f"  {title}: ".ljust(15), subsequent_indent=" " * 15)
 
 
 def _line(cells: tuple[str, ...]) -> str:

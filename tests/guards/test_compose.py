@@ -138,7 +138,7 @@ def test_every_airflow_setting_exists_in_this_airflow() -> None:
     from airflow.configuration import conf
 
     composed = {key for service in SERVICES.values() for key in service.get("environment", {})}
-    demonstrated = set(airflow_environment(Places(checkout=CHECKOUT, port=1), Path("socket")))
+    demonstrated = set(airflow_environment(Places(root=CHECKOUT / ".demo", port=1), Path("socket")))
     names = {key for key in composed | demonstrated if key.startswith("AIRFLOW__")}
     assert len(names) > 20
     for name in names:

@@ -1,0 +1,132 @@
+"""`make demo` itself, with a real Airflow: what it tells, what it leaves in Airflow's own tables and logs, and its end."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from psycopg import sql
+
+from demo.airflow_api import AirflowAPI
+from journey.canaries import canaries_of, found_in
+
+pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(600)]
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT / 'plugins'}"}
+    command = [sys.executable, "-m", "demo", "--in", str(folder), *options]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """Two nights are over; Airflow is still up."""
+
+    folder: Path
+    told: str
+    api: AirflowAPI
+
+    def text_of_airflows_tables(self) -> Iterator[str]:
+        url = f"postgresql://postgres:@/airflow?host={self.folder / 'postgres'}"
+        with psycopg.connect(url) as connection:
+            for (table,) in connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall():
+                rows = connection.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(table)))
+                yield from (row[0] for row in rows)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    folder = tmp_path_factory.mktemp("demo") / "it"
+    try:
+        done = demo(folder, "--keep-running")
+        assert done.returncode == 0, done.stdout + done.stderr
+        address = next(line for line in done.stdout.splitlines() if line.startswith("Airflow: ")).split()[1]
+        api = AirflowAPI(int(address.rpartition(":")[2]), folder / "airflow" / "passwords.json")
+        yield Demonstration(folder, done.stdout, api)
+    finally:
+        demo(folder, "--stop")
+
+
+def states(runs: list[dict[str, Any]]) -> list[str]:
+    return [run["state"] for run in runs]
+
+
+def test_the_first_night_is_red_the_second_green_and_both_are_loaded_and_published(shown: Demonstration) -> None:
+    assert states(shown.api.runs("collect__gpdpr")) == ["failed", "success"]
+    assert states(shown.api.runs("load__gpdpr")) == ["success", "success"]
+    assert states(shown.api.runs("publish_register")) == ["success", "success"]
+
+
+def test_the_practice_that_failed_shows_by_its_code_and_was_shredded_too(shown: Demonstration) -> None:
+    tasks = shown.api.tasks("collect__gpdpr", "night-1")
+    failed = {(task["task_id"], task["rendered_map_index"]) for task in tasks if task["state"] == "failed"}
+    assert failed == {("each_shard.pull", "Y99008"), ("every_practice_collected", None)}
+    shredded = {task["rendered_map_index"] for task in tasks if task["task_id"] == "each_shard.shred"}
+    assert shredded == {f"Y9900{number}" for number in range(1, 9)}
+
+
+def test_what_needs_a_person_was_not_tried_again(shown: Demonstration) -> None:
+    tasks = shown.api.tasks("collect__gpdpr", "night-1")
+    assert {task["try_number"] for task in tasks if task["state"] == "failed"} == {1}
+
+
+def test_the_summary_names_the_red_practice_and_says_it_caught_up(shown: Demonstration) -> None:
+    assert "Y99008 failed at pull" in shown.told
+    assert "It alone failed; on night 2 it caught up." in shown.told
+    assert (shown.folder / "central" / "register" / "index.html").is_file()
+
+
+def test_nothing_identifying_is_in_airflows_tables_or_logs(shown: Demonstration) -> None:
+    canaries = canaries_of(shown.folder / "source" / "incoming")
+    logs = list((shown.folder / "logs").rglob("*.log"))
+    assert any("task_id=each_shard.pull" in str(path) for path in logs)
+    leaks = {str(path): len(found) for path in logs if (found := found_in(path.read_text(), canaries))}
+    tables = "\n".join(shown.text_of_airflows_tables())
+    assert "each_shard.pseudonymise" in tables
+    assert (leaks, len(found_in(tables, canaries))) == ({}, 0)
+
+
+def test_nothing_listens_beyond_this_machine(shown: Demonstration) -> None:
+    open_to_all = []
+    for _, pid, _ in json.loads((shown.folder / "processes.json").read_text()):
+        for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+            listening = [each for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN]
+            open_to_all += [each.laddr for each in listening if each.laddr.ip != "127.0.0.1"]
+    assert open_to_all == []
+
+
+def test_a_second_demonstration_beside_it_is_refused(shown: Demonstration) -> None:
+    second = demo(shown.folder)
+    assert second.returncode == 4
+    assert "End it first: make down" in second.stderr
+
+
+def test_a_folder_of_somebody_elses_is_never_cleared(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("ten years of work")
+    refused = demo(tmp_path)
+    assert refused.returncode == 4
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_stopping_ends_every_process(shown: Demonstration) -> None:
+    """Last in this file: Airflow is gone afterwards."""
+    rows = json.loads((shown.folder / "processes.json").read_text())
+    assert {name for name, _, _ in rows} == {"api-server", "scheduler", "dag-processor", "triggerer"}
+    family = [
+        each for _, pid, _ in rows for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+    ]
+    assert demo(shown.folder, "--stop").returncode == 0
+    assert [process.pid for process in family if process.is_running() and process.status() != "zombie"] == []
+    assert not (shown.folder / "postgres" / "postmaster.pid").exists()
