@@ -44,12 +44,15 @@ def verify(connection: Connection, *, published_head: str | None = None) -> tupl
     Raises AuditBroken where an entry was changed, removed or inserted, or the published head is no longer in the chain.
     """
     seq, previous, seen = 0, NOTHING_BEFORE, published_head is None
-    rows = connection.execution_options(yield_per=10_000).execute(select(audit_entry).order_by(audit_entry.c.seq))
-    for row in rows.mappings():
-        if row["seq"] != seq + 1 or row["previous_hash"] != previous or _hash(row) != row["hash"]:
-            raise AuditBroken(f"The audit chain breaks at entry {seq + 1}. Stop loading; compare with the last backup.")
-        seq, previous = row["seq"], row["hash"]
-        seen = seen or previous == published_head
+    every_entry = select(audit_entry).order_by(audit_entry.c.seq).execution_options(yield_per=10_000)
+    with connection.execute(every_entry) as rows:
+        for row in rows.mappings():
+            if row["seq"] != seq + 1 or row["previous_hash"] != previous or _hash(row) != row["hash"]:
+                raise AuditBroken(
+                    f"The audit chain breaks at entry {seq + 1}. Stop loading; compare with the last backup."
+                )
+            seq, previous = row["seq"], row["hash"]
+            seen = seen or previous == published_head
     if not seen:
         raise AuditBroken(
             "The published head is not in the chain: entries were cut off. Stop loading; restore the store."

@@ -31,8 +31,9 @@ class CentralZone:
     def sealed(self, tables: dict[str, pa.Table], **how: Any) -> Sealed:
         return seal(self.settings.inbox_folder, self.keys, tables, **how)
 
-    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, *values: object, before: str = "SELECT") -> list[tuple[Any, ...]]:
         with psycopg.connect(psycopg_url(self.settings.store_url), autocommit=True) as connection:
+            connection.execute(before)
             return connection.execute(sql, values or None).fetchall()
 
     def execute(self, sql: str) -> None:

@@ -35,6 +35,7 @@ CREATE TABLE ledger.parcel (
   UNIQUE (manifest_sha256)
 );
 CREATE UNIQUE INDEX one_parcel_a_place ON ledger.parcel (collection, practice_code, sequence) WHERE state != 'refused';
+CREATE INDEX parcels_of_a_practice ON ledger.parcel (collection, practice_code, sequence);
 
 CREATE TABLE ledger.refusal (
   id BIGINT GENERATED ALWAYS AS IDENTITY,

@@ -1,0 +1,129 @@
+"""The store's tables and views, and what a migration does."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from central_zone import load_parcel
+from central_zone.errors import StoreRefused
+from central_zone.settings import Settings
+from central_zone.store.connection import store_of, transaction
+from central_zone.store.migrate import migrate
+from central_zone.store.tables import metadata
+from crossing.canonical import TABLES
+from support.parcels import a_night, observations, patients
+
+
+def test_migrating_twice_changes_nothing_the_second_time(postgres):
+    with store_of(postgres.an_empty_database()) as store:
+        assert migrate(store) is True
+        assert migrate(store) is False
+
+
+def test_two_people_may_migrate_at_once(postgres):
+    url = postgres.an_empty_database()
+
+    def once(_):
+        with store_of(url) as store:
+            return migrate(store)
+
+    with ThreadPoolExecutor(2) as people:
+        assert sorted(people.map(once, range(2))) == [False, True]
+
+
+def test_the_migrations_make_the_tables_the_software_expects(postgres):
+    with store_of(postgres.a_store()) as store, store.connect() as connection:
+        options = {
+            "include_schemas": True,
+            "compare_type": True,
+            "include_name": ours,
+            "version_table_schema": "ledger",
+        }
+        difference = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        assert difference == []
+
+
+def ours(name, kind, parents):
+    """Partitions are made by the migration alone; the software knows the whole tables."""
+    is_partition = name is not None and name.rsplit("_", 1)[0] in TABLES and name[-2:].isdigit()
+    return not (kind == "table" and is_partition)
+
+
+def test_a_change_to_the_expected_tables_would_be_seen(postgres):
+    with store_of(postgres.a_store()) as store, store.begin() as connection:
+        connection.execute(text("ALTER TABLE ledger.parcel DROP COLUMN audit_hash"))
+        options = {"include_schemas": True, "include_name": ours, "version_table_schema": "ledger"}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) != []
+
+
+def test_a_store_that_was_never_migrated_says_which_command_to_run(zone, postgres):
+    bare = Settings({**zone.settings.values, "GP_STORE_URL": postgres.an_empty_database()})
+    with pytest.raises(StoreRefused, match="gp-central migrate"):
+        load_parcel.parcels_waiting("gpdpr", bare)
+
+
+def test_the_ledger_knows_no_other_states_than_ours(zone):
+    parcel = zone.sealed(a_night())
+    load_parcel.load_parcel(parcel.folder, zone.settings)
+    with (
+        store_of(zone.settings.store_url) as store,
+        pytest.raises(StoreRefused, match="SQLSTATE 23514, table parcel"),
+        transaction(store, "spoil") as connection,
+    ):
+        connection.execute(text("UPDATE ledger.parcel SET state = 'perhaps'"))
+
+
+def load(zone, tables, sequence=1, previous=None):
+    parcel = zone.sealed(tables, sequence=sequence, previous=previous)
+    assert load_parcel.load_parcel(parcel.folder, zone.settings)["state"] == "loaded"
+    return parcel
+
+
+def count(zone, view):
+    return zone.query(f"SELECT count(*) FROM records.{view}")[0][0]
+
+
+def test_a_later_version_of_a_record_replaces_the_earlier_one_today_and_both_are_kept(zone):
+    first = load(zone, a_night())
+    load(zone, {"observation": observations(snomed_concept_id=["73211009"] * 50)}, 2, first)
+    assert count(zone, "observation") == 100
+    assert zone.query("SELECT DISTINCT snomed_concept_id FROM records.current_observation") == [("73211009",)]
+    assert count(zone, "current_observation") == 50
+
+
+def test_a_deleted_record_is_not_in_todays_state_and_its_history_is_kept(zone):
+    first = load(zone, a_night())
+    gone = observations(is_deleted=[True] * 20 + [False] * 30)
+    load(zone, {"observation": gone}, 2, first)
+    assert (count(zone, "current_observation"), count(zone, "observation")) == (30, 100)
+
+
+def test_the_records_of_a_patient_who_was_withdrawn_are_not_in_todays_state(zone):
+    first = load(zone, a_night())
+    load(zone, {"patient": patients(is_deleted=[True] * 3 + [False] * 7)}, 2, first)
+    assert (count(zone, "current_patient"), count(zone, "current_observation")) == (7, 35)
+
+
+def test_records_whose_patient_never_came_are_not_in_todays_state(zone):
+    load(zone, {"observation": observations()})
+    assert (count(zone, "observation"), count(zone, "current_observation")) == (50, 0)
+
+
+def test_a_patient_who_came_back_is_in_todays_state_again(zone):
+    first = load(zone, a_night())
+    second = load(zone, {"patient": patients(is_deleted=[True] * 10)}, 2, first)
+    assert count(zone, "current_observation") == 0
+    load(zone, {"patient": patients()}, 3, second)
+    assert count(zone, "current_observation") == 50
+
+
+def test_one_registrations_history_is_found_by_its_index(zone):
+    load(zone, a_night())
+    ((token,),) = zone.query("SELECT registration_token FROM records.patient LIMIT 1")
+    history = f"FROM records.observation WHERE practice_code = 'A12345' AND registration_token = '{token}'"
+    plan = "\n".join(row[0] for row in zone.query(f"EXPLAIN SELECT * {history}", before="SET enable_seqscan = off"))
+    assert "Index Cond" in plan
+    assert plan.count("Scan") <= 2, "one partition only"
