@@ -105,7 +105,7 @@ def roster(seed: int, practice: int, patients: int, nights: int, *, trouble: boo
         house=whole(1 + draws.below(300, "house", who)),
         street=picked(STREETS, draws.below(len(STREETS), "street", who)),
         postcode=draws.below(places.LISTED, "postcode", who),
-        registered=born,
+        registered=born.copy(),
         left=np.full(length, UNDATED),
         died=np.full(length, UNDATED),
         type=np.zeros(length, np.int64),

@@ -177,10 +177,9 @@ def clinical_codes(source: Practice) -> Rows:
 
 
 def numbers_typed_as_codes(source: Practice) -> list[str]:
-    """NHS numbers of three ordinary patients of the practice."""
-    numbers = [
-        source.roster.nhs_number[patient].as_py().replace(" ", "") for patient in source.roster.cast.ordinary[:3]
-    ]
+    """NHS numbers of three ordinary patients of the practice; of the same one again where there are fewer."""
+    patients = source.roster.cast.ordinary or [0]
+    numbers = [source.roster.nhs_number[patient].as_py().replace(" ", "") for patient in patients[:3]]
     return (numbers * 3)[:3]
 
 

@@ -80,7 +80,9 @@ class Night:
         patient = present[self.source.draws.below(len(present), "new row", new, self.number)]
         yield file.build(self.source, patient, self.number * A_NIGHTS_PLACES + new)
         known, places = self._earlier(file, counts, wanted - len(new))
-        changed = int(np.ceil(len(known) * _CHANGED / (1 - _NEW)))
+        changed = min(
+            int(np.ceil(len(known) * _CHANGED / (1 - _NEW))), max(len(known) - 1, 0)
+        )  # at least one is deleted
         yield file.build(self.source, known[:changed], places[:changed], revision=self.number)
         if file.can_delete:
             yield _deletable(tombstones(file.build(self.source, known[changed:], places[changed:])))

@@ -8,25 +8,10 @@ from typing import Any
 import pytest
 
 from simulator.simulate import simulate
-from unit.simulator.read_back import PracticeReader, read_night
+from unit.simulator.read_back import TABLE_OF_FILE, PracticeReader, read_night
 
 POLICY = Path(__file__).parents[3] / "include" / "policy"
 NIGHTS = 3
-
-
-@pytest.fixture(scope="module")
-def three_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("simulated")
-    for night in range(1, NIGHTS + 1):
-        simulate(
-            out,
-            practices=8,
-            patients=100,
-            entries_per_patient=40,
-            night=night,
-            changed_header=3 if night == 2 else None,
-        )
-    return out
 
 
 def truth_of(out: Path) -> dict[str, Any]:
@@ -66,3 +51,92 @@ def test_the_answer_sheet_says_what_the_files_hold(three_nights: Path, number: i
         for name in ("patients_may_leave", "patients_held_back"):
             assert found["nights"][night][name] == row[name], night
     assert found["patients"] == {night: row["patients"] for night, row in expected["store_after_night"].items()}
+
+
+RESULTS = {
+    "held_back": {
+        *("no_patient", "unknown_patient", "test_patient", "confidential_patient", "type_one_opt_out"),
+        *("left_before_start", "died_before_start", "registration_out_of_scope", "duplicate", "confidential_record"),
+        *("legally_restricted_code", "withheld_with_its_observation", "outside_look_back"),
+    },
+    "quarantined": {"unreadable_date", "unreadable_number", "identifier_in_code", "unknown_code", "dated_before_birth"},
+    "central_quarantined": {"dated_in_future"},
+}
+
+
+def occurrences(out: Path, where: str) -> dict[str, list[int]]:
+    """For each reason, how often it occurs at each practice on night 1."""
+    found: dict[str, list[int]] = {}
+    for practice in truth_of(out)["practices"].values():
+        for reason in RESULTS[where]:
+            counts = [row[where].get(reason, 0) for row in practice["nights"]["1"]["tables"].values()]
+            found.setdefault(reason, []).append(sum(counts))
+    return found
+
+
+@pytest.mark.parametrize("where", RESULTS)
+def test_every_reason_occurs_several_times_and_at_most_practices(three_nights: Path, where: str) -> None:
+    found = occurrences(three_nights, where)
+    assert found.keys() == RESULTS[where]
+    for reason, counts in found.items():
+        assert sum(counts) >= 5, reason
+        assert sum(count > 0 for count in counts) >= 5, reason
+
+
+def test_no_reason_occurs_that_the_rules_do_not_name(three_nights: Path) -> None:
+    for practice in truth_of(three_nights)["practices"].values():
+        for night in practice["nights"].values():
+            for row in night["tables"].values():
+                for where, reasons in RESULTS.items():
+                    assert row[where].keys() <= reasons
+
+
+def rows_in_files(out: Path, practice: str, night: int) -> int:
+    return sum(len(rows) for file, rows in read_night(out / practice, night).items() if file in TABLE_OF_FILE)
+
+
+def rows_in_truth(out: Path, practice: str, night: int) -> int:
+    tables = truth_of(out)["practices"][practice]["nights"][str(night)]["tables"]
+    return sum(row["read"] for row in tables.values())
+
+
+def test_everything_in_the_files_is_read_and_a_lost_line_is_noticed(three_nights: Path, tmp_path: Path) -> None:
+    assert rows_in_files(three_nights, "Y99001", 1) == rows_in_truth(three_nights, "Y99001", 1) > 0
+    for path in (three_nights / "Y99001").glob("291_*.csv"):
+        lines = path.read_text().splitlines(keepends=True)
+        shorter = lines[:-1] if "CareRecord_Diary" in path.name else lines
+        (tmp_path / "Y99001").mkdir(exist_ok=True)
+        (tmp_path / "Y99001" / path.name).write_text("".join(shorter))
+    assert rows_in_files(tmp_path, "Y99001", 1) == rows_in_truth(three_nights, "Y99001", 1) - 1
+
+
+def test_the_counts_close(three_nights: Path) -> None:
+    for practice in truth_of(three_nights)["practices"].values():
+        for night in practice["nights"].values():
+            for row in night["tables"].values():
+                assert row["read"] == row["sent"] + sum(row["held_back"].values()) + sum(row["quarantined"].values())
+                assert row["loaded"] == row["sent"] - sum(row["central_quarantined"].values())
+
+
+def test_the_store_holds_what_was_loaded_so_far(three_nights: Path) -> None:
+    for practice in truth_of(three_nights)["practices"].values():
+        for last, store in practice["store_after_night"].items():
+            released = [row for row in practice["nights"].values() if row["released_on_night"] <= int(last)]
+            for table, count in store["rows"].items():
+                assert count == sum(row["tables"][table]["loaded"] for row in released)
+
+
+def test_a_broken_delivery_waits_and_is_released_the_next_night(first_night: Path, three_nights: Path) -> None:
+    waiting = truth_of(first_night)["practices"]["Y99008"]["nights"]["1"]
+    assert (waiting["trouble"], waiting["released_on_night"], waiting["tables"]) == ("cut_file", None, {})
+    practices = truth_of(three_nights)["practices"]
+    assert [row["released_on_night"] for row in practices["Y99008"]["nights"].values()] == [2, 2, 3]
+    assert [row["released_on_night"] for row in practices["Y99003"]["nights"].values()] == [1, 3, 3]
+    assert practices["Y99003"]["nights"]["2"]["trouble"] == "changed_header"
+    assert practices["Y99008"]["store_after_night"]["1"]["patients"] == 0
+
+
+def test_an_answer_sheet_continued_is_the_same_as_one_made_at_once(three_nights: Path, tmp_path: Path) -> None:
+    simulate(tmp_path, practices=2, patients=100, entries_per_patient=40, night=3)
+    at_once, continued = truth_of(tmp_path)["practices"], truth_of(three_nights)["practices"]
+    assert at_once == {code: continued[code] for code in ("Y99001", "Y99002")}
