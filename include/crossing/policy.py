@@ -58,6 +58,14 @@ class Practice:
     synthetic: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CodeShape:
+    """A code cell must match `pattern` and must not match `never` (regular expressions without look-around)."""
+
+    pattern: str
+    never: str | None
+
+
 @dataclass(slots=True)
 class Policy:
     """The policy folder, read lazily; remembers the hash of each file it was asked for."""
@@ -93,6 +101,11 @@ class Policy:
                 f"policy/vocabularies.toml has no list for {column}. A closed column without words is refused."
             )
         return frozenset(words["words"]) | {"other"}
+
+    def code_shapes(self) -> dict[str, CodeShape]:
+        """Code column -> what its cells may look like when they leave."""
+        shapes = self._toml("code_shapes.toml")
+        return {column: CodeShape(shape["pattern"], shape.get("never")) for column, shape in shapes.items()}
 
     def table(self, name: str) -> dict[str, Any]:
         """A TOML policy file as plain data, for readers that give it a type of their own."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from crossing.canonical import TABLES, Kind, column_names
-from crossing.policy import Policy
+from crossing.policy import CodeShape, Policy
+from source_zone.code_forms import misshapen
 
 OTHER = "other"
 
@@ -16,6 +17,7 @@ class Generalisations:
     """The closed lists and the postcode directory, as policy has them."""
 
     words: dict[str, frozenset[str]]
+    code_shapes: dict[str, CodeShape]
     areas: pl.DataFrame = field(repr=False)  # postcode (no space, upper case), lsoa_code, imd_decile
 
     @classmethod
@@ -30,14 +32,25 @@ class Generalisations:
             },
             schema={"postcode_key": pl.String, "lsoa_code": pl.String, "imd_decile": pl.Int16},
         )
-        return cls(words={column: policy.vocabulary(column) for column in closed}, areas=areas)
+        words = {column: policy.vocabulary(column) for column in closed}
+        return cls(words=words, code_shapes=policy.code_shapes(), areas=areas)
 
 
 def generalise(table: str, rows: pl.DataFrame, how: Generalisations, count: Counter[str]) -> pl.DataFrame:
-    """Adds to `count` how many words of each closed column were not on its list."""
+    """Adds to `count` how many words of each closed column were not on its list, and cells of codes that are none."""
+    rows = _blank_misshapen(rows, how.code_shapes, count)
     for column in column_names(table, Kind.CLOSED):
         rows = _close(rows, column, how.words[column], count)
     return _coarsen_patient(rows, how.areas) if table == "patient" else rows
+
+
+def _blank_misshapen(rows: pl.DataFrame, shapes: dict[str, CodeShape], count: Counter[str]) -> pl.DataFrame:
+    for column, bad in misshapen(rows, shapes).items():
+        if len(bad):
+            is_bad = pl.col(column).is_in(bad.to_list()).fill_null(False)
+            count[column] += int(rows.select(is_bad.sum()).item())
+            rows = rows.with_columns(pl.when(~is_bad).then(pl.col(column)).alias(column))
+    return rows
 
 
 def _close(rows: pl.DataFrame, column: str, words: frozenset[str], count: Counter[str]) -> pl.DataFrame:

@@ -14,7 +14,8 @@ import pyarrow as pa
 from crossing.accounting import TableCounts
 from crossing.canonical import has_patient, is_event
 from crossing.identifiers import is_nhs_number, is_snomed_id
-from source_zone.code_forms import five_byte
+from crossing.policy import CodeShape
+from source_zone.code_forms import five_byte, misshapen
 
 CODE_COLUMNS = ("snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code", "dmd_code")
 EXTENDS_AN_OBSERVATION = ("problem", "referral")
@@ -27,6 +28,7 @@ class Rules:
     """What policy says about rows, for one extract."""
 
     restricted_codes: frozenset[str]
+    code_shapes: dict[str, CodeShape]
     look_back_from: dict[str, date]  # table -> the first day that may leave
     own_nhs_numbers: frozenset[str] = field(repr=False)
 
@@ -106,7 +108,16 @@ def _of_the_codes(frame: pl.DataFrame, rules: Rules) -> list[pl.Expr]:
         _if(_any(restricted), "legally_restricted_code"),
         _if(_any(identifying) | (pl.col("fault") == "identifier_in_code").fill_null(False), "identifier_in_code"),
         _if(pl.col("fault") == "unknown_code", "unknown_code"),
+        _if(_no_code_has_its_shape(frame, rules), "malformed_code"),
     ]
+
+
+def _no_code_has_its_shape(frame: pl.DataFrame, rules: Rules) -> pl.Expr:
+    """The entry has codes, and not one of them looks like a code."""
+    bad = misshapen(frame, rules.code_shapes)
+    filled = [pl.col(column).is_not_null() for column in bad]
+    fits = [pl.col(column).is_not_null() & ~pl.col(column).is_in(values.to_list()) for column, values in bad.items()]
+    return pl.any_horizontal(*filled) & ~pl.any_horizontal(*fits)
 
 
 def _hides_identifier(code: str, rules: Rules) -> bool:

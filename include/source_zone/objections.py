@@ -20,11 +20,13 @@ CONSENTS = pa.schema(
 )
 
 _CODE_COLUMNS = ("snomed_concept_id", "read_v2_code", "ctv3_code", "local_code")
-_TABLES = ("observation", "immunisation", "allergy")  # where an adapter may put a consent code
+_MAY_BE_AMENDED = ("observation", "immunisation", "allergy")  # tables whose rows carry the code of their own record
 
 
 class Objections:
-    """A tombstone or an amendment carries no consent code, so any row whose record once held one is kept too."""
+    """Looks in every coded table. A tombstone or an amendment carries no consent code, so a row whose record once held
+    one is kept too; but not from tables that only extend a record, since their silence says nothing about its code.
+    """
 
     def __init__(self, consent_codes: dict[str, str], remembered: pa.Table) -> None:
         self._codes = consent_codes
@@ -32,12 +34,13 @@ class Objections:
         self._found: list[pa.Table] = []
 
     def look_at(self, table: str, rows: pa.RecordBatch) -> None:
-        if table not in _TABLES:
+        if "snomed_concept_id" not in rows.schema.names:
             return
-        frame = pl.DataFrame(pl.from_arrow(rows))
-        kept = frame.with_columns(self._meaning().alias("meaning")).filter(
-            pl.col("meaning").is_not_null() | pl.col("record_id").is_in(list(self._known))
-        )
+        frame = pl.DataFrame(pl.from_arrow(rows)).with_columns(self._meaning().alias("meaning"))
+        of_interest = pl.col("meaning").is_not_null()
+        if table in _MAY_BE_AMENDED:
+            of_interest |= pl.col("record_id").is_in(list(self._known))
+        kept = frame.filter(of_interest)
         if kept.height:
             found = kept.select(CONSENTS.names).to_arrow().cast(CONSENTS)
             self._known.update(found.column("record_id").to_pylist())
@@ -45,7 +48,8 @@ class Objections:
 
     def _meaning(self) -> pl.Expr:
         """A code counts in whichever column it stands: suppliers put CTV3 where Read belongs."""
-        return pl.coalesce(*(five_byte(each).replace_strict(self._codes, default=None) for each in _CODE_COLUMNS))
+        forms = [form for each in _CODE_COLUMNS for form in (pl.col(each), five_byte(each))]
+        return pl.coalesce(*(form.replace_strict(self._codes, default=None) for form in forms))
 
     def found(self) -> pa.Table:
         """In order of arrival; columns as in opt_outs.CONSENTS."""

@@ -73,6 +73,7 @@ def _draft(release: Release, run_spool: Spool, extract_id: str, roster: pa.Table
     made = _Made(extract_id, Drafts(run_spool, extract_id))
     rules = Rules(
         restricted_codes=release.rules.restricted_codes,
+        code_shapes=release.rules.generalisations.code_shapes,
         look_back_from=release.rules.look_back_from(taken_on(run_spool, extract_id)),
         own_nhs_numbers=_own_nhs_numbers(run_spool),
     )

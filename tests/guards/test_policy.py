@@ -1,5 +1,6 @@
 """Policy is closed: every column a supplier sends has a rule and a reason, and every rule is about something."""
 
+import re
 from itertools import chain
 
 import pytest
@@ -68,6 +69,58 @@ def test_every_closed_column_has_its_words() -> None:
         for column in columns:
             if column.kind == Kind.CLOSED:
                 assert policy.vocabulary(column.name)
+
+
+def test_every_code_column_has_its_shape_and_a_reason() -> None:
+    codes = {column.name for columns in TABLES.values() for column in columns if column.kind == Kind.CODE}
+    shapes = Policy().table("code_shapes.toml")
+    assert set(shapes) == codes
+    assert all(shape["why"] for shape in shapes.values())
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("local_code", "Smith"),
+        ("local_code", "SMITH JOHN"),
+        ("local_code", "LS14AP"),
+        ("local_code", "07700900123"),
+        ("local_code", "17051960"),
+        ("local_code", "9990548609"),
+        ("local_code", "a@b.uk1"),
+        ("read_v2_code", "Smith"),
+        ("ctv3_code", "Smith"),
+        ("ods_code", "SMITH"),
+        ("ods_code", "LS14AP"),
+        ("job_category_code", "Dr Smith"),
+    ],
+)
+def test_what_is_no_code_does_not_look_like_one(column: str, text: str) -> None:
+    shape = Policy().code_shapes()[column]
+    assert not re.search(shape.pattern, text) or (shape.never and re.search(shape.never, text))
+
+
+@pytest.mark.parametrize(
+    ("column", "code"),
+    [
+        ("local_code", "EMISNQSU12"),
+        ("local_code", "^ESCT123456"),
+        ("local_code", "PARA22333NEMIS"),
+        ("local_code", "90371998"),
+        ("read_v2_code", "9Nu0."),
+        ("read_v2_code", "9Nu0.00"),
+        ("read_v2_code", "H33..-1"),
+        ("ctv3_code", "XaZ89"),
+        ("ctv3_code", "XaBVJ"),
+        ("ods_code", "Y99001"),
+        ("ods_code", "RXH"),
+        ("job_category_code", "R0260"),
+    ],
+)
+def test_real_codes_do(column: str, code: str) -> None:
+    shape = Policy().code_shapes()[column]
+    assert re.search(shape.pattern, code)
+    assert not (shape.never and re.search(shape.never, code))
 
 
 def test_every_list_of_words_is_used_and_reasoned() -> None:

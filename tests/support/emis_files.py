@@ -61,6 +61,9 @@ CODES = [
     {"CodeId": "5", "Term": "Local code with a number in it", "ReadTermId": "9990548609"},
     {"CodeId": "6", "Term": "Dissent, CTV3", "ReadTermId": "XaZ89"},
     {"CodeId": "7", "Term": "Dissent, Read v2 with its term id", "ReadTermId": "9Nu0.00"},
+    {"CodeId": "10", "Term": "A name where a code belongs", "ReadTermId": "Surnamep"},
+    {"CodeId": "11", "Term": "A telephone number where a code belongs", "ReadTermId": "07700900123"},
+    {"CodeId": "12", "Term": "A postcode beside a real code", "ReadTermId": "LS14AP", "SnomedCTConceptId": "195967001"},
     {"CodeId": "8", "Term": "Restricted, Read v2 with its term id", "ReadTermId": "7E0A.11"},
 ]
 
