@@ -16,7 +16,7 @@ _ONE_STEP = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4]
 
 
 @functools.cache
-def test_nhs_numbers() -> Numbers:
+def nhs_numbers_for_tests() -> Numbers:
     """Every valid NHS number of the test range, ascending, as ten digits (some 909,000)."""
     stems = np.arange(_FIRST_TEST_STEM, _FIRST_TEST_STEM + 1_000_000, dtype=np.int64)
     digits = stems[:, None] // 10 ** np.arange(8, -1, -1, dtype=np.int64) % 10

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from simulator import places
 from simulator.calendar import FIRST_EXTRACT_DAY, START_DAY, extract_day
-from simulator.check_digits import test_nhs_numbers
+from simulator.check_digits import nhs_numbers_for_tests
 from simulator.draws import Draws, Numbers
 from simulator.names import FAMILY, GIVEN, STREETS
 from simulator.roles import SHARED, Cast, Part, cast_parts
@@ -52,7 +52,6 @@ class Roster:
     given: pa.Array = field(repr=False)
     family: pa.Array = field(repr=False)
     local_number: pa.Array = field(repr=False)
-    house: pa.Array = field(repr=False)
     street: pa.Array = field(repr=False)
     postcode: Numbers = field(repr=False)
     registered: Numbers
@@ -82,16 +81,11 @@ class Roster:
 
 def roster(seed: int, practice: int, patients: int, nights: int, *, trouble: bool) -> Roster:
     """Everybody who is on the practice's list by the last of the nights."""
-    draws = Draws.of("practice", seed, practice)
-    cast = cast_parts(draws, practice, patients, trouble=trouble)
-    length = patients + newcomers_a_night(patients) * (nights - 1)
-    if length > capacity(patients):
-        raise TooManyPatients(
-            f"{nights} nights bring more newcomers than a practice of {patients} has NHS numbers for."
-        )
+    length = _length(patients, nights)
     who = np.arange(length)
     person = _person(seed, practice, who, trouble=trouble)
-    people = Draws.of("people", seed)
+    people, draws = Draws.of("people", seed), Draws.of("practice", seed, practice)
+    cast = cast_parts(draws, practice, patients, trouble=trouble)
     born = FIRST_EXTRACT_DAY - 40 - people.below(33_500, "age", person)
     made = Roster(
         cast=cast,
@@ -102,7 +96,6 @@ def roster(seed: int, practice: int, patients: int, nights: int, *, trouble: boo
         given=picked(GIVEN, people.below(len(GIVEN), "given", person)),
         family=picked(FAMILY, people.below(len(FAMILY), "family", person)),
         local_number=whole(60_000_000 + draws.below(9_000, "local", who) * 1_000 + who % 1_000),
-        house=whole(1 + draws.below(300, "house", who)),
         street=picked(STREETS, draws.below(len(STREETS), "street", who)),
         postcode=draws.below(places.LISTED, "postcode", who),
         registered=born.copy(),
@@ -122,6 +115,15 @@ def roster(seed: int, practice: int, patients: int, nights: int, *, trouble: boo
     return made
 
 
+def _length(patients: int, nights: int) -> int:
+    length = patients + newcomers_a_night(patients) * (nights - 1)
+    if length > capacity(patients):
+        raise TooManyPatients(
+            f"{nights} nights bring more newcomers than a practice of {patients} has NHS numbers for."
+        )
+    return length
+
+
 def _person(seed: int, practice: int, who: Numbers, *, trouble: bool) -> Numbers:
     """What stands for the human being: the same at two practices for those who are registered at both."""
     own = Draws.of("practice", seed, practice).below(2**52, "person", who)
@@ -132,7 +134,7 @@ def _person(seed: int, practice: int, who: Numbers, *, trouble: bool) -> Numbers
 
 
 def _nhs_numbers(seed: int, practice: int, patients: int, who: Numbers, cast: Cast, *, trouble: bool) -> pa.Array:
-    numbers = test_nhs_numbers()
+    numbers = nhs_numbers_for_tests()
     slots = (practice - 1) * capacity(patients) + who
     if slots[-1] >= len(numbers):
         raise TooManyPatients(

@@ -45,24 +45,37 @@ def simulate(
     """
     if format not in FORMATS:
         raise UnknownFormat(f"Format {format} is not simulated; choose one of {', '.join(FORMATS)}.")
-    out.mkdir(parents=True, exist_ok=True)
     size = Size(patients=patients, entries_per_patient=entries_per_patient, seed=seed, trouble=trouble)
     numbers = range(first_practice, first_practice + practices)
     broken = _last_of(numbers, trouble=trouble) if cut_off == THE_LAST else cut_off
+    out.mkdir(parents=True, exist_ok=True)
     earlier = _earlier_truth(out, size)
-    made, truths, written = [], {}, {"files": 0, "rows": 0, "bytes": 0}
+    deliveries, truths = [], {}
     for number in numbers:
         source = practice(number, size, nights=night)
-        troubles = _troubles(earlier.get(source.code), night, cut=number == broken, changed=number == changed_header)
-        delivery = Delivery(out=out, source=source, troubles=troubles)
-        truths[source.code] = practice_truth(delivery, night, earlier.get(source.code))
-        made.append(source)
-        written = {name: written[name] + getattr(delivery, name) for name in written}
-        if progress is not None:
-            progress(f"{source.code}: night {night}, {delivery.rows} rows in {delivery.files} files")
+        known = earlier.get(source.code)
+        troubles = _troubles(known, night, cut=number == broken, changed=number == changed_header)
+        deliveries.append(Delivery(out=out, source=source, troubles=troubles))
+        truths[source.code] = practice_truth(deliveries[-1], night, known)
+        (progress or _in_silence)(f"{source.code}: night {night}, {deliveries[-1].rows} rows")
     _write_json(out / TRUTH_NAME, _truth(size, truths))
-    _write_json(out / CANARIES_NAME, canaries(made, night))
-    return {"night": night, "practices": len(truths), "patients": patients * len(truths), **written}
+    _write_json(out / CANARIES_NAME, canaries((each.source for each in deliveries), night))
+    return _summary(deliveries, night)
+
+
+def _in_silence(_: str) -> None:
+    """Where nobody asked for progress."""
+
+
+def _summary(deliveries: list[Delivery], night: int) -> dict[str, Any]:
+    return {
+        "night": night,
+        "practices": len(deliveries),
+        "patients": sum(len(each.source.roster) for each in deliveries),
+        "files": sum(each.files for each in deliveries),
+        "rows": sum(each.rows for each in deliveries),
+        "bytes": sum(each.bytes for each in deliveries),
+    }
 
 
 def _last_of(numbers: range, *, trouble: bool) -> int | None:
