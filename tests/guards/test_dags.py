@@ -87,9 +87,12 @@ def test_a_dag_file_imports_no_zone_at_its_top(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
-def test_a_dag_touches_one_zone(path: Path) -> None:
-    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.stmt)]
-    assert len(_roots(nodes) & {"source_zone", "central_zone"}) == 1, "One DAG, one zone: the parcels join them."
+def test_a_dag_calls_the_zone_of_its_tag_and_no_other(path: Path) -> None:
+    text = path.read_text()
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)]
+    called = _roots(nodes) & {"source_zone", "central_zone"}
+    tagged = {f"{tag.removeprefix('zone:')}_zone" for tag in QUEUES if f'"{tag}"' in text}
+    assert called == tagged, "One DAG, one zone: the parcels join them."
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
