@@ -21,6 +21,7 @@ _REASONS = (
     *("left_before_start", "died_before_start", "registration_out_of_scope"),
 )
 _NOT_ABOUT_ANYBODY = ("staff_role", "organisation")
+_PLANNED = (TABLE["recall"], TABLE["appointment"])  # due, or booked, on a day to come: the future is no fault in them
 
 
 def reasons(source: Practice, opted_out: set[int], night: int) -> Numbers:
@@ -87,6 +88,8 @@ class Tally:
             stay.update({name: int(of_reason[place]) for place, name in enumerate(_REASONS) if place})
         for fate in Fate:
             by_fate[fate] += self.of_anybody[table, fate]
+        if table in _PLANNED:
+            by_fate[Fate.SENT] += by_fate.pop(Fate.DATED_IN_FUTURE)
         return _as_counts(by_fate, stay)
 
 

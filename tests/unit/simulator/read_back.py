@@ -260,7 +260,8 @@ class PracticeReader:
         born = parsed_date(self.patients[row["PatientGuid"]]["DateOfBirth"])
         if day and born and table != "patient" and _is_before(day, born, row.get("EffectiveDatePrecision", "YMD")):
             return "quarantined", "dated_before_birth"
-        return "sent", "dated_in_future" if day and day > taken else ""
+        planned = table in ("recall", "appointment")  # due, or booked, on a day to come
+        return "sent", "dated_in_future" if day and day > taken and not planned else ""
 
 
 def _table(file: str, row: Row) -> str:
