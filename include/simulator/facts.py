@@ -16,6 +16,8 @@ TABLES = (
 )
 TABLE = {name: number for number, name in enumerate(TABLES)}
 
+_PLANNED = (TABLE["recall"], TABLE["appointment"])  # due, or booked, on a day to come: the future is no fault in them
+
 NO_PATIENT = -1  # the row names nobody
 STRANGER = -2  # the row names somebody no extract ever held
 NOT_ABOUT_A_PATIENT = -3
@@ -172,7 +174,7 @@ def fates(facts: Facts, births: Numbers, extract_day: int) -> Numbers:
         (facts.withheld, Fate.WITHHELD_WITH_ITS_OBSERVATION),
         ((facts.look_back_day != UNDATED) & (facts.look_back_day < look_back_day(extract_day)), Fate.OUTSIDE_LOOK_BACK),
         (about & _before_birth(facts, birth), Fate.DATED_BEFORE_BIRTH),
-        ((facts.effective != UNDATED) & (facts.effective > extract_day), Fate.DATED_IN_FUTURE),
+        ((facts.effective > extract_day) & ~np.isin(facts.table, _PLANNED), Fate.DATED_IN_FUTURE),
     ]
     return np.asarray(np.select([rule for rule, _ in rules], [np.int8(fate) for _, fate in rules], np.int8(Fate.SENT)))
 

@@ -74,7 +74,7 @@ class Practice:
         span = self.last_day[patient] - born
         back = np.floor(span * self.draws.share(f"{kind} day", patient, k) ** _RECENCY[kind]).astype(np.int64)
         night = night_of(k)
-        recent = _extract_days(night) - 1 - self.draws.below(3, f"{kind} recent day", patient, k)
+        recent = extract_days(night) - 1 - self.draws.below(3, f"{kind} recent day", patient, k)
         return np.asarray(np.where(night > 1, np.maximum(recent, born), self.last_day[patient] - back))
 
     def written_down(self, kind: str, patient: Numbers, k: Numbers, day: Numbers, revision: int) -> Happening:
@@ -82,7 +82,7 @@ class Practice:
         late = self.draws.below(30, f"{kind} late", patient, k) * (
             self.draws.below(10, f"{kind} is late", patient, k) == 0
         )
-        entered = np.minimum(day + late, _extract_days(night_of(k)) - 1)
+        entered = np.minimum(day + late, extract_days(night_of(k)) - 1)
         if revision:
             entered = np.full(len(patient), extract_day(revision) - 1)
         second = 28_800 + self.draws.below(37_000, f"{kind} second", patient, k, revision)
@@ -125,7 +125,8 @@ def night_of(k: Numbers) -> Numbers:
     return np.where((night == 0) | (night >= PLANTED), 1, night)
 
 
-def _extract_days(night: Numbers) -> Numbers:
+def extract_days(night: Numbers) -> Numbers:
+    """The day of the extract of each night."""
     return FIRST_EXTRACT_DAY - 1 + night
 
 

@@ -20,8 +20,6 @@ _REASONS = (
     *("test_patient", "confidential_patient", "type_one_opt_out"),
     *("left_before_start", "died_before_start", "registration_out_of_scope"),
 )
-_NOT_ABOUT_ANYBODY = ("staff_role", "organisation")
-_PLANNED = (TABLE["recall"], TABLE["appointment"])  # due, or booked, on a day to come: the future is no fault in them
 
 
 def reasons(source: Practice, opted_out: set[int], night: int) -> Numbers:
@@ -88,8 +86,6 @@ class Tally:
             stay.update({name: int(of_reason[place]) for place, name in enumerate(_REASONS) if place})
         for fate in Fate:
             by_fate[fate] += self.of_anybody[table, fate]
-        if table in _PLANNED:
-            by_fate[Fate.SENT] += by_fate.pop(Fate.DATED_IN_FUTURE)
         return _as_counts(by_fate, stay)
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import pyarrow as pa
 
 from simulator import codes
+from simulator.calendar import FIRST_EXTRACT_DAY
 from simulator.codes import Role
 from simulator.draws import Numbers
 from simulator.emis.observations import naming_the_patient
 from simulator.facts import Facts, Rows
-from simulator.practice import Practice, event_columns
+from simulator.practice import A_NIGHTS_PLACES, PLANTED, Practice, event_columns, extract_days, night_of
 from simulator.texts import UNDATED, booleans, constant, days, joined, only_where, picked, times, whole
 
 SESSIONS_PER_PATIENT = 0.5
@@ -36,10 +37,12 @@ def diary_entries(source: Practice, patient: Numbers, k: Numbers, *, revision: i
     when = source.written_down("diary", patient, k, source.day("diary", patient, k), revision)
     pool = codes.of_role(Role.RECALL)
     code = pool[source.draws.below(len(pool), "recall", patient, k)]
-    complete = source.draws.below(2, "recalled", patient, k, revision) == 0
+    due = _some_planned(source, "diary", patient, k, when.day, days_ahead=365)
+    complete = (source.draws.below(2, "recalled", patient, k, revision) == 0) & (due == when.day)
     columns = {
         **event_columns(source, "diary", patient, k, when),
         "DiaryGuid": source.guids("diary", patient, k),
+        "EffectiveDate": days(due),
         "CodeId": picked(codes.CODE_IDS, code),
         "OriginalTerm": naming_the_patient(source, patient, k, one_in=10),
         "DurationTerm": constant("12 months", len(patient)),
@@ -47,7 +50,7 @@ def diary_entries(source: Practice, patient: Numbers, k: Numbers, *, revision: i
         "IsActive": booleans(~complete),
         "IsComplete": booleans(complete),
     }
-    facts = Facts.of("recall", patient, effective=when.day)
+    facts = Facts.of("recall", patient, effective=due)
     facts.code = code
     return Rows(file="CareRecord_Diary", columns=columns, facts=facts)
 
@@ -90,10 +93,12 @@ def issue_records(source: Practice, patient: Numbers, k: Numbers, *, revision: i
 
 
 def slots(source: Practice, patient: Numbers, k: Numbers, *, revision: int = 0) -> Rows:
-    day = source.day("slot", patient, k)
+    past = source.day("slot", patient, k)
+    day = _some_planned(source, "slot", patient, k, past, days_ahead=42)
     draws = source.draws
     start = 28_800 + 600 * draws.below(55, "slot start", patient, k)
-    missed = draws.below(15, "missed", patient, k, revision) == 0
+    missed = (draws.below(15, "missed", patient, k, revision) == 0) & (day == past)
+    seen = ~missed & (day == past)
     wait, lasted = draws.below(25, "wait", patient, k), 5 + draws.below(15, "lasted", patient, k)
     columns = {
         "SlotGuid": source.guids("slot", patient, k),
@@ -101,12 +106,12 @@ def slots(source: Practice, patient: Numbers, k: Numbers, *, revision: int = 0) 
         "AppointmentStartTime": times(start),
         "PlannedDurationInMinutes": constant("10", len(patient)),
         "PatientGuid": source.guids("patient", patient),
-        "SendInTime": times(np.where(missed, -1, start + 60 * wait)),
-        "LeftTime": times(np.where(missed, -1, start + 60 * (wait + lasted))),
+        "SendInTime": times(np.where(seen, start + 60 * wait, -1)),
+        "LeftTime": times(np.where(seen, start + 60 * (wait + lasted), -1)),
         "DidNotAttend": booleans(missed),
-        "PatientWaitInMin": only_where(whole(wait), ~missed),
+        "PatientWaitInMin": only_where(whole(wait), seen),
         "AppointmentDelayInMin": constant("0", len(patient)),
-        "ActualDurationInMinutes": only_where(whole(lasted), ~missed),
+        "ActualDurationInMinutes": only_where(whole(lasted), seen),
         "OrganisationGuid": constant(source.organisation, len(patient)),
         "SessionGuid": draws.guids("session", draws.below(session_count(source), "in session", patient, k)),
         "Deleted": constant("false", len(patient)),
@@ -114,6 +119,16 @@ def slots(source: Practice, patient: Numbers, k: Numbers, *, revision: int = 0) 
     facts = Facts.of("appointment", patient, effective=day)
     facts.look_back_day = day
     return Rows(file="Appointment_Slot", columns=columns, facts=facts)
+
+
+def _some_planned(
+    source: Practice, kind: str, patient: Numbers, k: Numbers, day: Numbers, *, days_ahead: int
+) -> Numbers:
+    """One in eight of the rows of patients still there is about a day to come after their extract."""
+    still_here = source.last_day[patient] == FIRST_EXTRACT_DAY - 1
+    planned = still_here & (source.draws.below(8, f"{kind} planned", patient, k) == 0) & (k < PLANTED * A_NIGHTS_PLACES)
+    ahead = extract_days(night_of(k)) + 1 + source.draws.below(days_ahead, f"{kind} ahead", patient, k)
+    return np.where(planned, ahead, day)
 
 
 def session_count(source: Practice) -> int:

@@ -140,3 +140,11 @@ def test_an_answer_sheet_continued_is_the_same_as_one_made_at_once(three_nights:
     simulate(tmp_path, practices=2, patients=100, entries_per_patient=40, night=3)
     at_once, continued = truth_of(tmp_path)["practices"], truth_of(three_nights)["practices"]
     assert at_once == {code: continued[code] for code in ("Y99001", "Y99002")}
+
+
+def test_what_is_booked_or_due_on_a_day_to_come_is_no_fault(three_nights: Path) -> None:
+    files = read_night(three_nights / "Y99001", 1)
+    tables = truth_of(three_nights)["practices"]["Y99001"]["nights"]["1"]["tables"]
+    for file, column in (("Appointment_Slot", "AppointmentDate"), ("CareRecord_Diary", "EffectiveDate")):
+        assert sum(row[column] > "2026-09-02" for row in files[file] if row[column].startswith("20")) > 5
+        assert tables[TABLE_OF_FILE[file]]["central_quarantined"] == {}
