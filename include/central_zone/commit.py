@@ -10,7 +10,7 @@ from central_zone import audit, ledger, quarantine
 from central_zone.errors import WaitsForEarlier
 from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
-from central_zone.load import ROWS_AT_A_TIME, copy_rows, load_records
+from central_zone.load import ROWS_IN_MEMORY, ROWS_SENT_AT_ONCE, copy_rows, load_records
 from central_zone.places import Place, check_turn
 from central_zone.settle import settle
 from central_zone.stage import Tables, tables_of
@@ -83,7 +83,7 @@ def _write(zone: Zone, connection: Connection, ready: _Ready) -> None:
     number, failed = ready.entry.parcel_number, ready.verdict.failed_rows
     loaded = {table: _load_table(connection, ready, table) for table in ready.tables}
     kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number)
-    copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_AT_A_TIME))
+    copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
     connection.execute(insert(outbox).values(event=_lineage(zone, ready, loaded)))
     # Last, because other loaders queue for the chain from here to the end of the transaction.
     head = audit.append(connection, actor=audit.LOADER, event=_audited(ready.entry, loaded))
@@ -106,7 +106,7 @@ def _load_table(connection: Connection, ready: _Ready, table: str) -> int:
     return load_records(
         connection,
         table,
-        quarantine.without_failed(ready.tables[table], failed, at_a_time=ROWS_AT_A_TIME),
+        quarantine.without_failed(ready.tables[table], failed, at_a_time=ROWS_IN_MEMORY),
         practice_code=ready.entry.practice_code,
         parcel_number=ready.entry.parcel_number,
     )

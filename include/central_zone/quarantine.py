@@ -32,19 +32,18 @@ def share_failed(tables: Mapping[str, pa.Table], failed: Positions) -> float:
     return sum(len(failed_rows(failed, table)) for table in tables) / rows if rows else 0.0
 
 
-def without_failed(rows: pa.Table, failed: "np.ndarray[Any, Any]", *, at_a_time: int) -> Iterator[pa.RecordBatch]:
+def without_failed(rows: pa.Table, failed: "np.ndarray[Any, Any]", *, at_a_time: int) -> Iterator[pa.Table]:
     """The rows that broke no rule, some at a time; nothing is copied where nothing failed."""
-    start = 0
-    for batch in rows.to_batches(max_chunksize=at_a_time):
-        low, high = np.searchsorted(failed, (start, start + batch.num_rows))
-        yield batch if low == high else _without(batch, failed[low:high] - start)
-        start += batch.num_rows
+    for start in range(0, rows.num_rows, at_a_time):
+        some = rows.slice(start, at_a_time)
+        low, high = np.searchsorted(failed, (start, start + some.num_rows))
+        yield some if low == high else _without(some, failed[low:high] - start)
 
 
-def _without(batch: pa.RecordBatch, positions: "np.ndarray[Any, Any]") -> pa.RecordBatch:
-    keep = np.ones(batch.num_rows, dtype=bool)
+def _without(rows: pa.Table, positions: "np.ndarray[Any, Any]") -> pa.Table:
+    keep = np.ones(rows.num_rows, dtype=bool)
     keep[positions] = False
-    return batch.filter(pa.array(keep))
+    return rows.filter(pa.array(keep))
 
 
 def rows_to_keep_out(tables: Mapping[str, pa.Table], failed: Positions, parcel_number: int) -> pa.Table:

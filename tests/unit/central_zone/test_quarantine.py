@@ -15,8 +15,8 @@ def positions(*numbers):
 @given(st.sets(st.integers(0, 29)), st.integers(1, 40))
 def test_rows_that_failed_and_rows_that_go_on_are_all_the_rows_and_in_order(failed, at_a_time):
     table = observations(30)
-    batches = quarantine.without_failed(table, positions(*sorted(failed)), at_a_time=at_a_time)
-    tokens = [token for batch in batches for token in batch.column("record_token").to_pylist()]
+    pieces = quarantine.without_failed(table, positions(*sorted(failed)), at_a_time=at_a_time)
+    tokens = [token for piece in pieces for token in piece["record_token"].to_pylist()]
     expected = [token for row, token in enumerate(table["record_token"].to_pylist()) if row not in failed]
     assert tokens == expected
 
