@@ -14,7 +14,7 @@ from central_zone.store.connection import store_of, transaction
 from central_zone.store.migrate import migrate
 from central_zone.store.tables import metadata
 from crossing.canonical import TABLES
-from support.parcels import a_night, observations, patients
+from support.parcels import a_night, events, observations, patients
 
 
 def test_migrating_twice_changes_nothing_the_second_time(postgres):
@@ -99,6 +99,30 @@ def test_a_deleted_record_is_not_in_todays_state_and_its_history_is_kept(zone):
     gone = observations(is_deleted=[True] * 20 + [False] * 30)
     load(zone, {"observation": gone}, 2, first)
     assert (count(zone, "current_observation"), count(zone, "observation")) == (30, 100)
+
+
+@pytest.mark.parametrize("table", ["immunisation", "allergy", "problem", "referral"])
+def test_a_tombstone_that_came_as_an_observation_ends_what_the_record_was(zone, table):
+    first = load(zone, {"patient": patients(), table: events(table)})
+    assert count(zone, f"current_{table}") == 50
+    gone = observations(is_deleted=[True] * 20 + [False] * 30).slice(0, 20)
+    load(zone, {"observation": gone}, 2, first)
+    assert count(zone, f"current_{table}") == 30
+    assert count(zone, table) == 50
+
+
+def test_an_immunisation_amended_to_an_observation_is_only_that(zone):
+    first = load(zone, {"patient": patients(), "immunisation": events("immunisation")})
+    second = load(zone, {"observation": observations()}, 2, first)
+    assert (count(zone, "current_immunisation"), count(zone, "current_observation")) == (0, 50)
+    load(zone, {"immunisation": events("immunisation")}, 3, second)
+    assert (count(zone, "current_immunisation"), count(zone, "current_observation")) == (50, 0)
+
+
+def test_a_problem_outlives_an_amendment_of_its_observation(zone):
+    first = load(zone, {"patient": patients(), "problem": events("problem"), "observation": observations()})
+    load(zone, {"observation": observations(snomed_concept_id=["73211009"] * 50)}, 2, first)
+    assert count(zone, "current_problem") == 50
 
 
 def test_the_records_of_a_patient_who_was_withdrawn_are_not_in_todays_state(zone):

@@ -184,6 +184,15 @@ FROM (
 ) AS latest
 WHERE NOT is_deleted;
 
+-- EMIS keeps observations, immunisations and allergies in one table, and its tombstones do not say which it was; they
+-- arrive as observations. Problems and referrals extend an observation and bear its token. So a record is also ended by
+-- a word in another of these tables: deleted in the same parcel or later, or moved to another kind later.
+
+CREATE VIEW records.word_on_an_observation AS
+SELECT practice_code, record_token, parcel_number, is_deleted, 'observation' AS kind FROM records.observation
+UNION ALL SELECT practice_code, record_token, parcel_number, is_deleted, 'immunisation' FROM records.immunisation
+UNION ALL SELECT practice_code, record_token, parcel_number, is_deleted, 'allergy' FROM records.allergy;
+
 -- Today's state of each table: the latest version of each record, unless it says "deleted". The records of a
 -- registration that was withdrawn, or was never loaded, are not among them.
 
@@ -209,7 +218,12 @@ SELECT * FROM (
   ORDER BY practice_code, record_token, parcel_number DESC, is_deleted DESC
 ) AS latest
 WHERE NOT is_deleted
-  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration);
+  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration)
+  AND NOT EXISTS (
+    SELECT FROM records.word_on_an_observation AS word
+    WHERE word.practice_code = latest.practice_code AND word.record_token = latest.record_token AND word.kind <> 'observation'
+      AND (word.parcel_number > latest.parcel_number OR word.is_deleted AND word.parcel_number = latest.parcel_number)
+  );
 
 CREATE VIEW records.current_immunisation AS
 SELECT * FROM (
@@ -217,7 +231,12 @@ SELECT * FROM (
   ORDER BY practice_code, record_token, parcel_number DESC, is_deleted DESC
 ) AS latest
 WHERE NOT is_deleted
-  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration);
+  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration)
+  AND NOT EXISTS (
+    SELECT FROM records.word_on_an_observation AS word
+    WHERE word.practice_code = latest.practice_code AND word.record_token = latest.record_token AND word.kind <> 'immunisation'
+      AND (word.parcel_number > latest.parcel_number OR word.is_deleted AND word.parcel_number = latest.parcel_number)
+  );
 
 CREATE VIEW records.current_recall AS
 SELECT * FROM (
@@ -233,7 +252,12 @@ SELECT * FROM (
   ORDER BY practice_code, record_token, parcel_number DESC, is_deleted DESC
 ) AS latest
 WHERE NOT is_deleted
-  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration);
+  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration)
+  AND NOT EXISTS (
+    SELECT FROM records.word_on_an_observation AS word
+    WHERE word.practice_code = latest.practice_code AND word.record_token = latest.record_token AND word.kind <> 'allergy'
+      AND (word.parcel_number > latest.parcel_number OR word.is_deleted AND word.parcel_number = latest.parcel_number)
+  );
 
 CREATE VIEW records.current_medication AS
 SELECT * FROM (
@@ -249,7 +273,12 @@ SELECT * FROM (
   ORDER BY practice_code, record_token, parcel_number DESC, is_deleted DESC
 ) AS latest
 WHERE NOT is_deleted
-  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration);
+  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration)
+  AND NOT EXISTS (
+    SELECT FROM records.word_on_an_observation AS word
+    WHERE word.practice_code = latest.practice_code AND word.record_token = latest.record_token
+      AND word.is_deleted AND word.parcel_number >= latest.parcel_number
+  );
 
 CREATE VIEW records.current_problem AS
 SELECT * FROM (
@@ -257,7 +286,12 @@ SELECT * FROM (
   ORDER BY practice_code, record_token, parcel_number DESC, is_deleted DESC
 ) AS latest
 WHERE NOT is_deleted
-  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration);
+  AND (practice_code, registration_token) IN (SELECT practice_code, registration_token FROM records.current_registration)
+  AND NOT EXISTS (
+    SELECT FROM records.word_on_an_observation AS word
+    WHERE word.practice_code = latest.practice_code AND word.record_token = latest.record_token
+      AND word.is_deleted AND word.parcel_number >= latest.parcel_number
+  );
 
 CREATE VIEW records.current_appointment AS
 SELECT * FROM (
