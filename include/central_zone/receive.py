@@ -98,7 +98,8 @@ def _open(folder: Path, part: Part, key: MLKEM768X25519PrivateKey, binding: byte
         plaintext = _SUITE.decrypt(sealed, key, info=binding)
     except (InvalidTag, ValueError):
         raise ParcelRefused(
-            f"{part.name} does not open with {keys.RECIPIENT_KEY}, or belongs elsewhere in the parcel."
+            f"{part.name} does not open with our key {keys.RECIPIENT_KEY}, or belongs elsewhere. "
+            "Send the source our present public key, and ask it to seal the parcel again."
         ) from None
     if len(plaintext) != part.plaintext_bytes or hashlib.sha256(plaintext).hexdigest() != part.plaintext_sha256:
         raise ParcelRefused(f"{part.name} does not hold what the manifest says. Report the source's software.")

@@ -90,16 +90,19 @@ def _keys_init(arguments: argparse.Namespace) -> int:
 def _simulate(arguments: argparse.Namespace) -> int:
     from simulator.simulate import simulate
 
-    summary = simulate(
-        arguments.out,
-        format=arguments.format,
-        practices=arguments.practices,
-        patients=arguments.patients,
-        seed=arguments.seed,
-        night=arguments.night,
-        entries_per_patient=arguments.entries_per_patient,
-        progress=_progress(),
-    )
+    try:
+        summary = simulate(
+            arguments.out,
+            format=arguments.format,
+            practices=arguments.practices,
+            patients=arguments.patients,
+            seed=arguments.seed,
+            night=arguments.night,
+            entries_per_patient=arguments.entries_per_patient,
+            progress=_progress(),
+        )
+    except ValueError as error:  # the simulator's own words about its arguments; it knows nobody real
+        raise PersonMustAct(str(error)) from None
     print(json.dumps(summary, sort_keys=True))
     return 0
 

@@ -23,9 +23,9 @@ from crossing.canonical import schema
 from crossing.policy import Policy
 token = b"0123456789abcdef"
 row = {"record_token": token, "is_deleted": False, "registration_token": token, "effective_date": date(2919, 8, 1)}
-rows = pa.Table.from_pylist([row], schema=schema("recall"))
-found = validate_tables({"recall": rows}, extract_date=date(2026, 9, 2), policy=Policy())
-failed.extend(found.failed_rows["recall"])
+rows = pa.Table.from_pylist([row], schema=schema("encounter"))
+found = validate_tables({"encounter": rows}, extract_date=date(2026, 9, 2), policy=Policy())
+failed.extend(found.failed_rows["encounter"])
 """
 
 
