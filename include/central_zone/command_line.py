@@ -90,7 +90,7 @@ def _load(arguments: argparse.Namespace) -> int:
     for number, name in enumerate(arguments.parcels, 1):
         if sys.stderr.isatty():  # for somebody who watches; a log would only grow
             sys.stderr.write(f"parcel {number} of {len(arguments.parcels)}\n")
-        folder = Path(name) if Path(name).is_dir() else loaded_settings.inbox_folder / name
+        folder = Path(name).resolve() if Path(name).is_dir() else loaded_settings.inbox_folder / name
         try:
             result = load_parcel.load_parcel(folder, loaded_settings)
             _print(result)

@@ -43,6 +43,10 @@ class NotHeld(PersonMustAct):
     """A decision was given for a parcel that is not waiting for one."""
 
 
+class DecisionRefused(PersonMustAct):
+    """A decision without a name or a reason, or with words that may not be kept."""
+
+
 class AuditBroken(PersonMustAct):
     """The audit chain does not hold: an entry was changed, removed or put in between."""
 

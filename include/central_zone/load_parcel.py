@@ -12,18 +12,18 @@ from typing import Any
 from central_zone import audit, inbox, ledger
 from central_zone.admit import admit
 from central_zone.commit import commit
+from central_zone.decide import decide_on
 from central_zone.errors import (
     HeldForSteward,
     NotAllLoaded,
     NotAllLoadedYet,
-    NotHeld,
     SoftwareFault,
     StoreDown,
 )
 from central_zone.judge import judge
 from central_zone.ledger import Entry
 from central_zone.settings import Settings
-from central_zone.settle import settle, settle_again
+from central_zone.settle import settle_again
 from central_zone.stage import tables_of
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
@@ -31,6 +31,7 @@ from crossing.errors import GPCollectError, PersonMustAct
 
 Result = dict[str, Any]
 _TO_VALIDATE = (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED)
+_OUR_CODE = Path(__file__).parent
 _log = logging.getLogger(__name__)
 
 
@@ -95,26 +96,9 @@ def load_parcel(folder: Path, settings: Settings) -> Result:
 
 
 def decide(parcel_id: str, *, approve: bool, by: str, reason: str, settings: Settings) -> Result:
-    """A steward's word on a held parcel. Approved, it loads with the next load; refused, later parcels go on without it.
-
-    Raises NotHeld where the parcel is not waiting for a decision.
-    """
-    state = ledger.APPROVED if approve else ledger.REFUSED
+    """A steward's word on a held parcel; see decide_on. Raises NotHeld or DecisionRefused."""
     with opened(settings) as zone:
-        with transaction(zone.store, "decide") as connection:
-            entry = ledger.entry(connection, parcel_id)
-            ledger.lock_practice(connection, entry.collection, entry.practice_code)
-            entry = ledger.entry(connection, parcel_id)
-            if entry.state != ledger.HELD:
-                raise NotHeld(
-                    f"{entry.practice_code}, parcel {entry.sequence} is {entry.state}, not held. Nothing changed."
-                )
-            head = audit.append(connection, actor=by, event={"decided": parcel_id, "state": state, "reason": reason})
-            ledger.mark_decided(connection, parcel_id, state=state, by=by, reason=reason, audit_hash=head)
-            entry = ledger.entry(connection, parcel_id)
-        if entry.state == ledger.REFUSED:
-            settle(zone, entry)
-        return _result(entry)
+        return _result(decide_on(zone, parcel_id, approve=approve, by=by, reason=reason))
 
 
 def not_loaded(result: Result) -> list[GPCollectError]:
@@ -189,7 +173,8 @@ def _tried(zone: Zone, parcel_id: str, step: Callable[[Zone, str], Entry]) -> Re
 
 
 def _fault(error: Exception) -> SoftwareFault:
-    where = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [frame for frame in frames if Path(frame.filename).is_relative_to(_OUR_CODE)][-1]
     return SoftwareFault(
         f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}. Report it; the parcel is kept."
     )

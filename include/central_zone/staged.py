@@ -62,7 +62,7 @@ def staged_tables(work: Path, parcel_id: str, manifest_sha256: str) -> dict[str,
         if json.loads((folder / _ABOUT).read_text())["manifest_sha256"] != manifest_sha256:
             return None
         return {path.stem: _mapped(path) for path in sorted(folder.glob("*.arrow"))}
-    except (OSError, ValueError, KeyError, pa.ArrowException):
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return None
 
 
@@ -94,7 +94,7 @@ def kept_verdict(work: Path, parcel_id: str) -> KeptVerdict | None:
         return KeptVerdict(
             failed_rows=failed, held_because=tuple(content["held_because"]), facts=dict(content["facts"])
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

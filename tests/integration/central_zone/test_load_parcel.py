@@ -14,7 +14,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from central_zone import load_parcel, receipts
-from central_zone.errors import HeldForSteward, NotAllLoaded, NotAllLoadedYet, NotHeld, ParcelRefused, WaitsForEarlier
+from central_zone.errors import (
+    DecisionRefused,
+    HeldForSteward,
+    NotAllLoaded,
+    NotAllLoadedYet,
+    NotHeld,
+    ParcelRefused,
+    WaitsForEarlier,
+)
 from crossing.canonical import TABLES
 from support.parcels import a_night, events, observations, patients
 
@@ -259,8 +267,46 @@ def test_only_a_held_parcel_can_be_decided_on(zone):
         decide(zone, parcel, approve=False)
 
 
-def decide(zone, parcel, *, approve):
-    who = {"by": "steward", "reason": "the practice told us why"}
+def test_a_decision_that_is_carried_out_twice_is_one_decision(zone):
+    parcel = zone.sealed(mostly_faulty())
+    run_shards(zone)
+    first = decide(zone, parcel, approve=True)
+    assert decide(zone, parcel, approve=True) == first
+    run_shards(zone)
+    assert decide(zone, parcel, approve=True)["state"] == "loaded"
+    assert load_parcel.verify_audit(zone.settings)[0] == 2
+    with pytest.raises(NotHeld):
+        decide(zone, parcel, approve=False)
+
+
+@pytest.mark.parametrize("reason", ["patient 943 476 5919 was seen", "9434765919", " ", "x" * 501])
+def test_a_reason_that_may_not_be_kept_is_refused_and_not_repeated(zone, reason):
+    parcel = zone.sealed(mostly_faulty())
+    run_shards(zone)
+    with pytest.raises(DecisionRefused) as refused:
+        decide(zone, parcel, approve=True, reason=reason)
+    assert "5919" not in str(refused.value)
+    assert zone.state(parcel) == "held"
+
+
+def test_an_error_nobody_foresaw_is_told_by_its_type_and_line_only_and_the_others_go_on(zone):
+    first, second = zone.sealed(a_night()), zone.sealed(a_night(), practice_code="A99999")
+    (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)
+    load_parcel.receive_shard("gpdpr", shard, zone.settings)
+    load_parcel.validate_shard("gpdpr", shard, zone.settings)
+    verdict = zone.settings.work_folder / first.manifest.parcel_id / "verdict.json"
+    spoilt = {"failed_rows": {"patient": {"a_rule": [10**12]}}, "held_because": [], "facts": {}}
+    verdict.write_text(json.dumps(spoilt))
+    told = {result["practice_code"]: result for result in load_parcel.load_shard("gpdpr", shard, zone.settings)}
+    assert told["A99999"]["state"] == zone.state(second) == "loaded"
+    assert told["A12345"]["state"] == "validated"
+    assert ".py:" in told["A12345"]["reason"]
+    with pytest.raises(NotAllLoaded, match="A12345 parcel 1 validated"):
+        load_parcel.account_for("gpdpr", shard, zone.settings)
+
+
+def decide(zone, parcel, *, approve, reason="the practice told us why"):
+    who = {"by": "steward", "reason": reason}
     return load_parcel.decide(parcel.manifest.parcel_id, approve=approve, **who, settings=zone.settings)
 
 
