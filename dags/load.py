@@ -3,13 +3,15 @@
 Woken when the source zone announces parcels. **receive** verifies a parcel before it is opened, **validate** sends
 rows that break a rule to quarantine, **load** puts the rest into the store in one transaction a parcel. The ledger,
 not Airflow, knows what is loaded: clearing any task here is safe, however far it came.
-`every_parcel_loaded` names the practices whose parcel did not get in; the run is then not green.
+A parcel that breaks too many rules is held, and a steward is asked. `every_parcel_loaded` names the practices whose
+parcel did not get in; the run is then not green.
 """
 
 from datetime import timedelta
 
 from airflow.sdk import Asset, TriggerRule, dag, task, task_group
 
+from ask_the_steward import announce_held_parcels
 from crossing.policy import Collection, Policy
 from stop_for_a_person import stop_for_a_person
 
@@ -62,10 +64,14 @@ def load(collection: Collection) -> None:
 
         @task_group
         def each_shard(parcels: list[str]):
-            receive(parcels) >> validate(parcels) >> load(parcels)
+            loaded = load(parcels)
+            receive(parcels) >> validate(parcels) >> loaded
+            return loaded
 
+        announce_held = task(trigger_rule=TriggerRule.ALL_DONE, outlets=[Asset(f"held__{collection.id}")])
         waiting = parcels_waiting()
-        each_shard.expand(parcels=waiting) >> every_parcel_loaded(waiting)
+        loaded = each_shard.expand(parcels=waiting)
+        announce_held(announce_held_parcels)(loaded) >> every_parcel_loaded(waiting)
 
     load_records()
 

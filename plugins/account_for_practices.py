@@ -1,17 +1,15 @@
 """What a collection's run as a whole came to: Airflow alone calls a run green when only its last task is."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-# Of each shard that came through, one plain dict for each practice; nothing at all where none came through.
-Results = Iterable[Iterable[dict[str, Any]]] | None
+from results_of_shards import Results, each_result
 
 
 def announce_parcels(results: Results) -> list[str]:
     """The ids of the parcels sealed. Raises AirflowSkipException where there is none: nobody is to be woken."""
-    parcels = [parcel for practice in _practices(results) for parcel in practice["parcels"]]
+    parcels = [parcel for practice in each_result(results) for parcel in practice["parcels"]]
     if not parcels:
         raise AirflowSkipException("No parcel was sealed.")
     return parcels
@@ -19,7 +17,7 @@ def announce_parcels(results: Results) -> list[str]:
 
 def every_practice_collected(shards: Iterable[Iterable[str]], results: Results) -> int:
     """How many practices were collected. Raises AirflowFailException naming those of `shards` without a result."""
-    collected = {practice["practice_code"] for practice in _practices(results)}
+    collected = {result["practice_code"] for result in each_result(results) if result["state"] != "failed"}
     due = {practice for shard in shards for practice in shard}
     if missing := sorted(due - collected):
         raise AirflowFailException(
@@ -27,7 +25,3 @@ def every_practice_collected(shards: Iterable[Iterable[str]], results: Results) 
             "window is taken next time. The failed task of each, in this run, says what to mend."
         )
     return len(collected)
-
-
-def _practices(results: Results) -> list[dict[str, Any]]:
-    return [practice for shard in results or () for practice in shard if practice["state"] != "failed"]

@@ -52,8 +52,15 @@ class Places:
 
 
 def inherited(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The caller's environment without anybody else's Airflow, and with loopback kept away from any proxy."""
-    kept = {name: value for name, value in environment.items() if not name.startswith(_NOT_HANDED_ON)}
+    """The caller's environment without anybody else's Airflow, and with loopback kept away from any proxy.
+
+    GP_POLICY_DIR is handed on: a reviewer may watch two nights under a changed policy before agreeing to it.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name == "GP_POLICY_DIR" or not name.startswith(_NOT_HANDED_ON)
+    }
     loopback = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
     return kept | loopback | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"}
 

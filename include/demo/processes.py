@@ -28,10 +28,9 @@ class Processes:
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         with (self.logs / f"{name}.log").open("ab") as log:
-            popen = subprocess.Popen(  # noqa: S603  (a fixed list of our own commands)
+            self.started[name] = psutil.Popen(
                 command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self.started[name] = psutil.Process(popen.pid)
         self._write()
 
     def ended(self) -> list[str]:

@@ -30,8 +30,8 @@ def test_every_dag_file_parses(bag: Any) -> None:
     assert bag.import_errors == {}
 
 
-def test_each_collection_in_policy_has_its_two_dags_and_nothing_else_is_there(bag: Any) -> None:
-    of_collections = {f"{verb}__{name}" for name in Policy().collections() for verb in ("collect", "load")}
+def test_each_collection_in_policy_has_its_three_dags_and_nothing_else_is_there(bag: Any) -> None:
+    of_collections = {f"{verb}__{name}" for name in Policy().collections() for verb in ("collect", "load", "decide")}
     assert set(bag.dags) == of_collections | {"publish_register"}
 
 
@@ -42,7 +42,12 @@ def test_a_new_collection_needs_no_code(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "collections").mkdir()
     (tmp_path / "collections" / "winter.toml").write_text(written.replace('id = "gpdpr"', 'id = "winter"'))
     monkeypatch.setenv("GP_POLICY_DIR", str(tmp_path))
-    assert set(DagBag(CHECKOUT / "dags").dags) == {"collect__winter", "load__winter", "publish_register"}
+    assert set(DagBag(CHECKOUT / "dags").dags) == {
+        "collect__winter",
+        "load__winter",
+        "decide__winter",
+        "publish_register",
+    }
 
 
 def test_all_tasks_of_a_dag_are_on_the_queue_of_its_zone(bag: Any) -> None:

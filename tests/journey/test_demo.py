@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +49,9 @@ class Demonstration:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
-    folder = tmp_path_factory.mktemp("demo") / "it"
+def shown() -> Iterator[Demonstration]:
+    # Not pytest's own folder: it closes that to all other users, and PostgreSQL may have to run as one.
+    folder = Path(tempfile.mkdtemp(prefix="gp-collect-demo-")) / "it"
     try:
         done = demo(folder, "--keep-running")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -57,6 +60,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
         yield Demonstration(folder, done.stdout, api)
     finally:
         demo(folder, "--stop")
+        shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def states(runs: list[dict[str, Any]]) -> list[str]:

@@ -25,6 +25,12 @@ def test_a_practice_whose_result_says_failed_is_named() -> None:
         every_practice_collected(DUE, results)
 
 
+def test_the_result_of_a_single_shard_comes_bare_and_is_understood() -> None:
+    bare = [collected("Y99001", "a")]
+    assert announce_parcels(bare) == ["a"]
+    assert every_practice_collected([["Y99001"]], bare) == 1
+
+
 def test_where_no_shard_came_through_all_are_named() -> None:
     with pytest.raises(AirflowFailException, match="Y99001 Y99002 Y99003"):
         every_practice_collected(DUE, None)
