@@ -55,7 +55,7 @@ def readable(row: dict[str, Any]) -> dict[str, Any]:
 
 def test_there_are_cases() -> None:
     assert CASES
-    assert CASES == sorted(path.stem for path in (HERE / "released").glob("*.json"))
+    assert sorted(path.stem for path in (HERE / "released").glob("*.json")) == CASES
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -103,7 +103,7 @@ def test_two_parts_that_changed_places_are_refused_even_if_signed_for(tmp_path, 
     one, two = parcel.manifest.parts
     swapped = (replace(two, name=one.name), replace(one, name=two.name))
     sign(parcel.folder, keys, replace(parcel.manifest, parts=swapped))
-    with pytest.raises(ParcelRefused, match="does not open with recipient-v1, or belongs elsewhere"):
+    with pytest.raises(ParcelRefused, match="does not open with our key recipient-v1, or belongs elsewhere"):
         receive_all(parcel.folder, keys)
 
 
