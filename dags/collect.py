@@ -19,7 +19,6 @@ def collect(collection: Collection) -> None:
     @dag(
         dag_id=f"collect__{collection.id}",
         schedule=CronTriggerTimetable(collection.schedule, timezone="Europe/London", run_immediately=timedelta(0)),
-        catchup=False,
         max_active_runs=1,
         doc_md=__doc__,
         tags=["zone:source", collection.id],

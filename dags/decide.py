@@ -19,7 +19,6 @@ def decide(collection: Collection) -> None:
     @dag(
         dag_id=f"decide__{collection.id}",
         schedule=[Asset(f"held__{collection.id}")],
-        catchup=False,
         doc_md=__doc__,
         tags=["zone:central", collection.id],
         default_args={"owner": "central zone", "queue": "central", "retries": 2, "retry_delay": timedelta(minutes=2)},

@@ -1,26 +1,26 @@
 """Load parcels into the secure store, in shards, wholly in the central zone, which sees pseudonyms only.
 
-Woken when the source zone announces parcels. **receive** verifies a parcel before it is opened, **validate** sends
-rows that break a rule to quarantine, **load** puts the rest into the store in one transaction a parcel. The ledger,
-not Airflow, knows what is loaded: clearing any task here is safe, however far it came.
-A parcel that breaks too many rules is held, and a steward is asked. `every_parcel_loaded` names the practices whose
-parcel did not get in; the run is then not green.
+**receive** verifies a parcel before it is opened, **validate** sends rows that break a rule to quarantine, **load** puts
+the rest into the store in one transaction. The ledger, not Airflow, knows what is loaded: clearing any task is safe.
+A parcel that breaks too many rules is held, and a steward is asked. `every_parcel_loaded` names what did not get in.
 """
 
 from datetime import timedelta
 
-from airflow.sdk import Asset, TriggerRule, dag, task, task_group
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, task, task_group
 
 from ask_the_steward import announce_held_parcels
 from crossing.policy import Collection, Policy
+from results_of_shards import members_of
 from stop_for_a_person import stop_for_a_person
+
+SWEEP = CronTriggerTimetable("15 * * * *", timezone="Europe/London", run_immediately=timedelta(0))
 
 
 def load(collection: Collection) -> None:
     @dag(
         dag_id=f"load__{collection.id}",
-        schedule=[Asset(f"parcels__{collection.id}")],
-        catchup=False,
+        schedule=AssetOrTimeSchedule(timetable=SWEEP, assets=[Asset(f"parcels__{collection.id}")]),
         max_active_runs=1,
         doc_md=__doc__,
         tags=["zone:central", collection.id],
@@ -55,12 +55,12 @@ def load(collection: Collection) -> None:
 
             return load_parcel.load_shard(collection.id, parcels, settings.load())
 
-        @task(trigger_rule=TriggerRule.ALL_DONE)
+        @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
         @stop_for_a_person
         def every_parcel_loaded(shards: list[list[str]]) -> None:
             from central_zone import load_parcel, settings
 
-            load_parcel.account_for(collection.id, [parcel for shard in shards for parcel in shard], settings.load())
+            load_parcel.account_for(collection.id, members_of(shards), settings.load())
 
         @task_group
         def each_shard(parcels: list[str]):

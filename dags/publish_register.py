@@ -16,7 +16,6 @@ from stop_for_a_person import stop_for_a_person
         timetable=CronTriggerTimetable("0 7 * * *", timezone="Europe/London", run_immediately=timedelta(0)),
         assets=AssetAny(*(Asset(f"records__{name}") for name in Policy().collections())),
     ),
-    catchup=False,
     max_active_runs=1,
     doc_md=__doc__,
     tags=["zone:central"],

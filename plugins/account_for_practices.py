@@ -4,9 +4,11 @@ from collections.abc import Iterable
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from results_of_shards import Results, each_result
+from results_of_shards import Results, each_result, members_of
+from stop_for_a_person import stop_for_a_person
 
 
+@stop_for_a_person
 def announce_parcels(results: Results) -> list[str]:
     """The ids of the parcels sealed. Raises AirflowSkipException where there is none: nobody is to be woken."""
     parcels = [parcel for practice in each_result(results) for parcel in practice["parcels"]]
@@ -15,10 +17,11 @@ def announce_parcels(results: Results) -> list[str]:
     return parcels
 
 
-def every_practice_collected(shards: Iterable[Iterable[str]], results: Results) -> int:
+@stop_for_a_person
+def every_practice_collected(shards: Iterable[Iterable[str]] | None, results: Results) -> int:
     """How many practices were collected. Raises AirflowFailException naming those of `shards` without a result."""
     collected = {result["practice_code"] for result in each_result(results) if result["state"] != "failed"}
-    due = {practice for shard in shards for practice in shard}
+    due = set(members_of(shards))
     if missing := sorted(due - collected):
         raise AirflowFailException(
             f"{len(missing)} of {len(due)} practices were not collected: {' '.join(missing)}. They stay due, and their "

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from crossing.errors import PersonMustAct
 from results_of_shards import Results, each_result
+from stop_for_a_person import stop_for_a_person
 
 APPROVE, REFUSE = "Load it", "Refuse it"
 # An empty default makes the form insist; one that breaks a length rule would make the task fail before it asks.
@@ -18,6 +19,7 @@ class ReasonMissing(PersonMustAct):
     """A decision was sent without saying why."""
 
 
+@stop_for_a_person
 def announce_held_parcels(results: Results, task: Any = None, outlet_events: Any = None) -> int:
     """How many parcels are held; their event says which. Raises AirflowSkipException where none is."""
     held = [parcel for parcel in each_result(results) if parcel["state"] == "held"]
@@ -27,6 +29,7 @@ def announce_held_parcels(results: Results, task: Any = None, outlet_events: Any
     return len(held)
 
 
+@stop_for_a_person
 def questions(triggering_asset_events: Mapping[Any, Iterable[Any]] | None = None) -> list[dict[str, str]]:
     """One question for each parcel that the events say is held, each parcel once."""
     events = [event for found in (triggering_asset_events or {}).values() for event in found]

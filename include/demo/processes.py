@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,15 +43,15 @@ class Processes:
         self._write()
 
     def stop(self) -> None:
-        """Asks each to end, last started first, with all it began; after ten seconds it is made to."""
-        mine = [process for name, process in self.started.items() if name != "demo" and _runs(process)]
-        families = [process for parent in reversed(mine) for process in [parent, *parent.children(recursive=True)]]
-        for process in reversed(mine):
+        """Asks each to end, last started first; whatever of them or of their children then remains is made to."""
+        mine = [process for name, process in reversed(self.started.items()) if name != "demo" and _runs(process)]
+        families = [process for parent in mine for process in [parent, *parent.children(recursive=True)]]
+        for process in mine:
             _signal(process, signal.SIGTERM)
-        _, stubborn = psutil.wait_procs(families, timeout=_PATIENCE_SECONDS)
-        for process in stubborn:
+        _wait_until_gone(mine, _PATIENCE_SECONDS)
+        for process in filter(_runs, families):
             _signal(process, signal.SIGKILL)
-        psutil.wait_procs(stubborn, timeout=_PATIENCE_SECONDS)
+        _wait_until_gone(families, _PATIENCE_SECONDS)
         self.file.unlink(missing_ok=True)
 
     def _write(self) -> None:
@@ -70,6 +71,16 @@ def still_running(file: Path, logs: Path) -> Processes:
             if process.create_time() == created and _runs(process) and pid != os.getpid():
                 processes.started[name] = process
     return processes
+
+
+def _wait_until_gone(processes: list[psutil.Process], seconds: float) -> None:
+    """Returns as soon as none runs, or when time is up. One that has ended and that nobody has reaped counts as gone."""
+    deadline = time.monotonic() + seconds
+    while any(map(_runs, processes)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for process in processes:
+        with suppress(psutil.Error):
+            process.wait(0)  # reaps our own children
 
 
 def _runs(process: psutil.Process) -> bool:

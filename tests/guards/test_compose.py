@@ -122,6 +122,15 @@ def test_parcels_cross_one_way() -> None:
     }
 
 
+def test_a_zone_writes_its_task_logs_where_only_the_ui_looks() -> None:
+    assert COMPOSE["x-everywhere"]["AIRFLOW__LOGGING__LOG_FILENAME_TEMPLATE"].startswith("{{ ti.queue }}/")
+    mounts = {name: mount for name in SERVICES for mount in SERVICES[name].get("volumes", []) if "logs-" in mount}
+    for zone in ("source", "central"):
+        assert mounts[f"{zone}-worker"] == f"logs-{zone}:/var/gp/logs/{zone}"
+        assert f"--queues {zone} " in SERVICES[f"{zone}-worker"]["command"]
+    assert set(mounts) == {"source-worker", "central-worker", "api-server"}
+
+
 def test_keys_and_deliveries_cannot_be_written() -> None:
     for service in SERVICES.values():
         binds = [volume for volume in service.get("volumes", []) if volume.startswith("./")]

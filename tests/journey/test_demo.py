@@ -64,7 +64,8 @@ def shown() -> Iterator[Demonstration]:
 
 
 def states(runs: list[dict[str, Any]]) -> list[str]:
-    return [run["state"] for run in runs]
+    """In order, without those that a clock started: the test may run at any hour."""
+    return [run["state"] for run in runs if run["run_type"] != "scheduled"]
 
 
 def test_the_first_night_is_red_the_second_green_and_both_are_loaded_and_published(shown: Demonstration) -> None:

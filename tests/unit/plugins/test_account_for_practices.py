@@ -36,6 +36,11 @@ def test_where_no_shard_came_through_all_are_named() -> None:
         every_practice_collected(DUE, None)
 
 
+def test_a_run_that_never_knew_what_was_due_is_red() -> None:
+    with pytest.raises(AirflowFailException, match="NeverKnown: It never became known"):
+        every_practice_collected(None, None)
+
+
 def test_all_collected_is_green() -> None:
     results = [[collected("Y99001", "a"), collected("Y99002", state="already")], [collected("Y99003", "b", "c")]]
     assert every_practice_collected(DUE, results) == 3
