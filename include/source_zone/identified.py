@@ -28,6 +28,9 @@ _MADE_FROM_IDENTIFIED = frozenset(
 )
 # A rule id where the adapter could not read the row; such a row is quarantined and counted, never guessed at.
 FAULT = pa.field("fault", pa.string())
+# Every other code of an entry, in any code system, separated by spaces: none of them travels, but a dissent or a
+# restricted code may be written in any. Only for tables that have codes.
+FURTHER_CODES = pa.field("further_codes", pa.string())
 IS_CONFIDENTIAL = pa.field("is_confidential", pa.bool_())
 
 UNREADABLE_DATE = "unreadable_date"
@@ -48,6 +51,7 @@ def schema(table: str) -> pa.Schema:
         for column in columns
     ]
     own = list(_ONLY_IDENTIFIED_PATIENT) if table == "patient" else []
+    own += [FURTHER_CODES] if any(column.name == "snomed_concept_id" for column in columns) else []
     return pa.schema([*shared, *own, IS_CONFIDENTIAL, FAULT])
 
 

@@ -45,8 +45,7 @@ class Spool:
         return pq.ParquetWriter(
             self._path(name),
             schema,
-            compression="zstd",
-            compression_level=1,
+            compression="lz4",  # the spool lives for minutes: time matters more than room
             write_statistics=False,
             encryption_properties=encryption.create_encryption_properties(self._key(name), aad_prefix=name.encode()),
         )
