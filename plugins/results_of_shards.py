@@ -10,7 +10,7 @@ from typing import Any
 from crossing.errors import PersonMustAct
 
 Result = dict[str, Any]  # of one practice or one parcel: codes, ids, counts and states
-Results = Iterable[Iterable[Result]] | Iterable[Result] | None
+Results = Iterable[Any] | None
 
 
 class NeverKnown(PersonMustAct):
@@ -26,5 +26,5 @@ def members_of(shards: Iterable[Iterable[str]] | None) -> list[str]:
 
 def each_result(results: Results) -> list[Result]:
     """The results of all shards that came through, one after another."""
-    shards = [shard if isinstance(shard, list) else [shard] for shard in results or ()]
+    shards: list[list[Result]] = [shard if isinstance(shard, list) else [shard] for shard in results or ()]
     return [result for shard in shards for result in shard]

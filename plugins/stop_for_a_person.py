@@ -12,10 +12,12 @@ from typing import ParamSpec, TypeVar
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from crossing import errors
 from crossing.errors import PersonMustAct, TryAgain
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
+_OUR_CODE = Path(errors.__file__).parents[1]
 
 
 def stop_for_a_person(body: Callable[Given, Result]) -> Callable[Given, Result]:
@@ -38,6 +40,10 @@ def stop_for_a_person(body: Callable[Given, Result]) -> Callable[Given, Result]:
 
 
 def _place_of(error: Exception) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(last.filename).name}, line {last.lineno}"
-    return f"{type(error).__name__} at {place}. Its text is withheld: it may quote a record. Report it as our fault."
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_OUR_CODE)]
+    place = (ours or frames)[-1]
+    return (
+        f"{type(error).__name__} at {Path(place.filename).name}, line {place.lineno}. "
+        "Its text is withheld: it may quote a record. Report it as our fault."
+    )

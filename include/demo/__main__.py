@@ -24,7 +24,8 @@ def main() -> int:
     parser.add_argument("--in", dest="folder", type=Path, default=CHECKOUT / ".demo", help="default: .demo/ here")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     if arguments.stop:
         return run_command(lambda: _stop(folder))
     return run_command(lambda: demonstrate(folder, keep_running=arguments.keep_running))

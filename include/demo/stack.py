@@ -66,9 +66,10 @@ def begin(root: Path) -> Stack:
         raise DemoRefused(f"A demonstration is running ({', '.join(earlier)}). End it first: make down.")
     stop_postgres(places.postgres)
     shutil.rmtree(places.root, ignore_errors=True)
-    for folder in (places.logs, places.root / "airflow", places.root / "crossing", places.root / "lineage"):
-        folder.mkdir(parents=True)
+    root.mkdir(parents=True)
     (root / _MARK).write_text("Made by `make demo`, which removes this folder when it is run again.\n")
+    for folder in (places.logs, places.root / "airflow", places.root / "crossing", places.root / "lineage"):
+        folder.mkdir()
     processes = Processes(_process_file(places.root), places.logs)
     processes.note_this_process()
     return Stack(places, processes, _start_postgres(places.postgres))

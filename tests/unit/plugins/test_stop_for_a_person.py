@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from crossing import accounting
 from crossing.errors import PersonMustAct, TryAgain
 from stop_for_a_person import stop_for_a_person
 
@@ -45,6 +46,12 @@ def test_a_fault_of_ours_is_told_without_its_text() -> None:
     told = told_by(failing_with(ValueError(f"invalid literal: {NHS_NUMBER}")))
     assert NHS_NUMBER not in told
     assert "ValueError at test_stop_for_a_person.py" in told
+
+
+def test_a_fault_in_a_library_is_told_by_the_line_of_ours_that_called_it() -> None:
+    told = told_by(stop_for_a_person(lambda: accounting.check_counts_close({"tables": NHS_NUMBER})))
+    assert NHS_NUMBER not in told
+    assert "AttributeError at accounting.py" in told
 
 
 def test_the_error_behind_an_error_is_not_told() -> None:
