@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 5  # an idle scheduler may take a quarter of a minute; by then no task runs
 
 
 @dataclass(slots=True)
@@ -43,15 +43,15 @@ class Processes:
         self._write()
 
     def stop(self) -> None:
-        """Asks each to end, last started first; whatever of them or of their children then remains is made to."""
+        """Asks each to end, last started first; whatever of their sessions then remains is made to."""
         mine = [process for name, process in reversed(self.started.items()) if name != "demo" and _runs(process)]
-        families = [process for parent in mine for process in [parent, *parent.children(recursive=True)]]
         for process in mine:
             _signal(process, signal.SIGTERM)
         _wait_until_gone(mine, _PATIENCE_SECONDS)
-        for process in filter(_runs, families):
+        remaining = _of_sessions({process.pid for process in mine})
+        for process in remaining:
             _signal(process, signal.SIGKILL)
-        _wait_until_gone(families, _PATIENCE_SECONDS)
+        _wait_until_gone(mine + remaining, _PATIENCE_SECONDS)
         self.file.unlink(missing_ok=True)
 
     def _write(self) -> None:
@@ -81,6 +81,16 @@ def _wait_until_gone(processes: list[psutil.Process], seconds: float) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.wait(0)  # reaps our own children
+
+
+def _of_sessions(leaders: set[int]) -> list[psutil.Process]:
+    """Whatever runs in the sessions we began: children too that were born, or lost their parent, a moment ago."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) in leaders and _runs(process):
+                found.append(process)
+    return found
 
 
 def _runs(process: psutil.Process) -> bool:
