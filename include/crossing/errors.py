@@ -5,6 +5,7 @@ Foreign errors quote values, so they are caught where they rise and ours are rai
 """
 
 import sys
+import traceback
 from collections.abc import Callable
 
 
@@ -26,14 +27,30 @@ class PersonMustAct(GPCollectError):
     exit_code = 4
 
 
+class SoftwareFault(PersonMustAct):
+    """An error we did not foresee. Its own text may quote data, so only its kind and our line are told."""
+
+
+def as_ours(error: Exception) -> GPCollectError:
+    """An error of ours as it is; any other as a SoftwareFault: where in our code it rose, and nothing of what it said."""
+    if isinstance(error, GPCollectError):
+        return error
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    place = f"{ours[-1].filename.rsplit('/', 1)[-1]}, line {ours[-1].lineno}" if ours else "outside our code"
+    return SoftwareFault(
+        f"{type(error).__name__} at {place}. Nothing half-done was kept. Report this line as a fault of the software."
+    )
+
+
 def run_command(command: Callable[[], int]) -> int:
     """Runs a command's body; turns our errors into one line on stderr and their exit code (3 or 4)."""
     try:
         return command()
-    except GPCollectError as error:
-        who = "try again" if isinstance(error, TryAgain) else "a person must act"
-        sys.stderr.write(f"{type(error).__name__} ({who}): {error}\n")
-        return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("Stopped before the end. Nothing half-done was kept; run the same command again.\n")
         return 130
+    except Exception as foreign:  # the last gate before a traceback, which would quote data
+        error = as_ours(foreign)
+        who = "try again" if isinstance(error, TryAgain) else "a person must act"
+        sys.stderr.write(f"{type(error).__name__} ({who}): {error}\n")
+        return error.exit_code

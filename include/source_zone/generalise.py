@@ -70,4 +70,19 @@ def _coarsen_patient(rows: pl.DataFrame, areas: pl.DataFrame) -> pl.DataFrame:
         pl.col("date_of_death").dt.month().cast(pl.Int16).alias("month_of_death"),
         pl.col("postcode").str.replace_all(" ", "").str.to_uppercase().alias("postcode_key"),
     )
+    coarse = _blur_dates_that_give_others_away(coarse)
     return coarse.join(areas, on="postcode_key", how="left", maintain_order="left")
+
+
+def _blur_dates_that_give_others_away(rows: pl.DataFrame) -> pl.DataFrame:
+    """Babies are registered within days of birth, and a registration ends on the day of death.
+
+    So a registration in the year of birth has no date, and one that ended in death ends on the first of its month.
+    """
+    in_year_of_birth = pl.col("registered_date").dt.year() == pl.col("date_of_birth").dt.year()
+    registered = pl.when(~in_year_of_birth.fill_null(True)).then(pl.col("registered_date"))
+    ended, died = pl.col("registration_end_date"), pl.col("date_of_death")
+    return rows.with_columns(
+        registered.alias("registered_date"),
+        pl.when(died.is_not_null()).then(ended.dt.truncate("1mo")).otherwise(ended).alias("registration_end_date"),
+    )

@@ -4,6 +4,7 @@ They are the canonical tables with identifiers where tokens will stand: `record_
 patient table has the NHS number, dates and postcode from which tokens and coarse values are made.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -70,6 +71,11 @@ class Extract:
     extract_id: str  # safe to log: made of the supplier's timestamp or a hash, never of a patient's data
     taken_at: datetime
     files: tuple[Path, ...] = field(repr=False)
+
+    def fingerprint(self) -> str:
+        """Changes where the files of an extract are others than before: their names or sizes."""
+        facts = sorted(f"{path.name}|{path.stat().st_size}" for path in self.files)
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
 @dataclass(slots=True)

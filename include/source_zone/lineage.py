@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
-from crossing.errors import GPCollectError
 from crossing.lineage import append_event, counts_facet, input_dataset, output_dataset, run_event
 from source_zone import SOFTWARE
 from source_zone.release import Release
@@ -34,7 +33,7 @@ def with_lineage(name: str) -> Callable[[Step], Step]:
         def stepped(release: Release) -> Counts:
             try:
                 counts = step(release)
-            except GPCollectError as error:
+            except Exception as error:
                 _append(release, name, {"state": type(error).__name__}, "FAIL")
                 raise
             _append(release, name, counts, "COMPLETE")

@@ -20,7 +20,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from crossing.errors import PersonMustAct, TryAgain
 from crossing.parcel import sync_folder, write_durably
 
+# What every practice's memory holds; any other table in it belongs to the adapter.
+OWN_TABLES = frozenset({"patients", "consents", "withheld"})
 _NONCE_BYTES = 12
+_NOW, _NEXT = "memory.sealed", "memory.next.sealed"
 
 
 class MemoryUnreadable(PersonMustAct):
@@ -37,7 +40,9 @@ class Memory:
 
     sequence: int = 0
     previous_manifest_sha256: str | None = None
-    taken_extracts: list[str] = field(default_factory=list)
+    taken_extracts: dict[str, str] = field(default_factory=dict)  # extract id -> fingerprint of its files
+    taken_until: str | None = None  # ISO instant of the newest extract taken
+    parcel_id: str | None = None  # the parcel that brought the practice here
     tables: dict[str, pa.Table] = field(default_factory=dict, repr=False)
 
 
@@ -50,25 +55,39 @@ class MemoryFile:
 
     def read(self) -> Memory:
         """An absent file is a practice that has never been collected. Raises MemoryUnreadable."""
-        path = self.folder / "memory.sealed"
-        if not path.exists():
-            return Memory()
+        return self._open(self.folder / _NOW) if (self.folder / _NOW).exists() else Memory()
+
+    def read_next(self) -> Memory | None:
+        """What `prepare` wrote and nobody committed: a run was killed around the moment its parcel left."""
+        return self._open(self.folder / _NEXT) if (self.folder / _NEXT).exists() else None
+
+    def _open(self, path: Path) -> Memory:
         sealed = path.read_bytes()
         try:
             content = AESGCM(self.key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], self._label())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise MemoryUnreadable(
                 f"{self.folder.name}: its memory does not open with the memory key. Restore the key or the file from backup; "
                 "without it past objections would be forgotten."
             ) from None
         return _unpack(content)
 
-    def write(self, memory: Memory) -> None:
+    def prepare(self, memory: Memory) -> None:
+        """Puts the next memory beside the present one, durably, before the parcel it belongs to may leave."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         nonce = os.urandom(_NONCE_BYTES)
         draft = self.folder / ".memory.tmp"
         write_durably(draft, nonce + AESGCM(self.key).encrypt(nonce, _pack(memory), self._label()))
-        draft.replace(self.folder / "memory.sealed")
+        draft.replace(self.folder / _NEXT)
+        sync_folder(self.folder)
+
+    def commit(self) -> None:
+        """The next memory becomes the present one: its parcel has left."""
+        (self.folder / _NEXT).replace(self.folder / _NOW)
+        sync_folder(self.folder)
+
+    def discard_next(self) -> None:
+        (self.folder / _NEXT).unlink()
         sync_folder(self.folder)
 
     @contextmanager
@@ -95,6 +114,8 @@ def _pack(memory: Memory) -> bytes:
             "sequence": memory.sequence,
             "previous_manifest_sha256": memory.previous_manifest_sha256,
             "taken_extracts": memory.taken_extracts,
+            "taken_until": memory.taken_until,
+            "parcel_id": memory.parcel_id,
             "tables": {name: len(data) for name, data in tables.items()},
         }
     ).encode()

@@ -15,9 +15,20 @@ from crossing.accounting import TableCounts
 from crossing.canonical import has_patient, is_event
 from crossing.identifiers import is_nhs_number, is_snomed_id
 from crossing.policy import CodeShape
-from source_zone.code_forms import five_byte, misshapen
+from source_zone.code_forms import any_of, distinct_cells, forms, misshapen
 
-CODE_COLUMNS = ("snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code", "dmd_code")
+_NUMBERS = (
+    "value",
+    "range_low",
+    "range_high",
+    "quantity",
+    "course_days",
+    "issues_made",
+    "issues_authorised",
+    "planned_minutes",
+    "actual_minutes",
+)
+_EXTENDED = ("observation", "immunisation", "allergy")  # one EMIS table; any of them may bear a problem or a referral
 EXTENDS_AN_OBSERVATION = ("problem", "referral")
 WITHHOLDS_ITS_EXTENSION = ("confidential_record", "legally_restricted_code", "identifier_in_code", "unknown_code")
 _READING_FAULTS = ("unreadable_date", "unreadable_number")
@@ -30,7 +41,7 @@ class Rules:
     restricted_codes: frozenset[str]
     code_shapes: dict[str, CodeShape]
     look_back_from: dict[str, date]  # table -> the first day that may leave
-    own_nhs_numbers: frozenset[str] = field(repr=False)
+    own_identifiers: frozenset[str] = field(repr=False)  # NHS numbers and postcodes of this practice, without spaces
 
 
 @dataclass(slots=True)
@@ -53,7 +64,7 @@ def minimise(
         frame = _with_patient(frame, roster)
     judged = frame.with_columns(_content(table, frame, rules, withheld).alias("content"))
     decided = judged.with_columns(_verdict(table).alias("verdict"))
-    if table == "observation":
+    if table in _EXTENDED:
         _remember_withheld(decided, withheld)
     kept = decided.filter(pl.col("verdict").is_null())
     return kept, _count(decided, kept.height)
@@ -74,10 +85,12 @@ def _content(table: str, frame: pl.DataFrame, rules: Rules, withheld: Withheld) 
         _if(confidential, "confidential_record"),
         *_of_the_codes(frame, rules),
         _if(_is_withheld(table, withheld), "withheld_with_its_observation"),
+        *_of_the_numbers(frame),
         *_of_the_dates(table, rules),
         pl.col("fault"),
     )
-    return pl.coalesce(_if(pl.col("superseded"), "duplicate"), pl.when(live).then(broken))
+    nameless = _if(pl.col("record_id").is_null(), "no_record_id")
+    return pl.coalesce(_if(pl.col("superseded"), "duplicate"), nameless, pl.when(live).then(broken))
 
 
 def _verdict(table: str) -> pl.Expr:
@@ -96,20 +109,30 @@ def _of_the_patient() -> list[pl.Expr]:
 
 
 def _of_the_codes(frame: pl.DataFrame, rules: Rules) -> list[pl.Expr]:
-    columns = [column for column in CODE_COLUMNS if column in frame.columns]
-    restricted, identifying = [], []
-    for column in columns:
-        values = frame[column].drop_nulls().unique()
-        restricted.append(five_byte(column).is_in(list(rules.restricted_codes)))
-        identifying.append(pl.col(column).is_in([each for each in values if _hides_identifier(each, rules)]))
-    if not columns:
+    if "snomed_concept_id" not in frame.columns:
         return []
+    restricted = distinct_cells(frame, lambda cell: bool(forms(cell) & rules.restricted_codes))
+    identifying = distinct_cells(frame, lambda cell: _hides_identifier(cell, rules))
     return [
-        _if(_any(restricted), "legally_restricted_code"),
-        _if(_any(identifying) | (pl.col("fault") == "identifier_in_code").fill_null(False), "identifier_in_code"),
+        _if(any_of(restricted), "legally_restricted_code"),
+        _if(any_of(identifying) | (pl.col("fault") == "identifier_in_code").fill_null(False), "identifier_in_code"),
         _if(pl.col("fault") == "unknown_code", "unknown_code"),
         _if(_no_code_has_its_shape(frame, rules), "malformed_code"),
     ]
+
+
+def _of_the_numbers(frame: pl.DataFrame) -> list[pl.Expr]:
+    """A number of ten digits, or the patient's own date of birth written as one, is no measurement."""
+    numbers = [column for column in _NUMBERS if column in frame.columns]
+    if not numbers:
+        return []
+    born = pl.col("born")
+    year, month, day = born.dt.year(), born.dt.month().cast(pl.Int64), born.dt.day().cast(pl.Int64)
+    written = (year * 10_000 + month * 100 + day, day * 1_000_000 + month * 10_000 + year)
+    found = [
+        (pl.col(each).abs() >= 1e9) | (pl.col(each) == written[0]) | (pl.col(each) == written[1]) for each in numbers
+    ]
+    return [_if(_any(found), "identifier_in_value")]
 
 
 def _no_code_has_its_shape(frame: pl.DataFrame, rules: Rules) -> pl.Expr:
@@ -120,12 +143,15 @@ def _no_code_has_its_shape(frame: pl.DataFrame, rules: Rules) -> pl.Expr:
     return pl.any_horizontal(*filled) & ~pl.any_horizontal(*fits)
 
 
-def _hides_identifier(code: str, rules: Rules) -> bool:
-    """An NHS number where a code belongs: one of this practice's own, or any that is not also a SNOMED id."""
-    if code in rules.own_nhs_numbers:
-        return True
+def _hides_identifier(cell: str, rules: Rules) -> bool:
+    """An NHS number or a postcode of this practice where a code belongs, or any NHS number that is no SNOMED id."""
     every_partition = frozenset({"00", "01", "10", "11"})
-    return is_nhs_number(code) and not is_snomed_id(code, partitions=every_partition)
+    for code in cell.split():
+        if code in rules.own_identifiers or code.replace(".", "").upper() in rules.own_identifiers:
+            return True
+        if is_nhs_number(code) and not is_snomed_id(code, partitions=every_partition):
+            return True
+    return False
 
 
 def _is_withheld(table: str, withheld: Withheld) -> pl.Expr:
@@ -171,6 +197,9 @@ _QUARANTINE_RULES = frozenset(
         "dated_before_birth",
         "malformed_code",
         "uncoded_entry",
+        "uncoded_component",
+        "identifier_in_value",
+        "no_record_id",
     }
 )
 

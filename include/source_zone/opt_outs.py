@@ -4,17 +4,16 @@ Source of the rule: GPDPR privacy notice (who is in scope), and the order in whi
 effective date wins, ties go to dissent, an undated or future dissent counts, an undated or future withdrawal does not.
 """
 
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
-from source_zone.objections import CONSENTS
-
-DISSENT = "dissent"
-WITHDRAWAL = "withdrawal"
+from source_zone.objections import CONSENTS, DISSENT, WITHDRAWAL
 
 ROSTER = pa.schema(
     [("registration_id", pa.string()), ("reason", pa.string()), ("date_of_birth", pa.date32())]
@@ -59,10 +58,16 @@ def _outranks(withdrawal: ConsentEntry, dissent: ConsentEntry) -> bool:
 
 
 def latest_entries(remembered: pa.Table, pulled: pa.Table) -> pa.Table:
-    """Consent entries as they stand after the pulled ones: the last version of each record, in order of arrival."""
+    """Consent entries as they stand after the pulled ones: the last version of each record of each registration.
+
+    A version for another registration, or for none, adds to the old one and does not replace it; entries without a
+    record id cannot be told apart and are all kept.
+    """
     both = pl.concat([pl.DataFrame(pl.from_arrow(remembered)), pl.DataFrame(pl.from_arrow(pulled))])
-    filled = both.with_columns(pl.col("meaning").fill_null("none"))
-    return filled.unique("record_id", keep="last", maintain_order=True).to_arrow().cast(CONSENTS)
+    named = both.filter(pl.col("record_id").is_not_null())
+    last = named.unique(["record_id", "registration_id"], keep="last", maintain_order=True)
+    unnamed = both.filter(pl.col("record_id").is_null()).unique(maintain_order=True)
+    return pl.concat([last, unnamed]).to_arrow().cast(CONSENTS)
 
 
 def dissenting_registrations(consents: pa.Table, *, as_of: date) -> frozenset[str]:
@@ -70,9 +75,25 @@ def dissenting_registrations(consents: pa.Table, *, as_of: date) -> frozenset[st
     standing: dict[str, list[ConsentEntry]] = {}
     for row in consents.to_pylist():
         if not row["is_deleted"] and row["registration_id"] is not None:
-            entry = ConsentEntry(row["meaning"], row["effective_date"], row["recorded_at"])
-            standing.setdefault(row["registration_id"], []).append(entry)
+            standing.setdefault(row["registration_id"], []).append(_entry(row))
     return frozenset(who for who, entries in standing.items() if type_one_opt_out_in_force(entries, as_of=as_of))
+
+
+def _entry(row: dict[str, Any]) -> ConsentEntry:
+    """A partial date is read against leaving: a dissent at the end of its year or month, a withdrawal at its start."""
+    day, precision = row["effective_date"], row["effective_date_precision"]
+    if day is None or precision == "unknown":
+        return ConsentEntry(row["meaning"], None, row["recorded_at"])
+    if precision in ("year", "month"):
+        first = day.replace(day=1, month=1 if precision == "year" else day.month)
+        day = first if row["meaning"] == WITHDRAWAL else _last_day(first, precision)
+    return ConsentEntry(row["meaning"], day, row["recorded_at"])
+
+
+def _last_day(first: date, precision: str) -> date:
+    if precision == "year":
+        return first.replace(month=12, day=31)
+    return first.replace(day=monthrange(first.year, first.month)[1])
 
 
 def roster(

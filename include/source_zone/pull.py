@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from crossing.canonical import TABLES
-from crossing.errors import TryAgain
+from crossing.errors import PersonMustAct, TryAgain
 from source_zone import identified
 from source_zone.identified import Adapter, Extract, ReadTally
 from source_zone.memory import Memory
@@ -24,9 +24,28 @@ class NothingToTake(TryAgain):
     """The supplier has delivered nothing that has not been taken already."""
 
 
+class DeliveryOutOfTurn(PersonMustAct):
+    """A delivery changed after it was taken, or is older than one already taken. Taking it now would undo newer facts."""
+
+
 def waiting_extracts(adapter: Adapter, folder: Path, memory: Memory) -> list[Extract]:
-    """Deliveries not taken yet, oldest first."""
-    return [each for each in adapter.find_extracts(folder) if each.extract_id not in memory.taken_extracts]
+    """Deliveries not taken yet, oldest first. Raises DeliveryOutOfTurn."""
+    found = adapter.find_extracts(folder)
+    for each in found:
+        taken = memory.taken_extracts.get(each.extract_id)
+        if taken is not None and taken != each.fingerprint():
+            raise DeliveryOutOfTurn(
+                f"Extract {each.extract_id} was taken already, and its files have changed since. "
+                "Ask the supplier to deliver corrections under a new time stamp, and to put the old files back."
+            )
+    waiting = [each for each in found if each.extract_id not in memory.taken_extracts]
+    late = [each for each in waiting if memory.taken_until and each.taken_at.isoformat() < memory.taken_until]
+    if late:
+        raise DeliveryOutOfTurn(
+            f"Extract {late[0].extract_id} is older than one already taken, and would undo newer facts. "
+            "Move it away, and ask the supplier for a fresh full extract if nights are missing."
+        )
+    return waiting
 
 
 def pull(
@@ -52,6 +71,7 @@ def pull(
             f"read-{extract.extract_id}",
             {
                 "taken_at": extract.taken_at.isoformat(),
+                "fingerprint": extract.fingerprint(),
                 "reference_rows": dict(tally.reference_rows - before[0]),
                 "not_collected": dict(tally.not_collected - before[1]),
             },

@@ -1,8 +1,10 @@
 """What every step of one practice's release is handed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import pyarrow as pa
 
 from crossing.policy import Policy, Practice
 from source_zone import spool
@@ -35,8 +37,10 @@ class Release:
     folder: Path
     progress: Progress = silent
 
-    def adapter(self, memory: Memory) -> Adapter:
-        return choose_adapter(self.practice, self.policy, memory)
+    def adapter(self, memory: Memory, pulled: dict[str, pa.Table] | None = None) -> Adapter:
+        """`pulled` are reference tables of this run, which the memory does not have yet."""
+        known = replace(memory, tables={**memory.tables, **(pulled or {})})
+        return choose_adapter(self.practice, self.policy, known)
 
     def memory_file(self) -> MemoryFile:
         folder = self.settings.memory / self.rules.collection.id / self.practice.practice_code

@@ -10,6 +10,7 @@ from source_zone.identified import schema
 from source_zone.lineage import with_lineage
 from source_zone.objections import CONSENTS
 from source_zone.pull import NothingToTake, pull, table_in_spool, waiting_extracts
+from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
 from source_zone.roster import decide, held_by_reason, taken_on
 from source_zone.seal_extracts import seal_extracts
@@ -32,7 +33,12 @@ def release_practice(release: Release) -> Counts:
 @with_lineage("pull")
 def pull_practice(release: Release) -> Counts:
     """Raises NothingToTake where every delivery has been taken; PersonMustAct for a delivery that cannot be trusted."""
-    memory = release.memory_file().read()
+    with release.memory_file().lock():
+        return _pull(release)
+
+
+def _pull(release: Release) -> Counts:
+    memory = finish_what_was_begun(release)
     extracts = waiting_extracts(release.adapter(memory), release.folder, memory)
     if not extracts:
         raise NothingToTake(f"{release.practice.practice_code}: every delivery has been taken already.")

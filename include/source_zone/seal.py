@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hpke
 
 from crossing.canonical import Kind, column_names
 from crossing.manifest import Manifest, Part, bytes_to_sign, part_binding
-from crossing.parcel import MANIFEST_NAME, SIGNATURE_NAME, part_name, publish, write_durably
+from crossing.parcel import MANIFEST_NAME, SIGNATURE_NAME, part_name, write_durably
 from source_zone.keys import SourceKeys
 from source_zone.spool import Spool
 
@@ -69,20 +69,24 @@ def _to_parquet(table: str, rows: pa.Table) -> bytes:
     return sink.getvalue()
 
 
+def draft_folder(outbox: Path, parcel_id: str) -> Path:
+    """Where a sealed parcel waits to be published: in the outbox, under a name that no carrier takes."""
+    return outbox / f".draft-{parcel_id}"
+
+
 def seal(manifest: Manifest, drafts: Drafts, keys: SourceKeys, outbox: Path) -> Manifest:
-    """Writes the parcel and returns its manifest, now with parts. A parcel already there is left as it is.
+    """Writes the sealed parcel as a draft and returns its manifest, now with parts. Nothing has left yet.
 
     `manifest` comes without parts; its counts are checked by the reader on the other side and by the caller here.
     """
     outbox.mkdir(parents=True, exist_ok=True)
-    draft = outbox / f".draft-{manifest.parcel_id}"
+    draft = draft_folder(outbox, manifest.parcel_id)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o750)
     sealed = replace(manifest, parts=tuple(_seal_parts(manifest.identity(), drafts, keys, draft)))
     content = sealed.to_bytes()
     write_durably(draft / MANIFEST_NAME, content)
     write_durably(draft / SIGNATURE_NAME, keys.signing_key.sign(bytes_to_sign(content)))
-    publish(draft, outbox / manifest.parcel_id)
     return sealed
 
 

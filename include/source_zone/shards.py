@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from crossing.errors import GPCollectError, PersonMustAct, TryAgain
+from crossing.errors import PersonMustAct, TryAgain, as_ours
 from crossing.policy import Practice
 from source_zone.outcomes import Outcomes
 from source_zone.pull import NothingToTake, waiting_extracts
@@ -52,7 +52,7 @@ def _has_something(collection: str, practice: Practice, settings: Settings) -> b
         release = prepare(collection, practice, "due", settings)
         memory = release.memory_file().read()
         return bool(waiting_extracts(release.adapter(memory), release.folder, memory))
-    except GPCollectError:
+    except Exception:  # whatever it is, the pull will meet it again and say so in the practice's name
         return True
 
 
@@ -81,12 +81,13 @@ def _each(
         try:
             release = prepare(collection, policy.practice(code), run_id, settings)
             done.append(_or_already(step, release))
-        except GPCollectError as error:
+        except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
+            error = as_ours(foreign)
             outcomes.record_failure(code, name, error)
             failed.append(error)
     if failed:
         kind = PracticesFailed if any(isinstance(each, PersonMustAct) for each in failed) else PracticesNotReady
-        raise kind(" | ".join(str(each) for each in failed))
+        raise kind(" | ".join(str(each) for each in failed)) from None
     return done
 
 

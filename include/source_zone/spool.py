@@ -83,7 +83,7 @@ class Spool:
         properties = encryption.create_decryption_properties(self._key(name), aad_prefix=name.encode())
         try:
             return pq.ParquetFile(self._path(name), decryption_properties=properties)
-        except (OSError, pa.ArrowException):
+        except (OSError, pa.ArrowException):  # another run of this practice may have shredded it
             raise SpoolMissing(
                 f"The spool's table {name} cannot be opened with this run's key. Run again from `pull`."
             ) from None

@@ -51,6 +51,7 @@ def test_a_column_is_read_only_if_policy_lets_it() -> None:
                 set(frame.columns)
                 - known
                 - {
+                    "further_codes",
                     "nhs_number",
                     "date_of_birth",
                     "date_of_death",

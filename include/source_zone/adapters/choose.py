@@ -5,7 +5,7 @@ from crossing.policy import Policy, Practice
 from source_zone.adapters.emis_csv import EmisCsv
 from source_zone.adapters.gp_connect import GPConnect
 from source_zone.identified import Adapter
-from source_zone.memory import Memory
+from source_zone.memory import OWN_TABLES, Memory
 
 FORMATS = ("emis_csv", "gp_connect")
 
@@ -17,7 +17,7 @@ class FormatUnknown(PersonMustAct):
 def choose_adapter(practice: Practice, policy: Policy, memory: Memory) -> Adapter:
     """Raises FormatUnknown, naming the formats there are."""
     if practice.format == "emis_csv":
-        remembered = {name: table for name, table in memory.tables.items() if name.endswith("_codes")}
+        remembered = {name: table for name, table in memory.tables.items() if name not in OWN_TABLES}
         return EmisCsv(practice.practice_code, policy, remembered)
     if practice.format == "gp_connect":
         return GPConnect(practice.practice_code, policy)

@@ -7,9 +7,11 @@ import polars as pl
 import pyarrow as pa
 
 from crossing.identifiers import is_nhs_number, is_snomed_id
+from source_zone.adapters.reading import FileRefused
 from source_zone.identified import UNKNOWN_CODE
 
 _READ_V2 = r"^[0-9A-Za-z.]{5}(-?[0-9A-Za-z]{1,2})?$"
+_CLINICAL_COLUMNS = ("CodeId", "ReadTermId", "SnomedCTConceptId", "SnomedCTDescriptionId", "NationalCode")
 _ANY_SNOMED_ID = frozenset({"00", "01", "10", "11"})
 
 
@@ -22,7 +24,8 @@ class ClinicalCodes:
     @classmethod
     def read(cls, rows: Iterable[pl.DataFrame], earlier: pa.Table | None) -> "ClinicalCodes":
         frames = [_clinical(each) for each in rows]
-        return cls(_latest(frames, earlier))
+        empty = _clinical(pl.DataFrame(schema=dict.fromkeys(_CLINICAL_COLUMNS, pl.String)))
+        return cls(_latest(frames, earlier, empty))
 
     def table(self) -> pa.Table:
         return self.frame.to_arrow()
@@ -41,7 +44,8 @@ class DrugCodes:
     @classmethod
     def read(cls, rows: Iterable[pl.DataFrame], earlier: pa.Table | None) -> "DrugCodes":
         frames = [_drug(each) for each in rows]
-        return cls(_latest(frames, earlier))
+        empty = _drug(pl.DataFrame(schema=dict.fromkeys(("CodeId", "DmdProductCodeId"), pl.String)))
+        return cls(_latest(frames, earlier, empty))
 
     def table(self) -> pa.Table:
         return self.frame.to_arrow()
@@ -50,7 +54,18 @@ class DrugCodes:
         return _join(rows, self.frame, column)
 
 
+def _check_not_from_a_spreadsheet(rows: pl.DataFrame, columns: tuple[str, ...]) -> None:
+    """8.27E+14 was a code once. Which one cannot be told, and it may have been an objection."""
+    for column in columns:
+        if rows[column].str.contains(r"^[0-9](\.[0-9]+)?[Ee]\+[0-9]+$").any():
+            raise FileRefused(
+                f"Code table, column {column}: codes written as 8.27E+14. The file went through a spreadsheet and its "
+                "codes are lost. Ask the supplier for the file as their system wrote it."
+            )
+
+
 def _clinical(rows: pl.DataFrame) -> pl.DataFrame:
+    _check_not_from_a_spreadsheet(rows, ("SnomedCTConceptId", "SnomedCTDescriptionId", "NationalCode"))
     read_shaped = pl.col("ReadTermId").str.contains(_READ_V2)
     is_ctv3 = pl.col("ReadTermId").str.contains(r"^X[0-9A-Za-z.]{4}$")
     read_term = pl.col("ReadTermId")
@@ -62,6 +77,7 @@ def _clinical(rows: pl.DataFrame) -> pl.DataFrame:
         pl.when(read_shaped & ~is_ctv3).then(read_term).alias("read_v2_code"),
         pl.when(is_ctv3).then(read_term).alias("ctv3_code"),
         pl.when(~read_shaped).then(read_term).alias("local_code"),
+        pl.col("NationalCode").alias("further_codes"),
         _hides_identifier(rows, looked_at).alias("code_fault"),
     )
 
@@ -83,9 +99,10 @@ def _hides_identifier(rows: pl.DataFrame, columns: tuple[str, ...]) -> pl.Expr:
     return pl.when(pl.any_horizontal(*conditions)).then(pl.lit("identifier_in_code"))
 
 
-def _latest(frames: list[pl.DataFrame], earlier: pa.Table | None) -> pl.DataFrame:
+def _latest(frames: list[pl.DataFrame], earlier: pa.Table | None, empty: pl.DataFrame) -> pl.DataFrame:
     known = [] if earlier is None else [pl.DataFrame(pl.from_arrow(earlier))]
-    return pl.concat([*known, *frames]).unique("code_id", keep="last", maintain_order=True)
+    every = pl.concat([empty, *known, *frames], how="vertical_relaxed")
+    return every.unique("code_id", keep="last", maintain_order=True)
 
 
 def _join(rows: pl.DataFrame, codes: pl.DataFrame, column: str) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy
 from source_zone.adapters.emis_codes import ClinicalCodes, DrugCodes
+from source_zone.adapters.emis_late_codes import UNCODED_ROWS, LateCodes
 from source_zone.adapters.emis_tables import MAPPINGS
 from source_zone.adapters.reading import FileRefused, check_header, check_whole, flag, stream_csv
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally, schema
@@ -78,14 +79,23 @@ class EmisCsv:
         for name in _REFERENCE:
             for _ in self._rows(name, files, tally):
                 pass
+        late = LateCodes(self._earlier(UNCODED_ROWS, tally))
+        yield from _map(MAPPINGS["CareRecord_Observation"], late.now_known(codes), codes, drugs)
         for name in _ORDER:
             for rows in self._stream(name, files):
                 yield from _map(MAPPINGS[name], rows, codes, drugs)
+                late.look_at(name, rows, codes)
+        tally.remembered[UNCODED_ROWS] = late.still_waiting()
 
     def _check_files(self, extract: Extract) -> dict[str, Path]:
         """Every file of the extract is looked at before a row of any is believed."""
         columns = self.policy.table("fields/emis_csv.toml")
         files = {_table_of(path): path for path in extract.files}
+        if len(files) < len(extract.files):
+            raise FileRefused(
+                f"{self.practice_code}, extract {extract.extract_id}: two files of one table under one time stamp. "
+                "Ask the supplier which one counts, and move the other away."
+            )
         for table in sorted(columns.keys() - files.keys()):
             raise FileRefused(
                 f"{self.practice_code}, extract {extract.extract_id}: the file of {table} is missing. Ask the supplier to send it."
@@ -129,6 +139,8 @@ def _map(
     codes: ClinicalCodes,
     drugs: DrugCodes,
 ) -> Iterator[IdentifiedBatch]:
+    if not rows.height:
+        return
     for table, mapped in mapping(rows, codes, drugs).items():
         if mapped.height:
             yield IdentifiedBatch(table, _conform(table, mapped))
@@ -143,7 +155,11 @@ def _conform(table: str, rows: pl.DataFrame) -> pa.RecordBatch:
 
 
 def _extract(stamp: str, files: list[Path]) -> Extract:
-    return Extract(extract_id=stamp, taken_at=datetime.strptime(stamp + "+0000", "%Y%m%d%H%M%S%z"), files=tuple(files))
+    try:
+        taken_at = datetime.strptime(stamp + "+0000", "%Y%m%d%H%M%S%z")
+    except ValueError:
+        raise FileRefused(f"{files[0].name}: its time stamp is no date. Ask the supplier to name it rightly.") from None
+    return Extract(extract_id=stamp, taken_at=taken_at, files=tuple(files))
 
 
 def _table_of(path: Path) -> str:

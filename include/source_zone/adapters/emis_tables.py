@@ -15,7 +15,9 @@ def _codes(*names: str) -> list[pl.Expr]:
     return [pl.col(name) for name in names]
 
 
-_CLINICAL = _codes("snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code")
+_CLINICAL = _codes(
+    "snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code", "further_codes"
+)
 
 
 def _of_a_patient(record: str) -> list[pl.Expr]:
@@ -37,14 +39,14 @@ def _event(record: str) -> list[pl.Expr]:
     ]
 
 
-def _fault(*, numbers: tuple[str, ...] = (), more_dates: tuple[str, ...] = ()) -> pl.Expr:
-    reading = first_fault(dates=("EffectiveDate", "EnteredDate", *more_dates), numbers=numbers)
+def _fault(*, numbers: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> pl.Expr:
+    reading = first_fault(dates=("EffectiveDate", "EnteredDate"), numbers=numbers, whole=whole)
     return pl.coalesce(reading, pl.col("code_fault")).alias("fault")
 
 
-def _fault_or_uncoded(*, numbers: tuple[str, ...] = ()) -> pl.Expr:
+def _fault_or_uncoded(*, numbers: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> pl.Expr:
     uncoded = pl.when(pl.col("CodeId").is_null() & ~flag("Deleted").fill_null(False)).then(pl.lit("uncoded_entry"))
-    return pl.coalesce(_fault(numbers=numbers), uncoded).alias("fault")
+    return pl.coalesce(_fault(numbers=numbers, whole=whole), uncoded).alias("fault")
 
 
 def organisations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
@@ -186,7 +188,7 @@ def recalls(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mappe
 
 
 def _medication(
-    rows: pl.DataFrame, drugs: DrugCodes, intent: str, record: str, more: list[pl.Expr], numbers: tuple[str, ...]
+    rows: pl.DataFrame, drugs: DrugCodes, intent: str, record: str, more: list[pl.Expr], whole: tuple[str, ...]
 ) -> Mapped:
     return {
         "medication": drugs.join(rows).select(
@@ -197,7 +199,7 @@ def _medication(
             pl.col("QuantityUnit").str.to_lowercase().alias("quantity_unit"),
             guid("ProblemObservationGuid").alias("problem_id"),
             *more,
-            _fault_or_uncoded(numbers=("Quantity", *numbers)),
+            _fault_or_uncoded(numbers=("Quantity",), whole=whole),
         )
     }
 
@@ -229,7 +231,7 @@ def appointments(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> 
             whole_number("ActualDurationInMinutes").alias("actual_minutes"),
             pl.lit(False).alias("is_confidential"),
             first_fault(
-                dates=("AppointmentDate",), numbers=("PlannedDurationInMinutes", "ActualDurationInMinutes")
+                dates=("AppointmentDate",), whole=("PlannedDurationInMinutes", "ActualDurationInMinutes")
             ).alias("fault"),
         )
     }

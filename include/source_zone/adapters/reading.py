@@ -117,13 +117,16 @@ def flag(column: str) -> pl.Expr:
 
 
 def day(column: str) -> pl.Expr:
-    return pl.col(column).str.to_date("%Y-%m-%d", strict=False)
+    """A day of the years 1 to 9999; anything else is NULL, and so a fault where the cell is filled."""
+    found = pl.col(column).str.to_date("%Y-%m-%d", strict=False)
+    return pl.when(found.dt.year().is_between(1, 9999)).then(found)
 
 
 def instant(date_column: str, time_column: str) -> pl.Expr:
     """Date and time come apart; without a time there is no instant, and nobody's midnight is made up."""
     text = pl.col(date_column) + pl.lit(" ") + pl.col(time_column)
-    return text.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    found = text.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    return pl.when(found.dt.year().is_between(1, 9999)).then(found)
 
 
 def number(column: str) -> pl.Expr:
@@ -140,10 +143,11 @@ def words(column: str, mapping: dict[str, str]) -> pl.Expr:
     return pl.col(column).replace(mapping)
 
 
-def first_fault(*, dates: tuple[str, ...] = (), numbers: tuple[str, ...] = ()) -> pl.Expr:
+def first_fault(*, dates: tuple[str, ...] = (), numbers: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> pl.Expr:
     """The rule a row breaks because a filled cell could not be read, or NULL."""
     bad_dates = [pl.col(each).is_not_null() & day(each).is_null() for each in dates]
     bad_numbers = [pl.col(each).is_not_null() & number(each).is_null() for each in numbers]
+    bad_numbers += [pl.col(each).is_not_null() & whole_number(each).is_null() for each in whole]
     return pl.coalesce(
         pl.when(pl.any_horizontal(*bad_dates) if bad_dates else pl.lit(False)).then(pl.lit("unreadable_date")),
         pl.when(pl.any_horizontal(*bad_numbers) if bad_numbers else pl.lit(False)).then(pl.lit("unreadable_number")),

@@ -132,25 +132,39 @@ def test_what_a_killed_run_left_is_shredded_by_the_next(tmp_path: Path) -> None:
         spool.open_existing(tmp_path, "Y99001", "killed")
 
 
+def kept(file: MemoryFile, memory: Memory) -> None:
+    file.prepare(memory)
+    file.commit()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(100)])
+def test_a_damaged_memory_stops_the_practice(tmp_path: Path, content: bytes) -> None:
+    file = MemoryFile(tmp_path / "gpdpr" / "Y99001", os.urandom(32))
+    kept(file, Memory(1))
+    (file.folder / "memory.sealed").write_bytes(content)
+    with pytest.raises(MemoryUnreadable):
+        file.read()
+
+
 def test_a_memory_comes_back_as_it_was_and_is_sealed_at_rest(tmp_path: Path) -> None:
     file = MemoryFile(tmp_path / "gpdpr" / "Y99001", os.urandom(32))
-    file.write(Memory(3, "ab", ["20260902010000"], {"patients": COLUMN}))
+    kept(file, Memory(3, "ab", {"20260902010000": "f"}, tables={"patients": COLUMN}))
     assert b"9990548609" not in (file.folder / "memory.sealed").read_bytes()
     again = file.read()
-    assert (again.sequence, again.taken_extracts) == (3, ["20260902010000"])
+    assert (again.sequence, again.taken_extracts) == (3, {"20260902010000": "f"})
     assert again.tables["patients"].equals(COLUMN)
 
 
 def test_a_memory_that_does_not_open_stops_the_practice_rather_than_forget(tmp_path: Path) -> None:
     folder = tmp_path / "gpdpr" / "Y99001"
-    MemoryFile(folder, os.urandom(32)).write(Memory(1))
+    kept(MemoryFile(folder, os.urandom(32)), Memory(1))
     with pytest.raises(MemoryUnreadable):
         MemoryFile(folder, os.urandom(32)).read()
 
 
 def test_one_practices_memory_is_not_anothers(tmp_path: Path) -> None:
     key = os.urandom(32)
-    MemoryFile(tmp_path / "gpdpr" / "Y99001", key).write(Memory(1))
+    kept(MemoryFile(tmp_path / "gpdpr" / "Y99001", key), Memory(1))
     (tmp_path / "gpdpr" / "Y99001").rename(tmp_path / "gpdpr" / "Y99002")
     with pytest.raises(PersonMustAct):
         MemoryFile(tmp_path / "gpdpr" / "Y99002", key).read()

@@ -1,16 +1,23 @@
 """One practice, all source steps, real files: who and what leaves, and under which reason the rest stays."""
 
 import json
+from collections import Counter
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from crossing.errors import PersonMustAct
+from crossing.errors import PersonMustAct, as_ours
 from crossing.manifest import read_manifest
 from crossing.parcel import read_manifest_bytes
+from crossing.policy import Policy
+from source_zone.generalise import Generalisations, generalise
+from source_zone.memory import MemoryFile
 from source_zone.release import prepare
 from source_zone.release_practice import decide_practice, pull_practice, release_practice, seal_practice
+from source_zone.shards import decide_shard, practices_due, pull_shard
 from support.emis_files import Rows, a_patient, an_observation, guid, write_extract
 from support.source_zone import SourceZone, a_practice, make_source_zone
 
@@ -83,6 +90,13 @@ def test_a_dissent_in_any_code_system_holds_the_patient_back(zone: SourceZone, c
         ({"EffectiveDate": "1960-01-01", "EffectiveDatePrecision": "Y"}, ("sent", "")),
         ({"EffectiveDate": "1960-04-01", "EffectiveDatePrecision": "YM"}, ("quarantined", "dated_before_birth")),
         ({"NumericUnit": "Mrs Surname"}, ("sent", "")),
+        ({"ObservationGuid": ""}, ("quarantined", "no_record_id")),
+        ({"Value": "9990548609"}, ("quarantined", "identifier_in_value")),
+        ({"NumericRangeHigh": "07700900123"}, ("quarantined", "identifier_in_value")),
+        ({"Value": "19600517"}, ("quarantined", "identifier_in_value")),
+        ({"Value": "17051960"}, ("quarantined", "identifier_in_value")),
+        ({"Value": "19600518"}, ("sent", "")),
+        ({"EffectiveDate": "0000-01-01"}, ("quarantined", "unreadable_date")),
     ],
 )
 def test_what_becomes_of_an_entry(zone: SourceZone, cells: dict, verdict: tuple[str, str]) -> None:
@@ -265,3 +279,82 @@ def test_a_step_that_fails_says_so_in_lineage(zone: SourceZone, tmp_path: Path) 
         release_practice(prepare("gpdpr", a_practice(), "run", settings, folder=zone.deliveries))
     events = [json.loads(line) for path in (tmp_path / "lineage").iterdir() for line in path.read_text().splitlines()]
     assert (events[0]["job"]["name"], events[0]["eventType"]) == ("gpdpr.source.pull", "FAIL")
+
+
+@pytest.mark.parametrize("found", ["before it left", "after it left", "after it left and was carried on"])
+def test_a_run_killed_around_the_moment_a_parcel_leaves_is_settled_by_the_next(
+    zone: SourceZone, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops the run between two renames; what the next night releases must follow on what really left."""
+    from source_zone import seal_extracts
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    write_extract(
+        zone.deliveries, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "a")]}
+    )
+    where = (seal_extracts, "publish") if found == "before it left" else (MemoryFile, "commit")
+    monkeypatch.setattr(*where, killed)
+    with pytest.raises(Killed):
+        release_practice(zone.release())
+    monkeypatch.undo()
+    left = sorted(path for path in zone.settings.outbox.iterdir() if not path.name.startswith("."))
+    if found == "after it left and was carried on":
+        left[0].rename(zone.root / "carried")
+    write_extract(zone.deliveries, {"CareRecord_Observation": [an_observation("p", "b")]}, NIGHT_TWO)
+    outcome = release_practice(zone.release("next"))
+    assert (outcome["sequence"], len(outcome["parcels"])) == ((2, 2) if found == "before it left" else (2, 1))
+    assert not [path for path in zone.settings.outbox.iterdir() if path.name.startswith(".")]
+
+
+def test_a_surprise_in_one_practice_does_not_stop_the_others_of_its_shard(zone: SourceZone, tmp_path: Path) -> None:
+    write_extract(zone.settings.incoming / "Y99002", {"Admin_Patient": [a_patient("p")]})
+    bad = write_extract(zone.settings.incoming / "Y99001", {"Admin_Patient": [a_patient("p")]})["Admin_Patient"]
+    bad.rename(bad.with_name(bad.name.replace(NIGHT_ONE, "99999999999999")))
+    assert practices_due("gpdpr", zone.settings)
+    with pytest.raises(PersonMustAct, match="time stamp is no date"):
+        pull_shard("gpdpr", ["Y99001", "Y99002"], "run", zone.settings)
+    assert decide_shard("gpdpr", ["Y99002"], "run", zone.settings)[0]["may_leave"] == 1
+
+
+def test_an_error_nobody_foresaw_tells_its_place_and_nothing_of_what_it_said() -> None:
+    try:
+        int("Surnamep 9990548609")
+    except ValueError as error:
+        said = str(as_ours(error))
+    assert said.startswith("ValueError at test_release_practice.py, line")
+    assert "Surnamep" not in said
+
+
+def test_code_tables_may_be_empty_but_for_their_headers(zone: SourceZone) -> None:
+    rows: Rows = {"Admin_Patient": [a_patient("p")], "Coding_DrugCode": [], "Coding_ClinicalCode": []}
+    assert release(zone, rows)["sent"] == 1
+
+
+def test_dates_that_would_give_a_birth_or_a_death_away_are_blurred() -> None:
+    rows = pl.DataFrame(
+        {
+            "registered_date": [date(1960, 5, 20), date(1961, 1, 1)],
+            "registration_end_date": [date(2023, 4, 5), date(2023, 4, 5)],
+            "date_of_birth": [date(1960, 5, 17)] * 2,
+            "date_of_death": [date(2023, 4, 5), None],
+            "postcode": ["QQ1 1AA"] * 2,
+            "sex": ["male"] * 2,
+            "registration_type": ["regular"] * 2,
+        }
+    )
+    coarse = generalise("patient", rows, Generalisations.from_policy(Policy()), Counter())
+    assert coarse["registered_date"].to_list() == [None, date(1961, 1, 1)]
+    assert coarse["registration_end_date"].to_list() == [date(2023, 4, 1), date(2023, 4, 5)]
+
+
+@pytest.mark.parametrize("kind", ["Allergy", "Immunisation", "Observation"])
+def test_a_problem_stays_with_whatever_kind_of_entry_it_extends(zone: SourceZone, kind: str) -> None:
+    entry = an_observation("p", "o", ObservationType=kind, IsConfidential="true")
+    problem = {"ObservationGuid": guid("o"), "PatientGuid": guid("p"), "Deleted": "false"}
+    rows = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [entry], "CareRecord_Problem": [problem]}
+    assert counts_of(zone, release(zone, rows), "problem")["held_back"] == {"withheld_with_its_observation": 1}

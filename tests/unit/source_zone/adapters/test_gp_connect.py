@@ -41,11 +41,9 @@ def test_a_patient_is_registered_under_the_nhs_number(tmp_path: Path) -> None:
     assert "Secret" not in str(row)
 
 
-def test_a_record_without_a_valid_nhs_number_is_bound_to_its_file(tmp_path: Path) -> None:
-    one, other = a_bundle(an_observation(), patient=a_patient("1234567890")), a_bundle(patient=a_patient("1234567890"))
-    rows = read(write(tmp_path, one, other))
-    assert len({row["registration_id"] for row in rows["patient"]}) == 2
-    assert rows["observation"][0]["registration_id"] in {row["registration_id"] for row in rows["patient"]}
+def test_a_record_without_a_valid_nhs_number_is_kept_under_the_patients_own_id(tmp_path: Path) -> None:
+    rows = read(write(tmp_path, a_bundle(an_observation(), patient=a_patient("1234567890"))))
+    assert rows["observation"][0]["registration_id"] == rows["patient"][0]["registration_id"] == "Patient/P1"
 
 
 def test_several_bundles_of_one_nhs_number_are_one_registration(tmp_path: Path) -> None:
@@ -214,13 +212,6 @@ def test_an_entry_that_cannot_be_trusted_names_its_rule(tmp_path: Path, elements
     row = only("observation", tmp_path, an_observation(**elements))
     assert row["fault"] == fault
     assert "Secret" not in str(row)
-
-
-def test_an_entry_of_another_patient_belongs_to_nobody_here(tmp_path: Path) -> None:
-    assert (
-        only("observation", tmp_path, an_observation(subject={"reference": "Patient/another"}))["registration_id"]
-        is None
-    )
 
 
 def test_a_subject_can_be_named_by_nhs_number(tmp_path: Path) -> None:
@@ -674,10 +665,10 @@ def test_an_appointment_is_of_the_patient_who_takes_part(tmp_path: Path) -> None
     assert (row["registration_id"], row["staff_role_id"]) == (NHS_NUMBER, "Practitioner/doctor")
 
 
-def test_an_appointment_of_somebody_else_belongs_to_nobody_here(tmp_path: Path) -> None:
+def test_an_appointment_of_somebody_else_does_not_travel(tmp_path: Path) -> None:
     people = [{"actor": {"reference": "Patient/another"}}]
     row = only("appointment", tmp_path, {"resourceType": "Appointment", "id": "A1", "participant": people})
-    assert row["registration_id"] is None
+    assert row["fault"] == "patient_not_in_bundle"
 
 
 def test_an_organisation_is_its_public_code_and_never_its_name(tmp_path: Path) -> None:

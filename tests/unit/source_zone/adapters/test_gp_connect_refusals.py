@@ -80,10 +80,6 @@ def test_what_no_reviewer_has_seen_stops_the_practice(tmp_path: Path, bundle: Re
     assert "SECRET" not in refusal(write(tmp_path, bundle))
 
 
-def test_an_unknown_element_is_named_when_it_looks_like_a_name(tmp_path: Path) -> None:
-    assert "Observation.poem" in refusal(write(tmp_path, a_bundle(an_observation(poem=SECRET))))
-
-
 def test_messages_number_the_files_instead_of_naming_them(tmp_path: Path) -> None:
     write(tmp_path, a_bundle())
     (tmp_path / "zz_9990548609_Secret.json").write_text("{")

@@ -1,0 +1,69 @@
+"""What is said of a release: the manifest of each parcel before it has parts, and the outcome of the practice."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from crossing.canonical import schema_sha256
+from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest
+from source_zone import SOFTWARE
+from source_zone.draft_extract import Drafted
+from source_zone.keys import RECIPIENT_KEY, SIGNING_KEY
+from source_zone.memory import Memory
+from source_zone.release import Release
+from source_zone.roster import held_by_reason
+from source_zone.spool import Spool
+
+
+def manifest_without_parts(
+    release: Release, run_spool: Spool, memory: Memory, made: Drafted, sequence: int, identity: str
+) -> Manifest:
+    now = datetime.now(UTC).replace(microsecond=0)
+    return Manifest(
+        manifest_version=MANIFEST_VERSION,
+        parcel_id=identity,
+        collection=release.rules.collection.id,
+        practice_code=release.practice.practice_code,
+        supplier_format=release.practice.format,
+        synthetic=release.practice.synthetic,
+        sequence=sequence,
+        previous_manifest_sha256=memory.previous_manifest_sha256,
+        extract_id=made.extract_id,
+        extract_taken_at=run_spool.read_note(f"read-{made.extract_id}")["taken_at"],
+        created_at=now.isoformat(),
+        not_after=(now + timedelta(days=release.rules.collection.parcel_valid_days)).isoformat(),
+        schema_sha256=schema_sha256(),
+        policy_sha256=dict(sorted(release.policy.sha256.items())),
+        token_key=release.keys.token_key_name,
+        recipient_key=RECIPIENT_KEY,
+        signing_key=SIGNING_KEY,
+        hpke_suite=HPKE_SUITE,
+        software=SOFTWARE,
+        parts=(),
+        counts=made.counts.as_dict(),
+    )
+
+
+def outcome(manifests: list[Manifest], made: list[Drafted], roster: pa.Table, seconds: float) -> dict[str, Any]:
+    held = Counter[str]()
+    quarantined = Counter[str]()
+    for table in (counts for each in made for counts in each.counts.tables.values()):
+        held += table.held_back
+        quarantined += table.quarantined
+    tables = [counts for each in made for counts in each.counts.tables.values()]
+    return {
+        "state": "released",
+        "parcels": [each.parcel_id for each in manifests],
+        "sent_by_parcel": {each.parcel_id: sum(part.rows for part in each.parts) for each in manifests},
+        "extracts": [each.extract_id for each in made],
+        "sequence": manifests[-1].sequence,
+        "read": sum(each.read for each in tables),
+        "sent": sum(each.sent for each in tables),
+        "held_back": dict(sorted(held.items())),
+        "quarantined": dict(sorted(quarantined.items())),
+        "patients_may_leave": made[-1].counts.patients_may_leave,
+        "patients_held_back": held_by_reason(roster),
+        "seconds": round(seconds, 2),
+    }
