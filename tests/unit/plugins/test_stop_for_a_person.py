@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from crossing import accounting
+from crossing import canonical
 from crossing.errors import PersonMustAct, TryAgain
 from stop_for_a_person import stop_for_a_person
 
@@ -49,9 +49,9 @@ def test_a_fault_of_ours_is_told_without_its_text() -> None:
 
 
 def test_a_fault_in_a_library_is_told_by_the_line_of_ours_that_called_it() -> None:
-    told = told_by(stop_for_a_person(lambda: accounting.check_counts_close({"tables": NHS_NUMBER})))
+    told = told_by(stop_for_a_person(lambda: canonical.schema(NHS_NUMBER)))
     assert NHS_NUMBER not in told
-    assert "AttributeError at accounting.py" in told
+    assert "KeyError at canonical.py" in told
 
 
 def test_the_error_behind_an_error_is_not_told() -> None:
