@@ -316,6 +316,43 @@ def test_a_dissent_in_any_code_system_keeps_every_bundle_of_the_patient_here(
     assert outcome["sent"] == 0
 
 
+DISSENT, WITHDRAWAL = coded("827241000000103"), coded("827261000000102")
+LEFT = {
+    "resourceType": "QuestionnaireResponse",
+    "id": "Q1",
+    "item": [{"answer": [{"valueCoding": DISSENT["coding"][0]}]}],
+}
+
+
+@pytest.mark.parametrize(
+    "dissent",
+    [
+        an_observation(id="d", code={"coding": [*coded()["coding"], *DISSENT["coding"]]}),
+        an_observation(id="d", valueCodeableConcept=DISSENT),
+        an_observation(id="d", code=DISSENT, subject={"reference": "urn:uuid:1d0e"}),
+        an_observation(id="d", code=DISSENT, status="cancelled"),
+        LEFT,
+    ],
+)
+def test_a_dissent_in_an_unlikely_place_keeps_the_patient_here(zone: SourceZone, dissent: Resource) -> None:
+    outcome = _released(zone, a_bundle(dissent, an_observation()))
+    assert outcome["patients_held_back"] == {"type_one_opt_out": 1}
+    assert outcome["sent"] == 0
+
+
+@pytest.mark.parametrize("status", ["cancelled", "unknown", "preliminary"])
+def test_a_withdrawal_that_is_not_final_lifts_no_dissent(zone: SourceZone, status: str) -> None:
+    dissent = an_observation(id="1", code=DISSENT)
+    withdrawal = an_observation(id="2", code=WITHDRAWAL, status=status, effectiveDateTime="2021-03-01")
+    assert _released(zone, a_bundle(dissent, withdrawal))["patients_held_back"] == {"type_one_opt_out": 1}
+
+
+def test_a_final_withdrawal_lifts_a_dissent(zone: SourceZone) -> None:
+    dissent = an_observation(id="1", code=DISSENT)
+    withdrawal = an_observation(id="2", code=WITHDRAWAL, effectiveDateTime="2021-03-01")
+    assert _released(zone, a_bundle(dissent, withdrawal))["patients_held_back"] == {}
+
+
 def test_a_withdrawal_later_the_same_day_counts_only_when_both_times_are_known(zone: SourceZone) -> None:
     day = {"effectiveDateTime": "2020-03-01"}
     dissent = an_observation(id="1", code=coded("827241000000103"), issued="2020-03-01T09:00:00Z", **day)
@@ -327,15 +364,16 @@ def test_restricted_confidential_and_misplaced_entries_stay_and_the_rest_goes(zo
     entries = (
         an_observation(id="plain"),
         an_observation(id="restricted", code=coded("63487001")),
+        an_observation(id="also restricted", code={"coding": [*coded()["coding"], *coded("63487001")["coding"]]}),
         an_observation(id="confidential", meta={"security": [{"code": "NOPAT"}]}),
         an_observation(id="another's", subject={"reference": "Patient/another"}),
         an_observation(id="number", code=coded("9990548609", "urn:own")),
     )
     outcome = _released(zone, a_bundle(*entries), a_bundle(patient=a_patient("9990000018", id="P2", active=False)))
     assert outcome["held_back"] == {
-        "legally_restricted_code": 1,
+        "legally_restricted_code": 2,
         "confidential_record": 1,
-        "no_patient": 1,
+        "patient_not_in_bundle": 1,
         "registration_out_of_scope": 1,
     }
     assert outcome["quarantined"] == {"identifier_in_code": 1}

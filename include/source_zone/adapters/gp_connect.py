@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from crossing.policy import Policy
 from source_zone.adapters.gp_connect_bundles import Bundle, Seen, find_file, newest, read_bundle, snapshot_id
-from source_zone.adapters.gp_connect_clinical import MAPPINGS
 from source_zone.adapters.gp_connect_people import People
 from source_zone.adapters.gp_connect_policy import FieldPolicy, read_field_policy
 from source_zone.adapters.gp_connect_record import Record, Row
+from source_zone.adapters.gp_connect_rows import rows_of
 from source_zone.adapters.reading import FileRefused
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally, schema
 
@@ -66,7 +66,7 @@ class GPConnect:
         for bundle in self._bundles(extract, fields, seen):
             record = Record(bundle, fields)
             for entry in bundle.entries:
-                for table, row in MAPPINGS[entry.kind](entry, record, practice) if entry.kind in MAPPINGS else ():
+                for table, row in rows_of(entry, record, practice):
                     yield from batches.add(table, row)
             tally.not_collected.update(record.left)
         yield from batches.rest()

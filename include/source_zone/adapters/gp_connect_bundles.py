@@ -31,7 +31,6 @@ class Entry:
 class Bundle:
     """One patient's record, checked against policy."""
 
-    file_key: str  # a hash of the file's name: ties a record without an NHS number to its file
     patient: Element = field(repr=False)
     entries: list[Entry] = field(repr=False)
 
@@ -65,34 +64,34 @@ def newest(found: Sequence[Seen]) -> datetime:
 def snapshot_id(files: Iterable[Seen]) -> str:
     """The same names, sizes and contents make the same id, in whatever order they are found."""
     lines = "\n".join(sorted(f"{each.name}|{each.bytes}|{each.sha256}" for each in files))
-    return "snapshot-" + _sha256_of_name(lines)[:12]
-
-
-def _sha256_of_name(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return "snapshot-" + hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def read_bundle(path: Path, place: str, policy: FieldPolicy) -> tuple[Bundle, Seen]:
     """Raises FileRefused, or NotInPolicy."""
     bundle, seen = _load(path, place)
-    check_names("Bundle", bundle, policy.bundle)
-    entries = [entry for each in bundle["entry"] for entry in _entries(each, place, policy)]
+    check_names("the bundle", bundle, policy.bundle, place)
+    entries = [
+        entry
+        for number, each in enumerate(bundle["entry"], 1)
+        for entry in _entries(each, f"{place}, entry {number}", policy)
+    ]
     patients = [entry.resource for entry in entries if entry.kind == "Patient"]
     if len(patients) != 1:
         _refuse(place, f"holds {len(patients)} patients, but the standard gives one record to a bundle", _ASK_AGAIN)
-    return Bundle(_sha256_of_name(path.name)[:16], patients[0], entries), seen
+    return Bundle(patients[0], entries), seen
 
 
 def _entries(entry: object, place: str, policy: FieldPolicy) -> Iterator[Entry]:
     if not isinstance(entry, dict) or not isinstance(entry.get("resource"), dict):
-        _refuse(place, "an entry holds no resource", _ASK_AGAIN)
-    check_names("Bundle entry", entry, policy.bundle_entry)
+        _refuse(place, "it holds no resource", _ASK_AGAIN)
+    check_names("the entry itself", entry, policy.bundle_entry, place)
     yield from _with_contained(entry["resource"], None, place, policy)
 
 
 def _with_contained(resource: Element, container: Element | None, place: str, policy: FieldPolicy) -> Iterator[Entry]:
     kind = resource.get("resourceType")
-    policy.check_elements(kind, resource)
+    policy.check_elements(kind, resource, place)
     yield Entry(str(kind), resource, container)
     contained = resource.get("contained", [])
     if not isinstance(contained, list) or not all(isinstance(each, dict) for each in contained):

@@ -15,7 +15,7 @@ from source_zone.identified import UNREADABLE_DATE, UNREADABLE_NUMBER
 
 MALFORMED_CODE = "malformed_code"
 UNCODED_ENTRY = "uncoded_entry"
-_LARGEST_WHOLE = 2**31 - 1
+_LARGEST_WHOLE = 999_999_999  # no count or length is longer, and every NHS number is
 _READ_V2_CHARACTERS = 5
 _DATE_TIME = re.compile(
     r"(?P<year>\d{4})(-(?P<month>\d\d)(-(?P<day>\d\d)"
@@ -136,7 +136,7 @@ def codes(concept: object, policy: FieldPolicy, *, snomed_column: str = "snomed_
         system = policy.code_systems.get(_system(coding), "local_code")
         if system == "nothing" or coding.get("code") is None:
             continue
-        code, column = _code(coding["code"]), snomed_column if system == "snomed_concept_id" else system
+        code, column = code_text(coding["code"]), snomed_column if system == "snomed_concept_id" else system
         if not policy.code.fullmatch(code):
             malformed.add(system)
             left.append("malformed_supplier_code")
@@ -156,8 +156,10 @@ def _system(coding: Element) -> str:
     return f"http:{system.removeprefix('https:')}" if system.startswith("https:") else system
 
 
-def _code(value: object) -> str:
+def code_text(value: object) -> str:
     """Written as a number, or with a blank at an end, a code is still the code: it may be a dissent."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value).strip() if isinstance(value, str) or type(value) is int else ""
 
 
@@ -174,14 +176,19 @@ def actors(resource: Element, element: str) -> list[object]:
 def _in_our_shape(column: str, code: str) -> str:
     """Read codes are five characters, padded with dots; two more name a synonym, and rules are written without them."""
     if column == "read_v2_code":
-        return code[:_READ_V2_CHARACTERS].ljust(_READ_V2_CHARACTERS, ".") if len(code) <= 7 else code
+        return five_byte_form(code)
     return code.ljust(5, ".") if column == "ctv3_code" else code
+
+
+def five_byte_form(code: str) -> str:
+    """`9Nu0` and `9Nu0.00` are `9Nu0.`; what is longer than a Read code with its synonym is none."""
+    return code[:_READ_V2_CHARACTERS].ljust(_READ_V2_CHARACTERS, ".") if len(code) <= 7 else code
 
 
 def _description(coding: Element, policy: FieldPolicy) -> dict[str, str]:
     for extension in extensions(coding, "coding-sctdescid"):
         for part in extensions(extension, "descriptionId"):
-            description = _code(part.get("valueId") or part.get("valueString"))
+            description = code_text(part.get("valueId") or part.get("valueString"))
             if policy.code.fullmatch(description):
                 return {"snomed_description_id": description}
     return {}

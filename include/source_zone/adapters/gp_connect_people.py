@@ -17,7 +17,8 @@ from source_zone.adapters.gp_connect_elements import (
     partial_date,
 )
 from source_zone.adapters.gp_connect_policy import FieldPolicy
-from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, nhs_number, reference
+from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, reference
+from source_zone.adapters.gp_connect_registration import nhs_number
 
 ODS_SYSTEM = "https://fhir.nhs.uk/Id/ods-organization-code"
 DEATH_WITHOUT_DATE = "death_without_date"
@@ -40,7 +41,9 @@ class People:
         for entry in bundle.entries:
             restricted = {"is_confidential": is_restricted(entry.resource, self.policy)}
             if entry.kind == "Patient":
-                self._keep(entry.kind, record.registration_id, restricted | self._patient(entry.resource))
+                patient = self._patient(entry.resource)
+                patient["fault"] = patient["fault"] or record.registration_fault
+                self._keep(entry.kind, record.registration_id, restricted | patient)
             elif entry.kind in _SHARED_KINDS:
                 row = self._role(entry.resource) if entry.kind == "PractitionerRole" else {}
                 row = self._organisation(entry.resource) if entry.kind == "Organization" else row

@@ -12,7 +12,7 @@ from crossing.policy import Policy, PolicyRefused
 FILE = "fields/gp_connect.toml"
 ACTIONS = frozenset({"keep", "token", "generalise", "decide", "drop"})
 _CLOSED_COLUMNS = sorted({column for table in TABLES for column in column_names(table, Kind.CLOSED)})
-_LOOKS_LIKE_A_TYPE = re.compile(r"[A-Za-z]{1,40}")
+CONSENT_LIST = "codelists/type_one_opt_out.csv"
 
 
 class NotInPolicy(PersonMustAct):
@@ -32,13 +32,25 @@ class FieldPolicy:
     code: re.Pattern[str]
     id: re.Pattern[str]
     harmless_labels: frozenset[str]
+    standard_types: frozenset[str]  # the resource types that FHIR STU3 has: words that may be printed
+    final_statuses: Mapping[str, frozenset[str]]  # resource type -> the statuses in which a withdrawal counts
+    consent_codes: frozenset[str]
+    withdrawal_codes: frozenset[str]
 
-    def check_elements(self, kind: object, found: Mapping[str, Any]) -> None:
-        """Raises NotInPolicy, naming the type and element only where they look like names and not like data."""
+    def check_elements(self, kind: object, found: Mapping[str, Any], place: str) -> None:
+        """Raises NotInPolicy, naming the type only where it is one of the standard's: any other can be data."""
         if not isinstance(kind, str) or (kind not in self.read and kind not in self.left):
-            raise NotInPolicy(f"Resource type {_shown(kind)} is not in policy/{FILE}. Have it reviewed and add it.")
+            known_word = isinstance(kind, str) and kind in self.standard_types
+            what = f"resource type {kind}" if known_word else "a resource type that is none of the standard's"
+            raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. Have it reviewed and add it.")
         known = self.read.get(kind) or self.left[kind]
-        check_names(kind, found, known)
+        check_names(kind, found, known, place)
+
+    def is_final(self, kind: str, resource: Mapping[str, Any]) -> bool:
+        """Whether an entry is finished business, which a withdrawal must be and a dissent need not."""
+        final = self.final_statuses.get(kind, frozenset())
+        said = [resource.get("status"), *([resource["docStatus"]] if "docStatus" in resource else [])]
+        return all(isinstance(status, str) and status in final for status in said)
 
     def word(self, column: str, value: object) -> str | None:
         """Our word for a FHIR one; a word we do not know comes back in lower case, for minimisation to count."""
@@ -56,15 +68,15 @@ def _unknown_word(text: str) -> str:
     return text.lower() if text.isascii() and len(text) <= 40 else "other"
 
 
-def check_names(where: str, found: Mapping[str, Any], known: frozenset[str]) -> None:
-    """Raises NotInPolicy for a name that is not known. `_name` is FHIR's way to extend a plain value; never read."""
-    for name in found:
-        if name.removeprefix("_") not in known:
-            raise NotInPolicy(f"{where}.{_shown(name)} is not in policy/{FILE}. Have it reviewed and add its line.")
+def check_names(what: str, found: Mapping[str, Any], known: frozenset[str], place: str) -> None:
+    """Raises NotInPolicy for names that are not known, and prints none: an unknown name can be a person's.
 
-
-def _shown(name: object) -> str:
-    return name if isinstance(name, str) and _LOOKS_LIKE_A_TYPE.fullmatch(name) else "(a name not shown)"
+    `_name` is FHIR's way to extend a plain value; never read.
+    """
+    unknown = sum(1 for name in found if name.removeprefix("_") not in known)
+    if unknown:
+        rule = f"{unknown} of the elements of {what} are not in policy/{FILE}"
+        raise NotInPolicy(f"{place}: {rule}. Compare the two; have the new ones reviewed and add their lines.")
 
 
 def read_field_policy(policy: Policy) -> FieldPolicy:
@@ -92,7 +104,15 @@ def _from_content(content: dict[str, Any], policy: Policy) -> FieldPolicy:
         code=re.compile(content["code_pattern"]),
         id=re.compile(content["id_pattern"]),
         harmless_labels=frozenset(content["harmless_security_labels"]),
+        standard_types=frozenset(content["fhir_stu3_resource_types"]),
+        final_statuses={kind: frozenset(each) for kind, each in content["final_statuses"].items()},
+        consent_codes=_consent_codes(policy, "dissent", "withdrawal"),
+        withdrawal_codes=_consent_codes(policy, "withdrawal"),
     )
+
+
+def _consent_codes(policy: Policy, *meanings: str) -> frozenset[str]:
+    return frozenset(row["code"] for row in policy.rows(CONSENT_LIST) if row["meaning"] in meanings)
 
 
 def _elements(where: str, lines: dict[str, dict[str, str]]) -> frozenset[str]:

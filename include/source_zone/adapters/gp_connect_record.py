@@ -23,9 +23,9 @@ from source_zone.adapters.gp_connect_elements import (
     is_restricted,
 )
 from source_zone.adapters.gp_connect_policy import FieldPolicy
+from source_zone.adapters.gp_connect_registration import nhs_number, registration
 
 PATIENT_NOT_IN_BUNDLE = "patient_not_in_bundle"
-NHS_NUMBER_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
 DELETED = "entered-in-error"
 Row = dict[str, Any]
 Rows = Iterator[tuple[str, Row]]  # (table, row)
@@ -48,14 +48,6 @@ def reference(value: object, policy: FieldPolicy) -> str | None:
     return "/".join(parts)
 
 
-def nhs_number(patient: Element) -> str | None:
-    """As written. Whether it is valid is asked where it matters."""
-    for identifier in dicts(patient.get("identifier")):
-        if identifier.get("system") == NHS_NUMBER_SYSTEM:
-            return a_text(identifier.get("value"))
-    return None
-
-
 class Record:
     """The entries of one bundle, with names that stay the same from night to night."""
 
@@ -65,7 +57,7 @@ class Record:
         self._bundle = bundle
         self._own = reference({"reference": f"Patient/{bundle.patient.get('id')}"}, policy)
         self._nhs_number = canonical_nhs_number(nhs_number(bundle.patient))
-        self.registration_id = self._nhs_number or f"{self._own or 'Patient'}@{bundle.file_key}"
+        self.registration_id, self.registration_fault = registration(bundle.patient, policy)
 
     @cached_property
     def requests(self) -> frozenset[str]:
@@ -114,11 +106,11 @@ class Record:
     def of_problem(self, entry: Entry) -> Row:
         return {"problem_id": self.id_of(self.problem_of.get(self.name_of(entry)))}
 
-    def whose(self, resource: Element) -> str | None:
-        """The registration an entry belongs to; None where it names another patient, or none that can be read."""
+    def _is_of_the_patient(self, resource: Element) -> bool:
+        """Not where it names another patient, or none that can be read."""
         subjects = [resource[key] for key in ("subject", "patient") if resource.get(key) is not None]
         subjects += [each.get("actor") for each in dicts(resource.get("participant")) if _is_patient(each.get("actor"))]
-        return self.registration_id if all(self._is_own(subject) for subject in subjects) else None
+        return all(self._is_own(subject) for subject in subjects)
 
     def _is_own(self, subject: object) -> bool:
         if "reference" in a_dict(subject):
@@ -146,12 +138,29 @@ class Record:
                 yield from self._with_twins(entry)
 
     def _with_twins(self, entry: Entry) -> Iterator[str]:
-        twins = [
-            reference(each.get("valueReference"), self.policy) for each in extensions(entry.resource, "ActualProblem")
-        ]
+        yield from (f"{self.registration_id}|{name}" for name in (self.name_of(entry), *self._repeats(entry)))
+
+    def _repeats(self, entry: Entry) -> list[str]:
+        """The names of entries that this one says once more."""
+        pointers = [each.get("valueReference") for each in extensions(entry.resource, "ActualProblem")]
         if entry.kind == "MedicationStatement":
-            twins += [reference(each, self.policy) for each in dicts(entry.resource.get("basedOn"))]
-        yield from (identifier for name in (self.name_of(entry), *twins) if (identifier := self.id_of(name)))
+            pointers += dicts(entry.resource.get("basedOn"))
+        return [name for each in pointers if (name := reference(each, self.policy))]
+
+    @cached_property
+    def _twins(self) -> dict[str, list[Element]]:
+        """By name, what is said once more elsewhere in the bundle: a problem and its entry, a drug and its statement."""
+        by_name = {self.name_of(entry): entry.resource for entry in self._bundle.entries}
+        twins: dict[str, list[Element]] = {}
+        for entry in self._bundle.entries:
+            for name in self._repeats(entry):
+                twins.setdefault(name, []).append(entry.resource)
+                twins.setdefault(self.name_of(entry), []).append(by_name.get(name, {}))
+        return twins
+
+    def all_said_of(self, entry: Entry) -> list[object]:
+        """The entry, what repeats it and what it repeats, and the drug it points to: wherever its codes may stand."""
+        return [entry.resource, *self._twins.get(self.name_of(entry), ()), self.medication(entry.resource)]
 
     def event(
         self,
@@ -163,29 +172,32 @@ class Record:
         staff: Iterable[object],
         faults: Iterable[str | None],
     ) -> Row:
-        """The columns every event has. The first fault counts."""
+        """The columns every event has; the first fault counts. What does not surely name the patient stays here, under
+
+        the patient, as it may be a dissent; its id is apart, and it deletes nothing that surely is theirs.
+        """
         resource = entry.resource
         record_id, encounter_id = self.id_of(self.name_of(entry)), self._encounter(resource)
         at, recorded_fault = instant(recorded)
-        whose = self.whose(resource)
+        surely = self._is_of_the_patient(resource)
         repeated = self.link(
             first_extension(resource, "ActualProblem").get("valueReference"),
             "Observation",
             "AllergyIntolerance",
             "Immunization",
         )
-        nobodys = None if whose else PATIENT_NOT_IN_BUNDLE
+        not_surely = None if surely else PATIENT_NOT_IN_BUNDLE
         return {
-            "record_id": record_id,
-            "is_deleted": DELETED in (resource.get("status"), resource.get("verificationStatus")),
-            "registration_id": whose,
+            "record_id": record_id if surely else f"{record_id}|not-surely-theirs",
+            "is_deleted": surely and DELETED in (resource.get("status"), resource.get("verificationStatus")),
+            "registration_id": self.registration_id,
             "effective_date": effective.value,
             "effective_date_precision": effective.precision,
             "recorded_at": at,
             "staff_role_id": self.staff(staff, practice),
             "encounter_id": encounter_id,
             "is_confidential": not practice.confidential_ids.isdisjoint({record_id, encounter_id, repeated}),
-            "fault": next((fault for fault in (effective.fault, recorded_fault, nobodys, *faults) if fault), None),
+            "fault": next((fault for fault in (effective.fault, recorded_fault, not_surely, *faults) if fault), None),
         }
 
     def _encounter(self, resource: Element) -> str | None:

@@ -1,0 +1,61 @@
+"""The rows of one entry, each with all further codes of the entry, so that no dissent is overlooked and none lifted."""
+
+from source_zone.adapters.gp_connect_all_codes import all_codes
+from source_zone.adapters.gp_connect_bundles import Entry
+from source_zone.adapters.gp_connect_clinical import MAPPINGS
+from source_zone.adapters.gp_connect_elements import PartialDate, five_byte_form
+from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, Rows
+from source_zone.identified import FURTHER_CODES, schema
+
+UNSURE_WITHDRAWAL = "unsure_withdrawal"
+OBJECTION_IN_ANOTHER_KIND = "objection_in_another_kind"
+_CODE_COLUMNS = (
+    "snomed_concept_id",
+    "snomed_description_id",
+    "read_v2_code",
+    "ctv3_code",
+    "local_code",
+    "dmd_code",
+)
+
+
+def rows_of(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
+    """(table, row) for each row of an entry. An entry of a kind that has no codes of ours is a row, which does not
+
+    travel, where it holds a consent code: an answer on a form can be the only place of a dissent.
+    """
+    found = all_codes(record.all_said_of(entry), record.policy)
+    placed = False
+    for table, row in MAPPINGS[entry.kind](entry, record, practice) if entry.kind in MAPPINGS else ():
+        if FURTHER_CODES.name in schema(table).names:
+            placed = True
+            yield table, _with_further_codes(row, found, entry, record)
+        else:
+            yield table, row
+    if not placed and found & record.policy.consent_codes:
+        yield "observation", _objection(entry, record, practice) | {FURTHER_CODES.name: _joined(found)}
+
+
+def _with_further_codes(row: Row, found: set[str], entry: Entry, record: Record) -> Row:
+    own = {row[column] for column in _CODE_COLUMNS if row.get(column)}
+    unsure = _is_unsure_withdrawal(own, found, entry, record)
+    fault = row["fault"] or (UNSURE_WITHDRAWAL if unsure else None)
+    return row | {FURTHER_CODES.name: _joined(found - own), "fault": fault}
+
+
+def _is_unsure_withdrawal(own: set[str], found: set[str], entry: Entry, record: Record) -> bool:
+    """A withdrawal lifts a dissent only as the entry's own code and in a final entry; any other stays, under a fault."""
+    withdrawals = record.policy.withdrawal_codes
+    plainly = not withdrawals.isdisjoint({*own, *map(five_byte_form, own)})
+    if plainly and record.policy.is_final(entry.kind, entry.resource):
+        return False
+    return plainly or not withdrawals.isdisjoint(found)
+
+
+def _objection(entry: Entry, record: Record, practice: PracticeFacts) -> Row:
+    faults = [OBJECTION_IN_ANOTHER_KIND]
+    return record.event(entry, practice, effective=PartialDate(), recorded=None, staff=(), faults=faults)
+
+
+def _joined(codes: set[str]) -> str | None:
+    return " ".join(sorted(codes)) or None
