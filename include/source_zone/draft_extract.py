@@ -9,6 +9,7 @@ import pyarrow as pa
 from crossing.accounting import Counts, check_counts_close
 from crossing.canonical import TABLES
 from crossing.identifiers import canonical_nhs_number
+from source_zone.background import Background
 from source_zone.generalise import generalise
 from source_zone.minimise import Rules, Withheld, minimise, superseded_rows
 from source_zone.pseudonymise import pseudonymise
@@ -29,16 +30,9 @@ class Drafted:
 
 
 def draft_extract(release: Release, run_spool: Spool, extract_id: str, roster: pa.Table, withheld: Withheld) -> Drafted:
-    made = Drafted(extract_id, Drafts(run_spool, extract_id))
-    rules = Rules(
-        restricted_codes=release.rules.restricted_codes,
-        code_shapes=release.rules.generalisations.code_shapes,
-        look_back_from=release.rules.look_back_from(taken_on(run_spool, extract_id)),
-        own_identifiers=_own_identifiers(run_spool),
-    )
-    known = pl.DataFrame(pl.from_arrow(roster))
-    for table in TABLES:
-        _draft_table(release, run_spool, table, made, known, rules, withheld)
+    with Background() as background:
+        made = Drafted(extract_id, Drafts(run_spool, extract_id, background))
+        _draft_tables(release, run_spool, roster, withheld, made)
     note = run_spool.read_note(f"read-{extract_id}")
     made.counts.reference_rows = Counter(note["reference_rows"])
     made.counts.not_collected = Counter(note["not_collected"])
@@ -46,6 +40,18 @@ def draft_extract(release: Release, run_spool: Spool, extract_id: str, roster: p
     made.counts.patients_may_leave = roster.num_rows - made.counts.patients_held_back.total()
     check_counts_close(made.counts.as_dict())
     return made
+
+
+def _draft_tables(release: Release, run_spool: Spool, roster: pa.Table, withheld: Withheld, made: Drafted) -> None:
+    rules = Rules(
+        restricted_codes=release.rules.restricted_codes,
+        code_shapes=release.rules.generalisations.code_shapes,
+        look_back_from=release.rules.look_back_from(taken_on(run_spool, made.extract_id)),
+        own_identifiers=_own_identifiers(run_spool),
+    )
+    known = pl.DataFrame(pl.from_arrow(roster))
+    for table in TABLES:
+        _draft_table(release, run_spool, table, made, known, rules, withheld)
 
 
 def _draft_table(

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from crossing.canonical import TABLES
 from crossing.errors import PersonMustAct, TryAgain
 from source_zone import identified
+from source_zone.background import Background
 from source_zone.identified import Adapter, Extract, ReadTally
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS, Objections
@@ -98,11 +99,12 @@ def _spool_extract(
         table: spool.writer(table_in_spool(extract.extract_id, table), identified.schema(table)) for table in TABLES
     }
     try:
-        for batch in adapter.read(extract, tally):
-            writers[batch.table].write_batch(batch.rows)
-            objections.look_at(batch.table, batch.rows)
-            counts[batch.table] += batch.rows.num_rows
-            progress(f"pull {extract.extract_id}: {sum(counts.values()):,} rows")
+        with Background() as background:
+            for batch in adapter.read(extract, tally):
+                background.do(writers[batch.table].write_batch, batch.rows)
+                objections.look_at(batch.table, batch.rows)
+                counts[batch.table] += batch.rows.num_rows
+                progress(f"pull {extract.extract_id}: {sum(counts.values()):,} rows")
     finally:
         _close(writers)
     return counts

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hpke
 from crossing.canonical import Kind, column_names
 from crossing.manifest import Manifest, Part, bytes_to_sign, part_binding
 from crossing.parcel import MANIFEST_NAME, SIGNATURE_NAME, part_name, write_durably
+from source_zone.background import Background
 from source_zone.keys import SourceKeys
 from source_zone.spool import Spool
 
@@ -31,6 +32,7 @@ class Drafts:
 
     spool: Spool
     extract_id: str
+    background: Background = field(repr=False)
     parts: list[tuple[str, int]] = field(default_factory=list)  # table, rows
     _waiting: list[pa.Table] = field(default_factory=list, repr=False)
 
@@ -43,8 +45,11 @@ class Drafts:
         rows = pa.concat_tables(self._waiting) if self._waiting else None
         self._waiting = []
         if rows is not None and rows.num_rows:
-            self.spool.write_sealed(self._name(len(self.parts)), _to_parquet(table, rows))
+            self.background.do(self._write, self._name(len(self.parts)), table, rows)
             self.parts.append((table, rows.num_rows))
+
+    def _write(self, name: str, table: str, rows: pa.Table) -> None:
+        self.spool.write_sealed(name, _to_parquet(table, rows))
 
     def plaintexts(self) -> Iterator[tuple[str, int, bytes]]:
         for index, (table, rows) in enumerate(self.parts):
