@@ -1,13 +1,14 @@
 """The steps as Airflow runs them: one shard of practices at a time, and a practice that fails fails alone.
 
-The others of its shard go on; at the end the step raises, naming those that failed, so that the night shows it.
+The others of its shard go on. Its result says "failed", and the run's last task names it; a step raises only where all
+practices of its shard failed, since Airflow would take the others' results away with it.
 """
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from crossing.errors import PersonMustAct, TryAgain, as_ours
+from crossing.errors import GPCollectError, PersonMustAct, TryAgain, as_ours
 from crossing.policy import Practice
 from source_zone.outcomes import Outcomes
 from source_zone.pull import NothingToTake, waiting_extracts
@@ -83,12 +84,19 @@ def _each(
             done.append(_or_already(step, release))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             error = as_ours(foreign)
-            outcomes.record_failure(code, name, error)
+            if not _failed_before(error, outcomes.read(code)):
+                outcomes.record_failure(code, name, error)
+            done.append({"practice_code": code, "state": "failed", "parcels": []})
             failed.append(error)
-    if failed:
+    if len(failed) == len(shard):
         kind = PracticesFailed if any(isinstance(each, PersonMustAct) for each in failed) else PracticesNotReady
         raise kind(" | ".join(str(each) for each in failed)) from None
     return done
+
+
+def _failed_before(error: GPCollectError, outcome: dict[str, Any]) -> bool:
+    """A practice that failed at an earlier step has no spool; the reason worth keeping is the first."""
+    return isinstance(error, SpoolMissing) and outcome["state"] == "failed"
 
 
 def _or_already(step: Step, release: Release) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from source_zone.adapters.gp_connect_elements import (
 )
 from source_zone.adapters.gp_connect_medication import medication_request, medication_statement
 from source_zone.adapters.gp_connect_observations import diagnostic_report, observation
-from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Rows
+from source_zone.adapters.gp_connect_practice import PracticeFacts
+from source_zone.adapters.gp_connect_record import Record, Rows
 
 REQUEST_NOT_TO_DO = "request_not_to_do"
 

@@ -194,6 +194,15 @@ def _description(coding: Element, policy: FieldPolicy) -> dict[str, str]:
     return {}
 
 
+def reference(value: object, policy: FieldPolicy) -> str | None:
+    """`Type/id` of a reference, also of an absolute or versioned one. None where it points into its container."""
+    text = a_text(a_dict(value).get("reference"))
+    parts = text.split("/_history/")[0].split("/")[-2:] if text else []
+    if len(parts) != 2 or not parts[0].isalpha() or not policy.id.fullmatch(parts[1]):
+        return None
+    return "/".join(parts)
+
+
 def extensions(element: Element, name: str) -> Iterator[Element]:
     """The extensions whose address ends in this name, whatever version or host the supplier wrote before it."""
     for extension in dicts(element.get("extension")):

@@ -11,10 +11,12 @@ from source_zone.adapters.gp_connect_elements import (
     first_extension,
     number,
     partial_date,
+    reference,
     when,
     whole_number,
 )
-from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, Rows, reference
+from source_zone.adapters.gp_connect_practice import PracticeFacts
+from source_zone.adapters.gp_connect_record import Record, Row, Rows
 
 _DAYS = {"d": 1, "wk": 7}
 

@@ -11,7 +11,8 @@ from source_zone.adapters.gp_connect_elements import (
     number,
     when,
 )
-from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, Rows
+from source_zone.adapters.gp_connect_practice import PracticeFacts
+from source_zone.adapters.gp_connect_record import Record, Row, Rows
 from source_zone.identified import UNREADABLE_NUMBER
 
 

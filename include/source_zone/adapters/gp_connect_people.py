@@ -15,9 +15,11 @@ from source_zone.adapters.gp_connect_elements import (
     first_extension,
     is_restricted,
     partial_date,
+    reference,
 )
 from source_zone.adapters.gp_connect_policy import FieldPolicy
-from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, reference
+from source_zone.adapters.gp_connect_practice import PracticeFacts
+from source_zone.adapters.gp_connect_record import Record, Row
 from source_zone.adapters.gp_connect_registration import nhs_number
 
 ODS_SYSTEM = "https://fhir.nhs.uk/Id/ods-organization-code"
@@ -35,9 +37,11 @@ class People:
     again: Counter[str] = field(default_factory=Counter)
     _rows: dict[str, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in _SHARED_KINDS}, repr=False)
     _confidential_ids: set[str] = field(default_factory=set, repr=False)
+    _dissent_ids: set[str] = field(default_factory=set, repr=False)
 
     def take(self, bundle: Bundle, record: Record) -> None:
         self._confidential_ids.update(record.restricted_ids())
+        self._dissent_ids.update(record.dissent_ids())
         for entry in bundle.entries:
             restricted = {"is_confidential": is_restricted(entry.resource, self.policy)}
             if entry.kind == "Patient":
@@ -59,7 +63,7 @@ class People:
         roles = {
             name: role["practitioner"] for name, role in self._rows["PractitionerRole"].items() if role["practitioner"]
         }
-        return PracticeFacts(roles, frozenset(self._confidential_ids))
+        return PracticeFacts(roles, frozenset(self._confidential_ids), frozenset(self._dissent_ids))
 
     def rows(self) -> Iterator[tuple[str, Row]]:
         """Organisations, then staff, then patients."""

@@ -34,7 +34,7 @@ class FieldPolicy:
     harmless_labels: frozenset[str]
     standard_types: frozenset[str]  # the resource types that FHIR STU3 has: words that may be printed
     final_statuses: Mapping[str, frozenset[str]]  # resource type -> the statuses in which a withdrawal counts
-    consent_codes: frozenset[str]
+    dissent_codes: frozenset[str]
     withdrawal_codes: frozenset[str]
 
     def check_elements(self, kind: object, found: Mapping[str, Any], place: str) -> None:
@@ -106,13 +106,13 @@ def _from_content(content: dict[str, Any], policy: Policy) -> FieldPolicy:
         harmless_labels=frozenset(content["harmless_security_labels"]),
         standard_types=frozenset(content["fhir_stu3_resource_types"]),
         final_statuses={kind: frozenset(each) for kind, each in content["final_statuses"].items()},
-        consent_codes=_consent_codes(policy, "dissent", "withdrawal"),
+        dissent_codes=_consent_codes(policy, "dissent"),
         withdrawal_codes=_consent_codes(policy, "withdrawal"),
     )
 
 
-def _consent_codes(policy: Policy, *meanings: str) -> frozenset[str]:
-    return frozenset(row["code"] for row in policy.rows(CONSENT_LIST) if row["meaning"] in meanings)
+def _consent_codes(policy: Policy, meaning: str) -> frozenset[str]:
+    return frozenset(row["code"] for row in policy.rows(CONSENT_LIST) if row["meaning"] == meaning)
 
 
 def _elements(where: str, lines: dict[str, dict[str, str]]) -> frozenset[str]:

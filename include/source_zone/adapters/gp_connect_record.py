@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
 from crossing.identifiers import canonical_nhs_number
+from source_zone.adapters.gp_connect_all_codes import all_codes
 from source_zone.adapters.gp_connect_bundles import Bundle, Entry
 from source_zone.adapters.gp_connect_elements import (
     Element,
@@ -21,31 +21,16 @@ from source_zone.adapters.gp_connect_elements import (
     first_extension,
     instant,
     is_restricted,
+    reference,
 )
 from source_zone.adapters.gp_connect_policy import FieldPolicy
+from source_zone.adapters.gp_connect_practice import PracticeFacts
 from source_zone.adapters.gp_connect_registration import nhs_number, registration
 
 PATIENT_NOT_IN_BUNDLE = "patient_not_in_bundle"
 DELETED = "entered-in-error"
 Row = dict[str, Any]
 Rows = Iterator[tuple[str, Row]]  # (table, row)
-
-
-@dataclass(frozen=True, slots=True)
-class PracticeFacts:
-    """What one extract says of the whole practice: staff behind roles, and entries that any bundle marks confidential."""
-
-    practitioner_of_role: Mapping[str, str]
-    confidential_ids: Set[str] = field(repr=False)
-
-
-def reference(value: object, policy: FieldPolicy) -> str | None:
-    """`Type/id` of a reference, also of an absolute or versioned one. None where it points into its container."""
-    text = a_text(a_dict(value).get("reference"))
-    parts = text.split("/_history/")[0].split("/")[-2:] if text else []
-    if len(parts) != 2 or not parts[0].isalpha() or not policy.id.fullmatch(parts[1]):
-        return None
-    return "/".join(parts)
 
 
 class Record:
@@ -131,6 +116,22 @@ class Record:
             "code"
         )
 
+    def is_deleted(self, resource: Element) -> bool:
+        """What does not surely name the patient deletes nothing that surely is theirs."""
+        said = (resource.get("status"), resource.get("verificationStatus"))
+        return DELETED in said and self._is_of_the_patient(resource)
+
+    def dissent_ids(self) -> Iterator[str]:
+        """Record ids of the entries that say, anywhere in them, that the patient objects."""
+        for entry in self._bundle.entries:
+            if not self.is_deleted(entry.resource) and self.policy.dissent_codes & self.all_codes(entry):
+                yield f"{self.registration_id}|{self.name_of(entry)}"
+
+    def all_codes(self, entry: Entry) -> set[str]:
+        """Also of what repeats it and what it repeats, and of the drug it points to."""
+        twins = self._twins.get(self.name_of(entry), ())
+        return all_codes([entry.resource, *twins, self.medication(entry.resource)], self.policy)
+
     def restricted_ids(self) -> Iterator[str]:
         """Record ids that a label of this bundle keeps confidential, and with each what it merely repeats."""
         for entry in self._bundle.entries:
@@ -158,10 +159,6 @@ class Record:
                 twins.setdefault(self.name_of(entry), []).append(by_name.get(name, {}))
         return twins
 
-    def all_said_of(self, entry: Entry) -> list[object]:
-        """The entry, what repeats it and what it repeats, and the drug it points to: wherever its codes may stand."""
-        return [entry.resource, *self._twins.get(self.name_of(entry), ()), self.medication(entry.resource)]
-
     def event(
         self,
         entry: Entry,
@@ -174,7 +171,7 @@ class Record:
     ) -> Row:
         """The columns every event has; the first fault counts. What does not surely name the patient stays here, under
 
-        the patient, as it may be a dissent; its id is apart, and it deletes nothing that surely is theirs.
+        the patient, as it may be a dissent; its id is apart.
         """
         resource = entry.resource
         record_id, encounter_id = self.id_of(self.name_of(entry)), self._encounter(resource)
@@ -189,7 +186,7 @@ class Record:
         not_surely = None if surely else PATIENT_NOT_IN_BUNDLE
         return {
             "record_id": record_id if surely else f"{record_id}|not-surely-theirs",
-            "is_deleted": surely and DELETED in (resource.get("status"), resource.get("verificationStatus")),
+            "is_deleted": self.is_deleted(resource),
             "registration_id": self.registration_id,
             "effective_date": effective.value,
             "effective_date_precision": effective.precision,

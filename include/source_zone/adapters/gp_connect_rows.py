@@ -1,14 +1,17 @@
 """The rows of one entry, each with all further codes of the entry, so that no dissent is overlooked and none lifted."""
 
-from source_zone.adapters.gp_connect_all_codes import all_codes
+from collections.abc import Callable
+
 from source_zone.adapters.gp_connect_bundles import Entry
 from source_zone.adapters.gp_connect_clinical import MAPPINGS
 from source_zone.adapters.gp_connect_elements import PartialDate, five_byte_form
-from source_zone.adapters.gp_connect_record import PracticeFacts, Record, Row, Rows
+from source_zone.adapters.gp_connect_practice import PracticeFacts
+from source_zone.adapters.gp_connect_record import Record, Row, Rows
 from source_zone.identified import FURTHER_CODES, schema
 
 UNSURE_WITHDRAWAL = "unsure_withdrawal"
 OBJECTION_IN_ANOTHER_KIND = "objection_in_another_kind"
+SHARES_ITS_ID_WITH_A_DISSENT = "shares_its_id_with_a_dissent"
 _CODE_COLUMNS = (
     "snomed_concept_id",
     "snomed_description_id",
@@ -22,18 +25,28 @@ _CODE_COLUMNS = (
 def rows_of(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     """(table, row) for each row of an entry. An entry of a kind that has no codes of ours is a row, which does not
 
-    travel, where it holds a consent code: an answer on a form can be the only place of a dissent.
+    travel, where it holds a dissent: an answer on a form can be its only place.
     """
-    found = all_codes(record.all_said_of(entry), record.policy)
+    found = record.all_codes(entry)
+    apart = _apart(entry, found, record, practice)
     placed = False
     for table, row in MAPPINGS[entry.kind](entry, record, practice) if entry.kind in MAPPINGS else ():
         if FURTHER_CODES.name in schema(table).names:
             placed = True
-            yield table, _with_further_codes(row, found, entry, record)
+            yield table, apart(_with_further_codes(row, found, entry, record))
         else:
             yield table, row
-    if not placed and found & record.policy.consent_codes:
+    if not placed and found & record.policy.dissent_codes:
         yield "observation", _objection(entry, record, practice) | {FURTHER_CODES.name: _joined(found)}
+
+
+def _apart(entry: Entry, found: set[str], record: Record, practice: PracticeFacts) -> Callable[[Row], Row]:
+    """Of two entries of one snapshot with one id, none is the later one: the other must not take a dissent's place."""
+    live_dissent = found & record.policy.dissent_codes and not record.is_deleted(entry.resource)
+    if live_dissent or record.id_of(record.name_of(entry)) not in practice.dissent_ids:
+        return lambda row: row
+    own = {"is_deleted": False, "fault": SHARES_ITS_ID_WITH_A_DISSENT}
+    return lambda row: row | own | {"record_id": f"{row['record_id']}|shares-its-id"}
 
 
 def _with_further_codes(row: Row, found: set[str], entry: Entry, record: Record) -> Row:

@@ -17,7 +17,7 @@ from source_zone.generalise import Generalisations, generalise
 from source_zone.memory import MemoryFile
 from source_zone.release import prepare
 from source_zone.release_practice import decide_practice, pull_practice, release_practice, seal_practice
-from source_zone.shards import decide_shard, practices_due, pull_shard
+from source_zone.shards import decide_shard, practices_due, pull_shard, seal_shard, status
 from support.emis_files import Rows, a_patient, an_observation, guid, write_extract
 from support.source_zone import SourceZone, a_practice, make_source_zone
 
@@ -311,14 +311,24 @@ def test_a_run_killed_around_the_moment_a_parcel_leaves_is_settled_by_the_next(
     assert not [path for path in zone.settings.outbox.iterdir() if path.name.startswith(".")]
 
 
-def test_a_surprise_in_one_practice_does_not_stop_the_others_of_its_shard(zone: SourceZone, tmp_path: Path) -> None:
+def test_a_surprise_in_one_practice_does_not_stop_the_others_of_its_shard(zone: SourceZone) -> None:
+    shard = ["Y99001", "Y99002"]
     write_extract(zone.settings.incoming / "Y99002", {"Admin_Patient": [a_patient("p")]})
     bad = write_extract(zone.settings.incoming / "Y99001", {"Admin_Patient": [a_patient("p")]})["Admin_Patient"]
     bad.rename(bad.with_name(bad.name.replace(NIGHT_ONE, "99999999999999")))
     assert practices_due("gpdpr", zone.settings)
-    with pytest.raises(PersonMustAct, match="time stamp is no date"):
-        pull_shard("gpdpr", ["Y99001", "Y99002"], "run", zone.settings)
-    assert decide_shard("gpdpr", ["Y99002"], "run", zone.settings)[0]["may_leave"] == 1
+    for step in (pull_shard, decide_shard, seal_shard):
+        states = {each["practice_code"]: each.get("state") for each in step("gpdpr", shard, "run", zone.settings)}
+        assert states["Y99001"] == "failed"
+    assert states["Y99002"] == "released"
+    how = {each["practice_code"]: each for each in status("gpdpr", zone.settings)}
+    assert (how["Y99001"]["step"], how["Y99002"]["state"]) == ("pull", "released")
+    assert "time stamp is no date" in how["Y99001"]["error"]
+
+
+def test_a_shard_that_failed_whole_fails_its_task(zone: SourceZone) -> None:
+    with pytest.raises(PersonMustAct, match="no folder Y99001"):
+        pull_shard("gpdpr", ["Y99001"], "run", zone.settings)
 
 
 def test_an_error_nobody_foresaw_tells_its_place_and_nothing_of_what_it_said() -> None:

@@ -220,3 +220,25 @@ def test_what_is_left_at_the_source_is_no_row_without_an_objection(tmp_path: Pat
     (extract,) = adapter.find_extracts(write(tmp_path, a_bundle(a_resource("List"))))
     assert [batch.table for batch in adapter.read(extract, tally)] == ["patient"]
     assert tally.not_collected["List"] == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        an_observation(),
+        an_observation(code=coded(DISSENT), status="entered-in-error"),
+        an_observation(code=coded(WITHDRAWAL)),
+    ],
+)
+@pytest.mark.parametrize("bundles", [1, 2])
+@pytest.mark.parametrize("dissent_first", [True, False])
+def test_another_entry_with_the_id_of_a_dissent_does_not_take_its_place(
+    tmp_path: Path, other: Resource, bundles: int, dissent_first: bool
+) -> None:
+    entries = [an_observation(code=coded(DISSENT)), other][:: 1 if dissent_first else -1]
+    write(tmp_path, *([a_bundle(*entries)] if bundles == 1 else [a_bundle(each) for each in entries]))
+    first, last = read(tmp_path)["observation"]
+    dissent, doubtful = (first, last) if dissent_first else (last, first)
+    assert (dissent["fault"], dissent["record_id"]) == (None, f"{NHS_NUMBER}|Observation/O1")
+    assert (doubtful["fault"], doubtful["is_deleted"]) == ("shares_its_id_with_a_dissent", False)
+    assert doubtful["record_id"] != dissent["record_id"]
