@@ -8,14 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from crossing.errors import GPCollectError, PersonMustAct, TryAgain, as_ours
+from crossing.errors import PersonMustAct, TryAgain, as_ours
 from crossing.policy import Practice
 from source_zone.outcomes import Outcomes
 from source_zone.pull import NothingToTake, waiting_extracts
 from source_zone.release import Release, prepare
 from source_zone.release_practice import decide_practice, pull_practice, seal_practice, shred_practice
 from source_zone.settings import Settings
-from source_zone.spool import SpoolMissing
+from source_zone.spool import SpoolMissing, spool_folder
 
 Step = Callable[[Release], dict[str, Any]]
 
@@ -84,7 +84,7 @@ def _each(
             done.append(_or_already(step, release))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             error = as_ours(foreign)
-            if not _failed_before(error, outcomes.read(code)):
+            if name == "pull" or spool_folder(settings.spool, code, run_id).exists():  # else it failed before: keep why
                 outcomes.record_failure(code, name, error)
             done.append({"practice_code": code, "state": "failed", "parcels": []})
             failed.append(error)
@@ -92,11 +92,6 @@ def _each(
         kind = PracticesFailed if any(isinstance(each, PersonMustAct) for each in failed) else PracticesNotReady
         raise kind(" | ".join(str(each) for each in failed)) from None
     return done
-
-
-def _failed_before(error: GPCollectError, outcome: dict[str, Any]) -> bool:
-    """A practice that failed at an earlier step has no spool; the reason worth keeping is the first."""
-    return isinstance(error, SpoolMissing) and outcome["state"] == "failed"
 
 
 def _or_already(step: Step, release: Release) -> dict[str, Any]:
