@@ -48,7 +48,7 @@ def claim(folder: Path) -> Claim | None:
     try:
         content = json.loads(read_manifest_bytes(folder)[0])
         return Claim(str(content["practice_code"]), int(content["sequence"]), str(content["collection"]))
-    except (ParcelUnreadable, ValueError, KeyError, TypeError, RecursionError):
+    except (ParcelUnreadable, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

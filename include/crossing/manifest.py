@@ -5,11 +5,13 @@ Canonical JSON (sorted keys, no spaces, no fractions), so that both zones hash a
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from collections import Counter
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from crossing.accounting import check_counts_close
 from crossing.errors import PersonMustAct
+from crossing.manifest_fields import field_at_fault
 
 MANIFEST_VERSION = 1
 LARGEST_MANIFEST_BYTES = 1_000_000
@@ -18,7 +20,7 @@ HPKE_SUITE = "MLKEM768_X25519/HKDF_SHA256/AES_256_GCM"
 
 
 class ManifestRefused(PersonMustAct):
-    """The manifest is not one of ours: too large, not canonical, unknown or missing fields, counts that do not close."""
+    """The manifest is not one of ours: too large, not canonical, or a field does not hold what it is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,15 +89,28 @@ def part_binding(identity: bytes, index: int, count: int) -> bytes:
     return hashlib.sha256(identity).digest() + index.to_bytes(4, "big") + count.to_bytes(4, "big")
 
 
+def named_signer(data: bytes) -> str:
+    """The signing key a manifest names: all that may be asked of it before its signature is checked.
+
+    Raises ManifestRefused. The name is whatever a stranger wrote: look it up, and show it to nobody.
+    """
+    name = _parsed(data).get("signing_key")
+    if not isinstance(name, str):
+        raise ManifestRefused("The manifest names no signing key.")
+    return name
+
+
 def read_manifest(data: bytes) -> Manifest:
-    """Parses a manifest strictly. Raises ManifestRefused; the text is untrusted, so it is never quoted."""
-    if len(data) > LARGEST_MANIFEST_BYTES:
-        raise ManifestRefused(f"The manifest has {len(data)} bytes; at most {LARGEST_MANIFEST_BYTES} are read.")
-    try:
-        content = json.loads(data)
-        manifest = _manifest_from(content)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise ManifestRefused("The manifest is not valid: a field is missing, unknown or of the wrong type.") from None
+    """Parses a manifest strictly. Raises ManifestRefused or CountsDoNotClose; text of its own is never quoted."""
+    content = _parsed(data)
+    fault = field_at_fault(content)
+    if fault or content["manifest_version"] != MANIFEST_VERSION:
+        raise ManifestRefused(
+            f"The manifest's field {fault or 'manifest_version'} is missing, or does not hold what it is for. "
+            "Report the source's software."
+        )
+    parts = tuple(Part(**part) for part in content["parts"])
+    manifest = Manifest(**{**content, "parts": parts})
     if manifest.to_bytes() != data:
         raise ManifestRefused("The manifest is not canonical JSON, so its hash cannot be relied on.")
     check_counts_close(manifest.counts)
@@ -103,19 +118,25 @@ def read_manifest(data: bytes) -> Manifest:
     return manifest
 
 
-def _manifest_from(content: dict[str, Any]) -> Manifest:
-    if content["manifest_version"] != MANIFEST_VERSION or set(content) != {field.name for field in fields(Manifest)}:
-        raise ValueError
-    parts = tuple(Part(**part) for part in content["parts"])
-    if not isinstance(content["sequence"], int) or not isinstance(content["counts"]["tables"], dict):
-        raise TypeError
-    return Manifest(**{**content, "parts": parts})
+def _parsed(data: bytes) -> dict[str, Any]:
+    if len(data) > LARGEST_MANIFEST_BYTES:
+        raise ManifestRefused(f"The manifest is larger than the {LARGEST_MANIFEST_BYTES} bytes that are read.")
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ManifestRefused("The manifest is not JSON.") from None
+    if not isinstance(content, dict):
+        raise ManifestRefused("The manifest is not a JSON object.")
+    return content
 
 
 def _check_parts_agree_with_counts(manifest: Manifest) -> None:
-    for table, row in manifest.counts["tables"].items():
-        in_parts = sum(part.rows for part in manifest.parts if part.table == table)
-        if in_parts != row["sent"]:
+    in_parts = Counter[str]()
+    for part in manifest.parts:
+        in_parts[part.table] += part.rows
+    sent = {table: row["sent"] for table, row in manifest.counts["tables"].items()}
+    for table in sorted({*in_parts, *sent}):
+        if in_parts[table] != sent.get(table, 0):
             raise ManifestRefused(
-                f"{table}: the parts hold {in_parts} rows but the counts say {row['sent']} were sent."
+                f"{table}: the parts hold {in_parts[table]} rows but the counts say {sent.get(table, 0)} were sent."
             )

@@ -6,6 +6,7 @@ A folder appears under its name by one rename, after everything in it is on disk
 import os
 import re
 import shutil
+import stat
 import uuid
 from pathlib import Path
 
@@ -51,16 +52,23 @@ def read_part(folder: Path, name: str, expected_bytes: int) -> bytes:
 
 
 def _read(path: Path, largest: int) -> bytes:
+    """A plain file only, and no more of it than we take: a pipe would never end, a device may never answer."""
+    where = f"{path.parent.name}/{path.name}"
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise ParcelUnreadable(f"{where} is not a plain file. Ask the source to send the parcel again.")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(min(found.st_size, largest) + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        raise ParcelUnreadable(
-            f"{path.parent.name}/{path.name}: {error.strerror}. Ask the source to send it again."
-        ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        if os.fstat(descriptor).st_size > largest:
-            raise ParcelUnreadable(f"{path.parent.name}/{path.name} is larger than {largest} bytes.")
-        return file.read()
+        raise ParcelUnreadable(f"{where}: {error.strerror}. Ask the source to send it again.") from None
+    if len(data) > largest:
+        raise ParcelUnreadable(f"{where} is larger than {largest} bytes.")
+    return data
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -48,7 +48,7 @@ def _series(column: pa.ChunkedArray | pa.Array) -> pd.Series:
     """Strings and flags stay Arrow; dates and numbers become NumPy, where comparing and fingerprinting are quick."""
     if pa.types.is_fixed_size_binary(column.type):
         return _arrow_backed(pc.if_else(pc.is_valid(column), pa.scalar(True), pa.scalar(None, pa.bool_())))
-    if pa.types.is_date(column.type):
+    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         return column.to_pandas(date_as_object=False)
     if pa.types.is_floating(column.type):
         # NumPy writes NaN where Arrow says NULL; a NaN that was sent must stay a fault, so it becomes infinite.

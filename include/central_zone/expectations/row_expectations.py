@@ -162,13 +162,52 @@ class ExpectNumbersInRange(_NoFailingRows):
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "least", "most")
 
 
+class _RowsTooLarge(_FailingRows):
+    metric_name = "gp_collect.rows_too_large"
+    value_keys = ("columns", "limit")
+
+    @staticmethod
+    def masks(frame: pd.DataFrame, columns: list[str], limit: float) -> list[Any]:
+        return [(frame[name].abs() >= limit) & np.isfinite(frame[name]) for name in columns]
+
+
+class ExpectNumbersSmallerThan(_NoFailingRows):
+    """Every finite number is smaller than `limit`, its sign left out. The others are for `expect_finite_numbers`."""
+
+    limit: float
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (_RowsTooLarge.metric_name,)
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "limit")
+
+
+class _RowsOutOfDates(_FailingRows):
+    metric_name = "gp_collect.rows_out_of_dates"
+    value_keys = ("columns", "first", "last")
+
+    @staticmethod
+    def masks(frame: pd.DataFrame, columns: list[str], first: str, last: str) -> list[Any]:
+        begins, ends = pd.Timestamp(first), pd.Timestamp(last) + pd.Timedelta(days=1)
+        return [(frame[name] < begins) | (frame[name] >= ends) for name in columns]
+
+
+class ExpectDatesInRange(_NoFailingRows):
+    """Every date or instant is on a day from `first` to `last`, both included."""
+
+    first: str
+    last: str
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (_RowsOutOfDates.metric_name,)
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "first", "last")
+
+
 class _RowsOnThoseDays(_FailingRows):
     metric_name = "gp_collect.rows_on_those_days"
     value_keys = ("columns", "days")
 
     @staticmethod
     def masks(frame: pd.DataFrame, columns: list[str], days: list[str]) -> list[Any]:
-        return [frame[name].isin(pd.to_datetime(days)) for name in columns]
+        # In the column's own unit: turning a day of the year 5,881,580 into a finer one would break the whole run.
+        return [frame[name].isin(pd.to_datetime(days).as_unit(frame[name].dt.unit)) for name in columns]
 
 
 class ExpectNotOnThoseDays(_NoFailingRows):
@@ -189,6 +228,8 @@ OWN_TYPES = frozenset(
         ExpectColumnsInOrder,
         ExpectFiniteNumbers,
         ExpectNumbersInRange,
+        ExpectNumbersSmallerThan,
+        ExpectDatesInRange,
         ExpectNotOnThoseDays,
     )
 )

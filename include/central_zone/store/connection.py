@@ -15,6 +15,16 @@ _APPLICATION = "gp-central"
 _AWAY = ("08", "57P", "53300")
 _CLASHED = frozenset({"40001", "40P01", "55P03"})
 _NOT_MIGRATED = frozenset({"3F000", "42P01", "42703"})
+_NOT_LET_IN = ("28", "3D")  # a user, password or database that the server does not accept
+# A connection that fails carries no SQLSTATE, only the server's text: looked into, never told, since it names the user.
+_SAYS_NOT_LET_IN = (
+    "authentication failed",
+    "does not exist",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+    "permission denied for database",
+)
 _IN_THE_WAY = "another transaction was in the way"
 
 
@@ -52,21 +62,40 @@ def store_errors(doing: str) -> Iterator[None]:
 
 
 def _ours(error: BaseException | None, doing: str) -> TryAgain | PersonMustAct:
-    state = getattr(error, "sqlstate", None)
-    if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return StoreDown(
-            f"{doing}: the store cannot be reached. Check that PostgreSQL runs; nothing half-done was kept."
+    state: str | None = getattr(error, "sqlstate", None)
+    if _is_not_let_in(error, state):
+        return StoreRefused(
+            f"{doing}: the server of the store does not let us in, or has no such database. "
+            "Correct the database, user or password in GP_STORE_URL."
         )
     if state is None:
-        return StoreRefused(
-            f"{doing}: the driver refused it ({type(error).__name__}). Report this as a fault of the software."
-        )
+        return _without_state(error, doing)
     if state.startswith(_AWAY) or state in _CLASHED:
         why = _IN_THE_WAY if state in _CLASHED else "it is stopping, starting or full of connections"
         return StoreDown(f"{doing}: the store is not ready (SQLSTATE {state}): {why}. Nothing half-done was kept.")
+    return StoreRefused(f"{doing}: {_why_refused(error, state)}")
+
+
+def _without_state(error: BaseException | None, doing: str) -> TryAgain | PersonMustAct:
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return StoreDown(
+            f"{doing}: the store cannot be reached. Check that PostgreSQL runs; nothing half-done was kept."
+        )
+    return StoreRefused(
+        f"{doing}: the driver refused it ({type(error).__name__}). Report this as a fault of the software."
+    )
+
+
+def _why_refused(error: BaseException | None, state: str) -> str:
     if state in _NOT_MIGRATED:
-        return StoreRefused(f"{doing}: the store lacks a table or column (SQLSTATE {state}). Run: gp-central migrate")
+        return f"the store lacks a table or column (SQLSTATE {state}). Run: gp-central migrate"
     if state == "53100":
-        return StoreRefused(f"{doing}: the store's disk is full (SQLSTATE 53100). Make room, then run it again.")
+        return "the store's disk is full (SQLSTATE 53100). Make room, then run it again."
     table = getattr(getattr(error, "diag", None), "table_name", None) or "unknown"
-    return StoreRefused(f"{doing}: the store refused it (SQLSTATE {state}, table {table}). Nothing of it was kept.")
+    return f"the store refused it (SQLSTATE {state}, table {table}). Nothing of it was kept."
+
+
+def _is_not_let_in(error: BaseException | None, state: str | None) -> bool:
+    if state is not None:
+        return state.startswith(_NOT_LET_IN)
+    return isinstance(error, psycopg.OperationalError) and any(words in str(error) for words in _SAYS_NOT_LET_IN)

@@ -163,7 +163,7 @@ def test_a_parcel_that_comes_before_its_turn_waits_and_then_loads(zone):
 
 def test_another_parcel_in_a_place_that_is_loaded_is_refused_as_a_replay(zone):
     load_parcel.load_parcel(zone.sealed(a_night()).folder, zone.settings)
-    replay = zone.sealed(a_night(), extract_id="another extract")
+    replay = zone.sealed(a_night(), extract_id="another-extract")
     with pytest.raises(ParcelRefused, match="place 1 of the sequence is filled"):
         load_parcel.load_parcel(replay.folder, zone.settings)
     assert zone.query("SELECT count(*) FROM records.observation") == [(50,)]
@@ -182,7 +182,7 @@ def test_a_loaded_parcel_sealed_again_under_its_id_is_refused_and_stays_loaded(z
 def test_a_parcel_that_does_not_follow_the_one_we_hold_is_refused(zone):
     first = zone.sealed(a_night())
     load_parcel.load_parcel(first.folder, zone.settings)
-    stranger = replace(first, manifest=replace(first.manifest, software="another"))
+    stranger = replace(first, manifest=replace(first.manifest, software="another 1"))
     second = zone.sealed(a_night(seed=4), sequence=2, previous=stranger)
     with pytest.raises(ParcelRefused, match="does not follow the parcel before it"):
         load_parcel.load_parcel(second.folder, zone.settings)

@@ -2,15 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from central_zone import load_parcel
-from central_zone.errors import StoreRefused
+from central_zone.errors import StoreDown, StoreRefused
 from central_zone.settings import Settings
-from central_zone.store.connection import store_of, transaction
+from central_zone.store.connection import store_errors, store_of, transaction
 from central_zone.store.migrate import migrate
 from central_zone.store.tables import metadata
 from crossing.canonical import TABLES
@@ -63,6 +64,38 @@ def test_a_store_that_was_never_migrated_says_which_command_to_run(zone, postgre
     bare = Settings({**zone.settings.values, "GP_STORE_URL": postgres.an_empty_database()})
     with pytest.raises(StoreRefused, match="gp-central migrate"):
         load_parcel.parcels_waiting("gpdpr", bare)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("/store_", "/no_such_store_"), ("postgres:", "no_such_user:")], ids=["database", "user"]
+)
+def test_a_wrong_database_or_user_is_for_a_person_and_is_not_quoted(zone, old, new):
+    wrong = zone.settings.store_url.replace(old, new)
+    assert wrong != zone.settings.store_url
+    with pytest.raises(StoreRefused, match="GP_STORE_URL") as told:
+        load_parcel.parcels_waiting("gpdpr", Settings({**zone.settings.values, "GP_STORE_URL": wrong}))
+    assert "no_such" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.OperationalError('FATAL: password authentication failed for user "alice"'),
+        psycopg.OperationalError("connection failed: fe_sendauth: no password supplied"),
+        psycopg.errors.InvalidPassword('password authentication failed for user "alice"'),
+        psycopg.errors.InvalidCatalogName('database "alice" does not exist'),
+    ],
+)
+def test_a_password_that_is_not_accepted_is_for_a_person(error):
+    with pytest.raises(StoreRefused, match="GP_STORE_URL") as told, store_errors("look"):
+        raise error
+    assert "alice" not in str(told.value)
+
+
+def test_a_server_that_is_not_there_is_tried_again(tmp_path):
+    nowhere = f"postgresql+psycopg://u@/d?host={tmp_path}"
+    with store_of(nowhere) as store, pytest.raises(StoreDown), transaction(store, "look"):
+        pytest.fail("there is no server")
 
 
 def test_the_ledger_knows_no_other_states_than_ours(zone):

@@ -38,7 +38,15 @@ def test_only_a_plain_lower_case_uuid_is_a_parcel_id(name):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"practice_code":"A","sequence":"x","collection":"c"}', b"\xff"]
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"practice_code":"A","sequence":"x","collection":"c"}',
+        b'{"practice_code":"A","sequence":Infinity,"collection":"c"}',
+        b"\xff",
+    ],
 )
 def test_a_manifest_that_makes_no_sense_claims_nothing(tmp_path, content):
     (tmp_path / "manifest.json").write_bytes(content)
@@ -54,3 +62,8 @@ def test_a_fingerprint_changes_with_any_file(tmp_path):
     seen.add(fingerprint(tmp_path))
     assert len(seen) == 3
     assert fingerprint(tmp_path) in seen
+
+
+def test_a_folder_whose_manifest_is_a_folder_claims_nothing(tmp_path):
+    (tmp_path / "manifest.json").mkdir()
+    assert claim(tmp_path) is None

@@ -1,5 +1,6 @@
 """What is refused before a single row is parsed, and what is refused after."""
 
+import io
 import json
 import shutil
 from dataclasses import asdict, replace
@@ -7,18 +8,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from central_zone import keys as central_keys
 from central_zone import receive
 from central_zone.errors import ParcelRefused, WrongRecipient
 from crossing.errors import PersonMustAct
-from crossing.manifest import ManifestRefused
+from crossing.manifest import ManifestRefused, canonical_json
 from crossing.parcel import ParcelUnreadable
 from crossing.policy import Policy
-from support.parcels import Keys, Sealed, a_night, patients, seal, sign
+from support.parcels import Keys, Sealed, a_night, observations, patients, seal, sign
 
 GPDPR = Policy().collection("gpdpr")
+IN_TEN_MINUTES = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,28 @@ def test_a_well_formed_manifest_that_nobody_signed_is_refused(parcel, keys):
     )
     with pytest.raises(ParcelRefused, match="signature does not fit"):
         receive_all(parcel.folder, keys)
+
+
+A_PART_OF_TEXT = {"name": "Mrs Smith 9434765919"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"counts": {"tables": {"Mrs Smith 9434765919": {"read": "born 17/05/1960", "sent": 0}}}},
+        {"counts": {"tables": {"medication": []}}},
+        {"counts": "Mrs Smith 9434765919"},
+        {"parts": [A_PART_OF_TEXT]},
+        {"sequence": "Mrs Smith 9434765919"},
+        {"practice_code": "\ud800"},
+    ],
+)
+def test_nothing_of_a_manifest_that_nobody_signed_is_looked_at(parcel, keys, changes):
+    (parcel.folder / "manifest.json").write_bytes(canonical_json({**asdict(parcel.manifest), **changes}))
+    with pytest.raises(ParcelRefused, match="signature does not fit") as refused:
+        receive_all(parcel.folder, keys)
+    assert "9434765919" not in str(refused.value)
+    assert "1960" not in str(refused.value)
 
 
 def test_a_changed_signature_is_refused(parcel, keys):
@@ -156,21 +181,28 @@ def test_a_parcel_that_only_says_it_is_for_us_does_not_open(tmp_path, keys):
         ({"schema_sha256": "0" * 64}, "other canonical tables"),
         ({"synthetic": False}, "synthetic records only"),
         ({"not_after": "2026-01-01T00:00:00+00:00"}, "past its last day"),
-        ({"hpke_suite": "none"}, "not sealed to recipient-v1 with our suite"),
-        ({"sequence": 0}, "value of the wrong kind"),
-        ({"practice_code": ["A12345"]}, "value of the wrong kind"),
-        ({"practice_code": "A12345\n"}, "value of the wrong kind"),
-        ({"not_after": "2036-01-01"}, "value of the wrong kind"),
-        ({"synthetic": "yes"}, "value of the wrong kind"),
-        ({"practice_code": "9434765919"}, "value of the wrong kind"),
-        ({"parcel_id": "00000000-0000-0000-0000-000000000000"}, "value of the wrong kind"),
+        ({"hpke_suite": "NONE"}, "not sealed to recipient-v1 with our suite"),
+        ({"sequence": 0}, "field sequence"),
+        ({"practice_code": ["A12345"]}, "field practice_code"),
+        ({"practice_code": "9434765919"}, "field practice_code"),
+        ({"synthetic": "yes"}, "field synthetic"),
+        ({"software": "Mrs Smith 9434765919"}, "field software"),
+        ({"parcel_id": "00000000-0000-0000-0000-000000000000"}, "not the one its place gives it"),
+        ({"not_after": "9999-01-01T00:00:00+00:00"}, "valid for more than a year"),
+        ({"created_at": IN_TEN_MINUTES}, "in the future"),
+        ({"extract_taken_at": "2999-01-01T00:00:00+00:00"}, "in the future"),
     ],
 )
 def test_a_signed_manifest_that_is_not_as_it_should_be_is_refused(tmp_path, keys, changes, told):
     parcel = seal(tmp_path / "inbox", keys, a_night(), **changes)
-    with pytest.raises(ParcelRefused, match=told) as refused:
+    with pytest.raises((ParcelRefused, ManifestRefused), match=told) as refused:
         receive_all(parcel.folder, keys)
     assert "9434765919" not in str(refused.value)
+
+
+def test_a_supplier_whose_clock_is_on_summer_time_is_not_in_the_future(tmp_path, keys):
+    stamped = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert receive_all(seal(tmp_path / "inbox", keys, a_night(), extract_taken_at=stamped).folder, keys)
 
 
 def test_a_parcel_is_loadable_on_its_last_day_and_not_after(parcel, keys):
@@ -226,6 +258,51 @@ def test_a_part_that_would_unpack_too_large_is_refused(parcel, keys):
     key = central_keys.recipient_key(keys.folder)
     with pytest.raises(ParcelRefused, match="would unpack to"):
         next(receive.opened_rows(parcel.folder, parcel.manifest, key, largest_unpacked=100))
+
+
+def packed_with(name: str, values: pa.Array, **how):
+    """Packs a table with one column replaced, as a source that means harm would."""
+
+    def pack(piece: pa.Table) -> bytes:
+        sink = io.BytesIO()
+        place = piece.schema.get_field_index(name)
+        changed = piece.set_column(place, piece.schema.field(name), values)
+        pq.write_table(changed, sink, compression="zstd", write_statistics=False, **how)
+        return sink.getvalue()
+
+    return pack
+
+
+@pytest.mark.parametrize("use_dictionary", [True, False])
+def test_a_long_text_repeated_is_refused_before_it_is_repeated(tmp_path, keys, use_dictionary):
+    pack = packed_with("local_code", pa.array(["A" * 1_000_000] * 400), use_dictionary=use_dictionary)
+    parcel = seal(tmp_path / "inbox", keys, {"observation": observations(400)}, pack=pack)
+    assert sum(path.stat().st_size for path in parcel.folder.iterdir()) < 500_000
+    before = pa.total_allocated_bytes()
+    with pytest.raises(ParcelRefused, match="local_code holds a text of 1000000 bytes; 64 is the most"):
+        receive_all(parcel.folder, keys)
+    assert pa.total_allocated_bytes() - before < 10_000_000
+
+
+def test_rows_are_counted_by_their_real_bytes_across_parts(tmp_path, keys):
+    parcel = seal(tmp_path / "inbox", keys, {"observation": observations(400)}, rows_per_part=100)
+    key = central_keys.recipient_key(keys.folder)
+    (whole,) = (sum(rows.nbytes for _, rows in receive.opened_rows(parcel.folder, parcel.manifest, key)),)
+    with pytest.raises(ParcelRefused, match="the parcel would unpack to more than"):
+        list(receive.opened_rows(parcel.folder, parcel.manifest, key, largest_unpacked=whole - 1))
+
+
+def test_rows_of_several_row_groups_come_back_as_they_were_sent(tmp_path, keys):
+    sent = observations(1000, local_code=[None if index % 7 == 0 else f"EMIS{index}" for index in range(1000)])
+
+    def pack(piece: pa.Table) -> bytes:
+        sink = io.BytesIO()
+        pq.write_table(piece, sink, compression="zstd", row_group_size=300)
+        return sink.getvalue()
+
+    parcel = seal(tmp_path / "inbox", keys, {"observation": sent}, pack=pack)
+    rows = receive.opened_rows(parcel.folder, parcel.manifest, central_keys.recipient_key(keys.folder))
+    assert pa.concat_tables([table for _, table in rows]).equals(sent)
 
 
 def test_a_part_that_is_not_parquet_is_refused_without_quoting_it(tmp_path, keys):

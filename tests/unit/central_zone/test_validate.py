@@ -49,6 +49,12 @@ BREAKS: dict[str, dict[str, Any]] = {
     "lsoa_shape": {"lsoa_code": "QQ1 1AA"},
     "left_before_registering": {"registered_date": date(2020, 2, 2), "registration_end_date": date(2020, 2, 1)},
     "ods_code_shape": {"ods_code": "The Surgery"},
+    "date_not_possible": {
+        "effective_date": date(1799, 12, 31),
+        "registered_date": date(1799, 12, 31),
+        "open_date": date(1799, 12, 31),
+    },
+    "number_too_large": {"value": 9990548609.0, "quantity": -9990548609.0},
     "closed_before_it_opened": {"open_date": date(2020, 2, 2), "close_date": date(2020, 2, 1)},
 }
 
@@ -109,6 +115,42 @@ def test_every_code_word_and_required_column_has_a_rule(table: str) -> None:
     assert must - ruled == set(), "add a rule for these columns to the table's file in policy/expectations"
 
 
+DATED = [(t, c.name) for t in TABLES for c in TABLES[t] if c.kind in {Kind.DATE, Kind.INSTANT}]
+MEASURED = [(t, c.name) for t in TABLES for c in TABLES[t] if c.type == pa.float64()]
+
+
+def failing(table: str, column: str, values: pa.Array, rule: str) -> list[int]:
+    rows = a_table(table, [a_row(table)] * len(values))
+    place = rows.schema.get_field_index(column)
+    changed = rows.set_column(place, rows.schema.field(place), values.cast(rows.schema.field(place).type))
+    found = validate_tables({table: changed}, extract_date=EXTRACT_DATE, policy=Policy())
+    positions = found.failed_rows.get(table, {}).get(rule)
+    return [] if positions is None else positions.tolist()
+
+
+@pytest.mark.parametrize(("table", "column"), DATED)
+def test_a_date_the_store_could_not_hold_is_quarantined_in_every_column(table: str, column: str) -> None:
+    days = [date(1799, 12, 31), date(1800, 1, 1), None, date(2199, 12, 31), date(2200, 1, 1)]
+    assert failing(table, column, pa.array(days, pa.date32()), "date_not_possible") == [0, 4]
+
+
+@pytest.mark.parametrize(("table", "column"), [pair for pair in DATED if pair[1] != "recorded_at"])
+def test_the_last_day_that_can_be_sent_is_quarantined(table: str, column: str) -> None:
+    ends = pa.array([2**31 - 1, -(2**31), 0], pa.int32()).cast(pa.date32())
+    assert failing(table, column, ends, "date_not_possible") == [0, 1]
+
+
+def test_the_first_and_last_instant_that_can_be_sent_are_quarantined() -> None:
+    ends = pa.array([2**63 - 1, -(2**63) + 1, 0], pa.int64()).cast(pa.timestamp("us"))
+    assert failing("observation", "recorded_at", ends, "date_not_possible") == [0, 1]
+
+
+@pytest.mark.parametrize(("table", "column"), MEASURED)
+def test_a_number_with_ten_digits_is_quarantined_in_every_column(table: str, column: str) -> None:
+    numbers = pa.array([9990548609.0, -9990548609.0, 1e9, 999_999_999.0, None, 0.5])
+    assert failing(table, column, numbers, "number_too_large") == [0, 1, 2]
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_every_rule_names_columns_that_exist(table: str) -> None:
     known = {column.name for column in TABLES[table]} | {"extract_date", "extract_year"}
@@ -139,7 +181,7 @@ def test_an_event_on_the_day_of_the_extract_is_not_in_the_future() -> None:
 def test_one_row_can_fail_several_rules() -> None:
     row = a_row("observation", effective_date=date(2919, 8, 1), value=float("-inf"), snomed_concept_id="not a code")
     found = verdict_on(observation=[row]).failed_rows["observation"]
-    assert sorted(found) == ["dated_in_future", "snomed_concept_shape", "value_not_finite"]
+    assert sorted(found) == ["date_not_possible", "dated_in_future", "snomed_concept_shape", "value_not_finite"]
 
 
 def test_two_parcels_validated_together_get_the_same_verdicts_as_alone() -> None:

@@ -22,7 +22,7 @@ from central_zone.validate import validate_tables
 from crossing.canonical import schema
 from crossing.policy import Policy
 token = b"0123456789abcdef"
-row = {"record_token": token, "is_deleted": False, "registration_token": token, "effective_date": date(2919, 8, 1)}
+row = {"record_token": token, "is_deleted": False, "registration_token": token, "effective_date": date(2119, 8, 1)}
 rows = pa.Table.from_pylist([row], schema=schema("encounter"))
 found = validate_tables({"encounter": rows}, extract_date=date(2026, 9, 2), policy=Policy())
 failed.extend(found.failed_rows["encounter"])
