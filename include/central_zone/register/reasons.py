@@ -19,4 +19,13 @@ REASONS_IN_WORDS = {
     "unknown_code": "a code that is in no list of codes",
     "identifier_in_code": "an identifier where a code should be",
     "dated_before_birth": "dated before the patient was born",
+    "identifier_in_value": "a number that could identify somebody where a measurement should be",
+    "malformed_code": "something that does not look like a code where a code should be",
+    "uncoded_entry": "no code at all",
+    "uncoded_component": "a part without a code",
+    "no_record_id": "no number of its own, so that it could never be corrected or deleted",
+    "dated_in_future": "dated after the day it was collected",
+    "unreadable_patient_record": "the patient's own details cannot be read",
+    "patient_not_in_bundle": "about somebody the practice's record does not describe",
+    "request_not_to_do": "a request not to do something",
 }
