@@ -15,7 +15,7 @@ from source_zone.identified import UNREADABLE_DATE, UNREADABLE_NUMBER
 
 MALFORMED_CODE = "malformed_code"
 UNCODED_ENTRY = "uncoded_entry"
-_LARGEST_WHOLE = 999_999_999  # no count or length is longer, and every NHS number is
+_LARGEST_WHOLE = 2**31 - 1
 _READ_V2_CHARACTERS = 5
 _DATE_TIME = re.compile(
     r"(?P<year>\d{4})(-(?P<month>\d\d)(-(?P<day>\d\d)"

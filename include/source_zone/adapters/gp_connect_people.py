@@ -24,6 +24,7 @@ from source_zone.adapters.gp_connect_registration import nhs_number
 
 ODS_SYSTEM = "https://fhir.nhs.uk/Id/ods-organization-code"
 DEATH_WITHOUT_DATE = "death_without_date"
+TWO_PATIENTS_WITH_ONE_ID = "two_patients_with_one_id"
 SYNTHETIC_RECORD = "S"  # CareConnect-RegistrationType-1
 _REASONS_TO_STAY = ("is_confidential", "is_test_patient", "fault")
 _SHARED_KINDS = ("Organization", "Practitioner", "PractitionerRole", "Patient")
@@ -46,7 +47,8 @@ class People:
             restricted = {"is_confidential": is_restricted(entry.resource, self.policy)}
             if entry.kind == "Patient":
                 patient = self._patient(entry.resource)
-                patient["fault"] = patient["fault"] or record.registration_fault
+                doubt = record.registration_fault or self._another_born(record.registration_id, patient)
+                patient["fault"] = patient["fault"] or doubt
                 self._keep(entry.kind, record.registration_id, restricted | patient)
             elif entry.kind in _SHARED_KINDS:
                 row = self._role(entry.resource) if entry.kind == "PractitionerRole" else {}
@@ -58,6 +60,12 @@ class People:
         if known is not row:
             self.again[f"repeated_{kind}"] += 1
             known.update({name: row[name] for name in _REASONS_TO_STAY if row.get(name)})
+
+    def _another_born(self, registration_id: str, patient: Row) -> str | None:
+        """Suppliers' copies share local ids. Where one id has two dates of birth, nothing of either person leaves."""
+        known = self._rows["Patient"].get(registration_id, patient)
+        same = not registration_id.startswith("Patient/") or known["date_of_birth"] == patient["date_of_birth"]
+        return None if same else TWO_PATIENTS_WITH_ONE_ID
 
     def practice(self) -> PracticeFacts:
         roles = {

@@ -40,3 +40,14 @@ def test_a_patient_with_nothing_to_be_known_by_stays(tmp_path: Path) -> None:
     nobody = a_patient(id=None, identifier=[])
     (row,) = read(write(tmp_path, a_bundle(patient=nobody)))["patient"]
     assert row["fault"] == "unidentified_patient"
+
+
+def test_two_people_under_one_local_id_stay_both(tmp_path: Path) -> None:
+    one, other = a_patient(""), a_patient("", birthDate="1980-01-01")
+    (row,) = read(write(tmp_path, a_bundle(patient=one), a_bundle(patient=other)))["patient"]
+    assert row["fault"] == "two_patients_with_one_id"
+
+
+def test_one_person_in_two_bundles_under_one_local_id_is_one(tmp_path: Path) -> None:
+    (row,) = read(write(tmp_path, a_bundle(patient=a_patient("")), a_bundle(patient=a_patient(""))))["patient"]
+    assert row["fault"] is None
