@@ -28,4 +28,9 @@ REASONS_IN_WORDS = {
     "unreadable_patient_record": "the patient's own details cannot be read",
     "patient_not_in_bundle": "about somebody the practice's record does not describe",
     "request_not_to_do": "a request not to do something",
+    "unsure_withdrawal": "an objection withdrawn in a way that leaves doubt",
+    "objection_in_another_kind": "an objection written where none belongs: it counts, and stays",
+    "shares_its_id_with_a_dissent": "one number for two entries, one of them an objection",
+    "unidentified_patient": "A patient without any number of their own",
+    "two_patients_with_one_id": "One number for two patients",
 }

@@ -11,13 +11,8 @@ from source_zone.adapters.reading import day, first_fault, flag, guid, instant, 
 Mapped = dict[str, pl.DataFrame]
 
 
-def _codes(*names: str) -> list[pl.Expr]:
-    return [pl.col(name) for name in names]
-
-
-_CLINICAL = _codes(
-    "snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code", "further_codes"
-)
+_CODES = ("snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code", "further_codes")
+_CLINICAL = [pl.col(name) for name in _CODES]
 
 
 def _of_a_patient(record: str) -> list[pl.Expr]:
