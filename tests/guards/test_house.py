@@ -70,6 +70,7 @@ def test_the_word_nhs_number_stays_at_the_source() -> None:
     known = [
         name_of(path)
         for path in SOURCES
-        if re.search(r"(?<!is_)(?<!an_)(?<!canonical_)nhs_number", path.read_text()) and not name_of(path).startswith(allowed)
+        if re.search(r"(?<!is_)(?<!an_)(?<!canonical_)nhs_number", path.read_text())
+        and not name_of(path).startswith(allowed)
     ]
     assert known == [], f"{known} name nhs_number. Past the source zone there are tokens only."
