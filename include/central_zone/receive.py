@@ -25,6 +25,8 @@ _WORTH_THREADS = 50_000  # rows; below this, starting threads takes longer than 
 LARGEST_PARQUET_BYTES = 4 * 1024**3
 LARGEST_UNPACKED_BYTES = 32 * 1024**3  # of one parcel, as rows are staged on disk
 LONGEST_TEXT_BYTES = 64  # codes have at most 40 characters, words of closed lists fewer
+_LARGEST_ROW_BYTES = 1024  # eight tokens and six codes of the longest are half of it
+_ROOM_FOR_DICTIONARIES = 2 * 1024**2
 _ROWS_AT_ONCE = 100_000
 _LONGEST_VALIDITY = timedelta(days=366)
 _CLOCKS_DIFFER = timedelta(minutes=5)
@@ -163,9 +165,12 @@ def _check_footer(part: Part, file: pq.ParquetFile, largest_unpacked: int) -> No
         )
     if file.metadata.num_rows != part.rows:
         raise ParcelRefused(f"{part.name}: {file.metadata.num_rows} rows, but the manifest says {part.rows}.")
-    unpacked = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
-    if unpacked > largest_unpacked:
-        raise ParcelRefused(f"{part.name} would unpack to {unpacked} bytes, above the {largest_unpacked} we accept.")
+    for group in (file.metadata.row_group(number) for number in range(file.num_row_groups)):
+        largest = min(largest_unpacked, group.num_rows * _LARGEST_ROW_BYTES + _ROOM_FOR_DICTIONARIES)
+        if group.total_byte_size > largest:
+            raise ParcelRefused(
+                f"{part.name} would unpack to {group.total_byte_size} bytes, above the {largest} its rows can need."
+            )
 
 
 def _with_our_schema(part: Part, rows: pa.Table) -> pa.Table:
