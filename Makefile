@@ -29,7 +29,7 @@ down:
 	@$(PYTHON) -m demo --stop
 
 test: $(READY)
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	@$(VENV)/bin/ruff format --check .

@@ -57,7 +57,3 @@ class NotAllLoaded(PersonMustAct):
 
 class NotAllLoadedYet(TryAgain):
     """Some practices' parcels have not loaded yet; trying again may load them."""
-
-
-class SoftwareFault(PersonMustAct):
-    """An error nobody foresaw. Its text may quote values, so only its type and the line it rose from are told."""

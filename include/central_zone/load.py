@@ -9,8 +9,8 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 from sqlalchemy import Connection
 
-from central_zone.errors import SoftwareFault
 from central_zone.store.connection import store_errors
+from crossing.errors import SoftwareFault
 
 ROWS_IN_MEMORY = 400_000  # as many as a part of a parcel holds
 ROWS_SENT_AT_ONCE = 50_000

@@ -4,7 +4,6 @@ Results hold ids, practice codes, counts and states only: they travel through Ai
 """
 
 import logging
-import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from central_zone.errors import (
     HeldForSteward,
     NotAllLoaded,
     NotAllLoadedYet,
-    SoftwareFault,
     StoreDown,
 )
 from central_zone.judge import judge
@@ -27,7 +25,7 @@ from central_zone.settle import settle_again
 from central_zone.stage import tables_of
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
-from crossing.errors import GPCollectError, PersonMustAct
+from crossing.errors import GPCollectError, PersonMustAct, as_ours
 
 Result = dict[str, Any]
 _TO_VALIDATE = (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED)
@@ -169,15 +167,7 @@ def _tried(zone: Zone, parcel_id: str, step: Callable[[Zone, str], Entry]) -> Re
     except GPCollectError as error:
         return _failed(zone, parcel_id, error)
     except Exception as error:  # its text may quote values, and it must not stop the other practices
-        return _failed(zone, parcel_id, _fault(error))
-
-
-def _fault(error: Exception) -> SoftwareFault:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = [frame for frame in frames if Path(frame.filename).is_relative_to(_OUR_CODE)][-1]
-    return SoftwareFault(
-        f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}. Report it; the parcel is kept."
-    )
+        return _failed(zone, parcel_id, as_ours(error))
 
 
 def _failed(zone: Zone, parcel_id: str, error: GPCollectError) -> Result:

@@ -7,6 +7,9 @@ Foreign errors quote values, so they are caught where they rise and ours are rai
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
+
+_OUR_CODE = Path(__file__).parents[1]
 
 
 class GPCollectError(Exception):
@@ -35,8 +38,9 @@ def as_ours(error: Exception) -> GPCollectError:
     """An error of ours as it is; any other as a SoftwareFault: where in our code it rose, and nothing of what it said."""
     if isinstance(error, GPCollectError):
         return error
-    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
-    place = f"{ours[-1].filename.rsplit('/', 1)[-1]}, line {ours[-1].lineno}" if ours else "outside our code"
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_OUR_CODE)]
+    place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "outside our code"
     return SoftwareFault(
         f"{type(error).__name__} at {place}. Nothing half-done was kept. Report this line as a fault of the software."
     )

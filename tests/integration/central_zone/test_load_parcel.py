@@ -300,7 +300,7 @@ def test_an_error_nobody_foresaw_is_told_by_its_type_and_line_only_and_the_other
     told = {result["practice_code"]: result for result in load_parcel.load_shard("gpdpr", shard, zone.settings)}
     assert told["A99999"]["state"] == zone.state(second) == "loaded"
     assert told["A12345"]["state"] == "validated"
-    assert ".py:" in told["A12345"]["reason"]
+    assert ".py, line " in told["A12345"]["reason"]
     with pytest.raises(NotAllLoaded, match="A12345 parcel 1 validated"):
         load_parcel.account_for("gpdpr", shard, zone.settings)
 
