@@ -214,7 +214,7 @@ class PracticeReader:
                     registrations.add(row["PatientGuid"])
         return {table: _plain(row) for table, row in counts.items()}, registrations
 
-    def _fate(  # noqa: C901, PLR0911, PLR0912  (the rules, one after another, as the brief numbers them)
+    def _fate(  # noqa: C901, PLR0911, PLR0912  (the rules, one after another, in the order of docs/a-night.md)
         self, file: str, table: str, row: Row, taken: date, seen: set[str], *, is_last: bool
     ) -> tuple[str, str]:
         record = next(iter(row.values()))
