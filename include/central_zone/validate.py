@@ -78,7 +78,7 @@ def validate_shard(parcels: Sequence[Unvalidated], *, policy: Policy) -> list[Ve
     Raises as validate_tables does.
     """
     # Great Expectations takes seconds to import; whoever only asks the ledger does not wait for it.
-    from central_zone.expectations.suites import Suites  # noqa: PLC0415
+    from central_zone.expectations.suites import Suites  # noqa: PLC0415  (for the seconds above)
 
     book = read_rule_book(policy)
     suites = Suites(book)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # it ships no types
 
 _PATIENCE_SECONDS = 5  # an idle scheduler may take a quarter of a minute; by then no task runs
 

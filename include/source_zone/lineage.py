@@ -33,7 +33,7 @@ def with_lineage(name: str) -> Callable[[Step], Step]:
         def stepped(release: Release) -> Counts:
             try:
                 counts = step(release)
-            except Exception as error:
+            except Exception as error:  # whatever it is, it is noted by its kind and goes on up
                 _append(release, name, {"state": type(error).__name__}, "FAIL")
                 raise
             _append(release, name, counts, "COMPLETE")

@@ -41,7 +41,7 @@ def _positions(masks: list[Any]) -> np.ndarray:
 class _FailingRows(TableMetricProvider):  # type: ignore[misc]  # Great Expectations has no types
     """A metric whose value is the positions of the rows that fail."""
 
-    @metric_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+    @metric_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]  # as above
     def _pandas(
         cls,  # noqa: N805  (Great Expectations makes a class method of it)
         execution_engine: PandasExecutionEngine,
@@ -53,7 +53,7 @@ class _FailingRows(TableMetricProvider):  # type: ignore[misc]  # Great Expectat
         return _positions(cls.masks(frame, **metric_value_kwargs))
 
 
-class _NoFailingRows(BatchExpectation):  # type: ignore[misc]
+class _NoFailingRows(BatchExpectation):  # type: ignore[misc]  # as above
     """Wants no failing rows. The columns stand in policy; the subclass names the metric."""
 
     columns: list[str]
