@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from simulator.calendar import extract_id
 from simulator.consents import consents, opted_out
 from simulator.deliver import Delivery
 from simulator.draws import Numbers
@@ -40,7 +39,7 @@ def _settled(earlier: dict[str, Any] | None, night: int) -> dict[str, Any] | Non
 
 def _waiting(delivery: Delivery, night: int) -> dict[str, Any]:
     return {
-        "extract_id": extract_id(night),
+        "extract_id": delivery.extract_id(night),
         "trouble": delivery.troubles[night],
         "released_on_night": None,
         "sequence": None,
@@ -56,7 +55,7 @@ def _released(delivery: Delivery, night: int, tally: Tally) -> dict[str, Any]:
     reason = _reasons(delivery, run)
     may_leave, held_back = patient_counts(delivery.source, reason, run)
     return {
-        "extract_id": extract_id(night),
+        "extract_id": delivery.extract_id(night),
         "trouble": delivery.troubles.get(night),
         "released_on_night": run,
         "sequence": night,
@@ -79,6 +78,6 @@ def _store(delivery: Delivery, settled: dict[int, dict[str, Any]], night: int) -
     ]
     registrations: set[int] = set()
     for number in loaded:
-        tally = delivery.count(number, files=("Admin_Patient",))
+        tally = delivery.count(number, only="Admin_Patient")
         registrations |= tally.patients_sent(_reasons(delivery, delivery.released_on(number)))
     return {"rows": add_up(settled[number] for number in loaded), "patients": len(registrations)}

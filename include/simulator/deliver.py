@@ -1,18 +1,15 @@
-"""Putting a practice's files of a night into its folder, whole or broken, while counting what they hold."""
+"""Putting a practice's delivery of a night into its folder, whole or broken, while counting what it holds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulator.consents import consents
-from simulator.emis import write
-from simulator.emis.layout import FILES, OBSERVATION, file_name
 from simulator.emis.nights import Night
 from simulator.facts import Rows
+from simulator.formats import MakesOwnRows, RowsOf, Writer
 from simulator.practice import Practice
 from simulator.truth import Tally
-
-CUT_FILE, CHANGED_HEADER = "cut_file", "changed_header"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,51 +18,70 @@ class Delivery:
 
     out: Path
     source: Practice
+    writer: Writer
     troubles: dict[int, str]
     files: int = 0
     rows: int = 0
     bytes: int = 0
+    extract_ids: dict[int, str] = field(default_factory=dict)  # those known only from what was written
 
     def released_on(self, night: int) -> int:
         """A broken delivery can be released once it has come again, whole, the next night."""
         return night + 1 if night in self.troubles else night
 
-    def count(self, night: int, *, files: tuple[str, ...] = FILES) -> Tally:
-        """Makes the rows of a night again without writing them."""
+    def extract_id(self, night: int) -> str:
+        return self.extract_ids.get(night) or self.writer.extract_id(night)
+
+    def count(self, night: int, *, only: str | None = None) -> Tally:
+        """Makes the rows of a night, or of one of its files, again without writing them."""
         tally = Tally(source=self.source, night=night)
-        for file in files:
-            for rows in self._night(night).rows(file):
+        for file in self.writer.files:
+            for rows in self._carried(night, file) if only in (None, file) else ():
                 tally.add(rows)
         return tally
 
     def deliver(self, night: int) -> Tally:
-        """Writes every file of a night, in the state it arrives in."""
-        return self._write(night, FILES, self.troubles.get(night))
-
-    def repair(self, night: int) -> None:
-        """Writes again the file that was broken on a night."""
-        self._write(night, (OBSERVATION,), None)
-
-    def _write(self, night: int, files: tuple[str, ...], trouble: str | None) -> Tally:
-        tally = Tally(source=self.source, night=night)
-        folder = self.out / self.source.code
-        folder.mkdir(parents=True, exist_ok=True)
-        agreement = self.source.guid("sharing agreement")
-        for file in files:
-            path = folder / file_name(file, night, agreement)
-            changed = trouble == CHANGED_HEADER and file == OBSERVATION
-            rows = self._counted(night, file, tally)
-            self.bytes += write.write(path, file, rows, night, changed_header=changed)
-            self.files += 1
-            if trouble == CUT_FILE and file == OBSERVATION:
-                write.cut_off(path)
+        """Writes the delivery of a night, in the state it arrives in."""
+        tally, asked = Tally(source=self.source, night=night), set[str]()
+        rows_of = self._rows_of(night, tally, asked)
+        written = self.writer.write(self._folder(), self.source, night, rows_of, self.troubles.get(night))
+        if asked != {*self.writer.files}:
+            raise ValueError(f"{self.writer.name} says it is made from other files than it asked for.")
+        self.files += written.files
+        self.bytes += written.bytes
+        if written.extract_id:
+            self.extract_ids[night] = written.extract_id
         return tally
 
-    def _counted(self, night: int, file: str, tally: Tally) -> Iterator[Rows]:
-        for rows in self._night(night).rows(file):
-            self.rows += len(rows)
-            tally.add(rows)
-            yield rows
+    def repair(self, night: int) -> None:
+        """Writes again, whole, what was broken on a night."""
+        rows_of = self._rows_of(night, Tally(source=self.source, night=night), set())
+        self.writer.repair(self._folder(), self.source, night, rows_of)
 
-    def _night(self, night: int) -> Night:
-        return Night(self.source, night, consents(self.source, night))
+    def _folder(self) -> Path:
+        folder = self.out / self.source.code
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _rows_of(self, night: int, tally: Tally, asked: set[str]) -> RowsOf:
+        def rows_of(file: str) -> Iterator[Rows]:
+            first_time = file not in asked
+            asked.add(file)
+            for rows in self._carried(night, file):
+                if first_time:
+                    self.rows += len(rows)
+                    tally.add(rows)
+                yield rows
+
+        return rows_of
+
+    def _carried(self, night: int, file: str) -> Iterator[Rows]:
+        for rows in self._made(night, file):
+            carried = self.writer.carried(rows)
+            if carried is not None and len(carried):
+                yield carried
+
+    def _made(self, night: int, file: str) -> Iterator[Rows]:
+        if isinstance(self.writer, MakesOwnRows):
+            return self.writer.rows(self.source, night, file)
+        return Night(self.source, night, consents(self.source, night)).rows(file)

@@ -8,17 +8,13 @@ from typing import Any
 from simulator.answer import practice_truth
 from simulator.calendar import START_DATE
 from simulator.canaries import canaries
-from simulator.deliver import CHANGED_HEADER, CUT_FILE, Delivery
+from simulator.deliver import Delivery
 from simulator.facts import LOOK_BACK_YEARS
+from simulator.formats import CHANGED_HEADER, CUT_FILE, writer
 from simulator.practice import Size, practice
 
-FORMATS = ("emis_csv",)
 THE_LAST = -1  # the last practice, where there are four or more; otherwise none
 TRUTH_NAME, CANARIES_NAME = "truth.json", "canaries.json"
-
-
-class UnknownFormat(ValueError):
-    """The simulator does not write this supplier's format."""
 
 
 def simulate(
@@ -43,22 +39,21 @@ def simulate(
     night 1; `changed_header` of the one that sends a column nobody agreed this night. Either is delivered again, whole,
     the next night. `trouble=False` plants nothing that must be held back. Raises UnknownFormat and TooManyPatients.
     """
-    if format not in FORMATS:
-        raise UnknownFormat(f"Format {format} is not simulated; choose one of {', '.join(FORMATS)}.")
+    writes = writer(format)
     size = Size(patients=patients, entries_per_patient=entries_per_patient, seed=seed, trouble=trouble)
     numbers = range(first_practice, first_practice + practices)
     broken = _last_of(numbers, trouble=trouble) if cut_off == THE_LAST else cut_off
     out.mkdir(parents=True, exist_ok=True)
-    earlier = _earlier_truth(out, size)
+    earlier = _earlier_truth(out, size, format)
     deliveries, truths = [], {}
     for number in numbers:
         source = practice(number, size, nights=night)
         known = earlier.get(source.code)
         troubles = _troubles(known, night, cut=number == broken, changed=number == changed_header)
-        deliveries.append(Delivery(out=out, source=source, troubles=troubles))
+        deliveries.append(Delivery(out=out, source=source, writer=writes, troubles=troubles))
         truths[source.code] = practice_truth(deliveries[-1], night, known)
         (progress or _in_silence)(f"{source.code}: night {night}, {deliveries[-1].rows} rows")
-    _write_json(out / TRUTH_NAME, _truth(size, truths))
+    _write_json(out / TRUTH_NAME, _truth(size, format, truths))
     _write_json(out / CANARIES_NAME, canaries((each.source for each in deliveries), night))
     return _summary(deliveries, night)
 
@@ -93,30 +88,30 @@ def _troubles(earlier: dict[str, Any] | None, night: int, *, cut: bool, changed:
     return troubles
 
 
-def _earlier_truth(out: Path, size: Size) -> dict[str, Any]:
+def _earlier_truth(out: Path, size: Size, format: str) -> dict[str, Any]:
     """The practices of an answer sheet made by an earlier night of the same simulation; nothing if there is none."""
     path = out / TRUTH_NAME
     if not path.exists():
         return {}
     truth = json.loads(path.read_text())
-    same = all(truth.get(name) == value for name, value in _identity(size).items())
+    same = all(truth.get(name) == value for name, value in _identity(size, format).items())
     practices: dict[str, Any] = truth["practices"] if same else {}
     return practices
 
 
-def _identity(size: Size) -> dict[str, Any]:
+def _identity(size: Size, format: str) -> dict[str, Any]:
     return {
         "seed": size.seed,
         "patients_per_practice": size.patients,
         "entries_per_patient": size.entries_per_patient,
         "planted_trouble": size.trouble,
+        "format": format,
     }
 
 
-def _truth(size: Size, practices: dict[str, Any]) -> dict[str, Any]:
+def _truth(size: Size, format: str, practices: dict[str, Any]) -> dict[str, Any]:
     return {
-        **_identity(size),
-        "format": "emis_csv",
+        **_identity(size, format),
         "synthetic": True,
         "start_date": START_DATE.isoformat(),
         "look_back_years": LOOK_BACK_YEARS,

@@ -41,7 +41,7 @@ def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     simulate = commands.add_parser("simulate", help="write synthetic practices and an answer sheet")
-    simulate.add_argument("--format", default="emis_csv", choices=["emis_csv"])
+    simulate.add_argument("--format", default="emis_csv", help="default: emis_csv; a wrong one lists those there are")
     simulate.add_argument("--practices", type=int, default=8)
     simulate.add_argument("--patients", type=int, default=500, help="a practice")
     simulate.add_argument("--entries-per-patient", type=int, default=500)

@@ -10,7 +10,8 @@ import pytest
 
 from simulator.check_digits import nhs_number_is_valid
 from simulator.emis.layout import COLUMNS
-from simulator.simulate import UnknownFormat, simulate
+from simulator.formats import UnknownFormat
+from simulator.simulate import simulate
 from unit.simulator.read_back import TABLE_OF_FILE, Row, read_file, read_night
 
 TINY: dict[str, Any] = {"practices": 2, "patients": 40, "entries_per_patient": 10}
