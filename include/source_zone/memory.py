@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -44,6 +45,10 @@ class Memory:
     taken_until: str | None = None  # ISO instant of the newest extract taken
     parcel_id: str | None = None  # the parcel that brought the practice here
     tables: dict[str, pa.Table] = field(default_factory=dict, repr=False)
+
+    def taken_until_instant(self) -> datetime | None:
+        """Up to when this practice has been taken; None before its first night."""
+        return datetime.fromisoformat(self.taken_until) if self.taken_until else None
 
 
 @dataclass(frozen=True, slots=True)

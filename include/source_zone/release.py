@@ -9,13 +9,16 @@ import pyarrow as pa
 from crossing.policy import Policy, Practice
 from source_zone import spool
 from source_zone.adapters.choose import choose_adapter
-from source_zone.identified import Adapter
+from source_zone.identified import Adapter, Extract
 from source_zone.keys import SourceKeys, load_keys
 from source_zone.memory import Memory, MemoryFile
 from source_zone.outcomes import Outcomes
+from source_zone.pull import waiting_extracts
 from source_zone.rules import ReleaseRules, read_rules
 from source_zone.settings import Settings
-from source_zone.transports.directory import folder_of
+from source_zone.transports.choose import choose_transport
+from source_zone.transports.directory import Directory
+from source_zone.transports.transport import Transport
 
 Progress = Callable[[str], None]
 
@@ -34,13 +37,26 @@ class Release:
     policy: Policy
     rules: ReleaseRules = field(repr=False)
     keys: SourceKeys = field(repr=False)
-    folder: Path
+    transport: Transport
     progress: Progress = silent
 
     def adapter(self, memory: Memory, pulled: dict[str, pa.Table] | None = None) -> Adapter:
         """`pulled` are reference tables of this run, which the memory does not have yet."""
         known = replace(memory, tables={**memory.tables, **(pulled or {})})
         return choose_adapter(self.practice, self.policy, known)
+
+    @property
+    def folder(self) -> Path:
+        """Where the practice's deliveries lie."""
+        return self.transport.folder
+
+    def has_deliveries(self) -> bool:
+        """False only where a remote supplier was asked and nothing rests here; a supplier's own folder speaks for itself."""
+        return not self.transport.is_remote or any(not path.name.startswith(".") for path in self.folder.glob("*"))
+
+    def waiting(self, memory: Memory) -> list[Extract]:
+        """Deliveries that have come to rest and are not taken yet, oldest first. Raises DeliveryOutOfTurn, PersonMustAct."""
+        return waiting_extracts(self.adapter(memory), self.folder, memory) if self.has_deliveries() else []
 
     def memory_file(self) -> MemoryFile:
         folder = self.settings.memory / self.rules.collection.id / self.practice.practice_code
@@ -62,7 +78,7 @@ def prepare(
     folder: Path | None = None,
     progress: Progress = silent,
 ) -> Release:
-    """Reads policy and keys, and refuses early whatever is missing. `folder` overrides where policy says the files are."""
+    """Reads policy and keys, and refuses early whatever is missing. `folder` overrides the way in: the files lie there."""
     policy = settings.policy()
     rules = read_rules(policy, collection, synthetic=practice.synthetic)
     policy.table(f"fields/{practice.format}.toml")  # so that its hash is in the manifest, whichever step runs
@@ -73,6 +89,6 @@ def prepare(
         policy=policy,
         rules=rules,
         keys=load_keys(settings.keys, collection, rules.collection.token_key_version),
-        folder=folder or folder_of(practice, settings.incoming),
+        transport=Directory(folder) if folder else choose_transport(practice, collection, settings, policy),
         progress=progress,
     )

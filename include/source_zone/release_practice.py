@@ -9,7 +9,8 @@ from source_zone import opt_outs, spool
 from source_zone.identified import schema
 from source_zone.lineage import with_lineage
 from source_zone.objections import CONSENTS
-from source_zone.pull import NothingToTake, pull, table_in_spool, waiting_extracts
+from source_zone.memory import Memory
+from source_zone.pull import NothingToTake, pull, table_in_spool
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
 from source_zone.roster import decide, held_by_reason, taken_on
@@ -39,7 +40,9 @@ def pull_practice(release: Release) -> Counts:
 
 def _pull(release: Release) -> Counts:
     memory = finish_what_was_begun(release)
-    extracts = waiting_extracts(release.adapter(memory), release.folder, memory)
+    release.transport.fetch(memory.taken_until_instant(), release.progress)
+    extracts = release.waiting(memory)
+    let_go_of_taken(release, memory)
     if not extracts:
         raise NothingToTake(f"{release.practice.practice_code}: every delivery has been taken already.")
     run_spool = spool.open_new(release.settings.spool, release.practice.practice_code, release.run_id)
@@ -82,7 +85,17 @@ def decide_practice(release: Release) -> Counts:
 def seal_practice(release: Release) -> Counts:
     """Pseudonymises and seals every extract pulled, then moves the practice's memory on. Safe to repeat at any point."""
     with release.memory_file().lock():
-        return seal_extracts(release)
+        said = seal_extracts(release)
+        let_go_of_taken(release, release.memory_file().read())
+        return said
+
+
+def let_go_of_taken(release: Release, memory: Memory) -> None:
+    """Deliveries whose parcels have left need not be kept. A run killed before this does it the next time."""
+    if release.transport.is_remote and release.has_deliveries():
+        found = release.adapter(memory).find_extracts(release.folder)
+        taken = [each for each in found if each.extract_id in memory.taken_extracts]
+        release.transport.let_go(path for each in taken for path in each.files)
 
 
 @with_lineage("shred")

@@ -65,6 +65,7 @@ def _look_again(release: Release, run_spool: Spool, memory: Memory) -> pa.Table:
     remembered = run_spool.read_note("extracts")["remembered"]
     adapter = release.adapter(memory, {name: run_spool.read_table(f"remembered-{name}") for name in remembered})
     as_of = taken_on(run_spool, pulled[-1])
+    release.transport.glance(release.progress)
     for extract in adapter.find_extracts(release.folder):
         if extract.extract_id not in (*pulled, *memory.taken_extracts):
             found = objections_in(adapter.read(extract, ReadTally()), release.rules.consent_codes, consents)

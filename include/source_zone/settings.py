@@ -21,6 +21,7 @@ class Settings:
     spool: Path
     memory: Path
     incoming: Path
+    landing: Path  # deliveries that were fetched, until their parcels have left
     outbox: Path
     lineage: Path | None
     policy_folder: Path
@@ -37,6 +38,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         spool=_folder(environment, "GP_SOURCE_WORK_DIR"),
         memory=_folder(environment, "GP_SOURCE_STATE_DIR"),
         incoming=_folder(environment, "GP_INCOMING_DIR"),
+        landing=Path(environment.get("GP_LANDING_DIR") or _folder(environment, "GP_SOURCE_STATE_DIR") / ".landing"),
         outbox=_folder(environment, "GP_OUTBOX_DIR"),
         lineage=Path(lineage) if lineage else None,
         policy_folder=policy_folder(),

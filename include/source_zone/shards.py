@@ -11,12 +11,14 @@ from typing import Any
 from crossing.errors import PersonMustAct, TryAgain, as_ours
 from crossing.policy import Practice
 from source_zone.outcomes import Outcomes
-from source_zone.pull import NothingToTake, waiting_extracts
+from source_zone.pull import NothingToTake
+from source_zone.transports.transport import NotReadyYet
 from source_zone.release import Release, prepare
 from source_zone.release_practice import decide_practice, pull_practice, seal_practice, shred_practice
 from source_zone.settings import Settings
 from source_zone.spool import SpoolMissing, spool_folder
 
+WAITS = "waits_for_supplier"
 Step = Callable[[Release], dict[str, Any]]
 
 
@@ -48,17 +50,20 @@ def _takes_part(practice: Practice, today: Any) -> bool:
 
 
 def _has_something(collection: str, practice: Practice, settings: Settings) -> bool:
-    """A delivery that cannot even be listed counts as due: its pull will fail and be seen, rather than be passed over."""
+    """A delivery that cannot even be listed counts as due: its pull will fail and be seen, rather than be passed over.
+
+    A remote supplier is asked by the pull itself, so such a practice is due every time.
+    """
     try:
         release = prepare(collection, practice, "due", settings)
-        memory = release.memory_file().read()
-        return bool(waiting_extracts(release.adapter(memory), release.folder, memory))
+        return release.transport.is_remote or bool(release.waiting(release.memory_file().read()))
     except Exception:  # whatever it is, the pull will meet it again and say so in the practice's name
         return True
 
 
 def pull_shard(collection: str, shard: list[str], run_id: str, settings: Settings) -> list[dict[str, Any]]:
-    return _each("pull", pull_practice, collection, shard, run_id, settings)
+    """A result in state WAITS has `ask_again_at`: ask for that practice again then; nothing of it has been pulled."""
+    return _each("pull", _pull_or_wait, collection, shard, run_id, settings)
 
 
 def decide_shard(collection: str, shard: list[str], run_id: str, settings: Settings) -> list[dict[str, Any]]:
@@ -94,6 +99,15 @@ def _each(
     return done
 
 
+def _pull_or_wait(release: Release) -> dict[str, Any]:
+    """No failure where the supplier is still at work: whoever runs the shard asks for this practice again."""
+    try:
+        return pull_practice(release)
+    except NotReadyYet as wait:
+        moment = wait.ask_again_at.astimezone(UTC).isoformat(timespec="seconds")
+        return {"practice_code": release.practice.practice_code, "state": WAITS, "ask_again_at": moment}
+
+
 def _or_already(step: Step, release: Release) -> dict[str, Any]:
     """A step cleared and run again after its practice is done finds no spool and nothing waiting: that is no failure."""
     try:
@@ -102,7 +116,7 @@ def _or_already(step: Step, release: Release) -> dict[str, Any]:
         return release.outcomes().already(release.practice.practice_code)
     except SpoolMissing:
         memory = release.memory_file().read()
-        if waiting_extracts(release.adapter(memory), release.folder, memory):
+        if release.waiting(memory):
             raise
         return release.outcomes().already(release.practice.practice_code)
 

@@ -137,6 +137,7 @@ def make_both_zones(root: Path, postgres: Postgres) -> BothZones:
         spool=root / "spool",
         memory=root / "memory",
         incoming=root / "incoming",
+        landing=root / "landing",
         outbox=root / "crossing",
         lineage=root / "lineage",
         policy_folder=policy_folder(),

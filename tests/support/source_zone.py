@@ -46,6 +46,7 @@ def make_source_zone(root: Path, policy: Path | None = None) -> SourceZone:
         spool=root / "spool",
         memory=root / "memory",
         incoming=root / "incoming",
+        landing=root / "landing",
         outbox=root / "outbox",
         lineage=None,
         policy_folder=policy or policy_folder(),
