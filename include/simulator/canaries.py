@@ -8,17 +8,19 @@ from simulator.emis.administration import patients
 from simulator.names import COUNTY, DISTINCTIVE_WORDS, FAMILY, GIVEN, STREETS, TOWN
 from simulator.places import ALL_POSTCODES
 from simulator.practice import Practice
+from simulator.record import numbered
 
 
 def canaries(practices: Iterable[Practice], night: int) -> dict[str, list[str]]:
     """Sorted lists by kind. NHS numbers also as they stand with spaces."""
     found: dict[str, set[str]] = {
-        kind: set() for kind in ("nhs_numbers", "patient_guids", "local_numbers", "emails", "phones")
+        kind: set() for kind in ("nhs_numbers", "patient_guids", "patient_numbers", "local_numbers", "emails", "phones")
     }
     for source in practices:
         columns = patients(source, np.arange(len(source.roster)), night).columns
         found["nhs_numbers"].update(_both_ways(columns["NhsNumber"].to_pylist()))
         found["patient_guids"].update(columns["PatientGuid"].to_pylist())
+        found["patient_numbers"].update(numbered(columns["PatientGuid"]).to_pylist())
         found["local_numbers"].update(columns["PatientNumber"].to_pylist())
         found["emails"].update(columns["EmailAddress"].to_pylist())
         for column in ("HomePhone", "MobilePhone"):

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-KINDS = ("nhs_numbers", "patient_guids", "local_numbers", "phones", "names", "postcodes", "words")
+KINDS = ("nhs_numbers", "patient_guids", "patient_numbers", "local_numbers", "phones", "names", "postcodes", "words")
 _WORD = re.compile(r"[A-Za-z]{4,}|[0-9]{6,}")
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _POSTCODE = re.compile(r"QQ[0-9]{1,2} ?[0-9][A-Z]{2}")
