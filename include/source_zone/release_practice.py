@@ -8,8 +8,8 @@ from typing import Any
 from source_zone import opt_outs, spool
 from source_zone.identified import schema
 from source_zone.lineage import with_lineage
-from source_zone.objections import CONSENTS
 from source_zone.memory import Memory
+from source_zone.objections import CONSENTS
 from source_zone.pull import NothingToTake, pull, table_in_spool
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release

@@ -12,11 +12,11 @@ from crossing.errors import PersonMustAct, TryAgain, as_ours
 from crossing.policy import Practice
 from source_zone.outcomes import Outcomes
 from source_zone.pull import NothingToTake
-from source_zone.transports.transport import NotReadyYet
 from source_zone.release import Release, prepare
 from source_zone.release_practice import decide_practice, pull_practice, seal_practice, shred_practice
 from source_zone.settings import Settings
 from source_zone.spool import SpoolMissing, spool_folder
+from source_zone.transports.transport import NotReadyYet
 
 WAITS = "waits_for_supplier"
 Step = Callable[[Release], dict[str, Any]]

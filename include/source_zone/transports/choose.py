@@ -16,7 +16,10 @@ class TransportUnknown(PersonMustAct):
 
 
 def choose_transport(practice: Practice, collection: str, settings: Settings, policy: Policy) -> Transport:
-    """Each collection lands its own copy, since each lets go when its own parcels have left. Raises TransportUnknown, naming the transports there are; FolderMissing, ConnectionRefused, KeyRefused."""
+    """Each collection lands its own copy, since each lets go when its own parcels have left.
+
+    Raises TransportUnknown, naming the transports there are; FolderMissing, ConnectionRefused, KeyRefused.
+    """
     if practice.transport == "directory":
         return Directory(folder_of(practice, settings.incoming))
     landing = Landing(settings.landing / collection / practice.practice_code)
