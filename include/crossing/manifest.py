@@ -13,7 +13,7 @@ from crossing.accounting import check_counts_close
 from crossing.errors import PersonMustAct
 from crossing.manifest_fields import field_at_fault
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 LARGEST_MANIFEST_BYTES = 1_000_000
 PAYLOAD_TYPE = b"application/vnd.gp-collect.manifest+json"
 HPKE_SUITE = "MLKEM768_X25519/HKDF_SHA256/AES_256_GCM"
@@ -50,6 +50,8 @@ class Manifest:
     previous_manifest_sha256: str | None
     extract_id: str
     extract_taken_at: str  # ISO instant, from the supplier's own naming; "the future" is measured from it
+    extract_kind: str  # one of EXTRACT_KINDS
+    supplier_record_count: int | None  # what the supplier says it sent, where it says so
     created_at: str
     not_after: str
     schema_sha256: str

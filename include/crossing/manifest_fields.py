@@ -9,6 +9,8 @@ from crossing.accounting import are_counts, is_count
 from crossing.canonical import TABLES
 
 Check = Callable[[Any], bool]
+# The supplier's words: what changed, everything to be compared with what was loaded, everything to be loaded.
+DELTA, RECON, SNAPSHOT = EXTRACT_KINDS = ("delta", "recon", "snapshot")
 _LARGEST_SEQUENCE = 2**31 - 1  # what the ledger's column holds
 
 
@@ -68,6 +70,8 @@ FIELDS: dict[str, Check] = {
     # A supplier's stamp of fourteen digits, or the hash of a snapshot: never ten digits on their own.
     "extract_id": is_text(r"(?![0-9]{10}\Z)[a-z0-9][a-z0-9_-]{0,60}"),
     "extract_taken_at": _is_instant,
+    "extract_kind": lambda value: isinstance(value, str) and value in EXTRACT_KINDS,
+    "supplier_record_count": lambda value: value is None or is_count(value),
     "created_at": _is_instant,
     "not_after": _is_instant,
     "schema_sha256": _is_sha256,

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from crossing.canonical import schema_sha256
 from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest
+from crossing.manifest_fields import DELTA
 from source_zone import SOFTWARE
 from source_zone.draft_extract import Drafted
 from source_zone.keys import RECIPIENT_KEY, SIGNING_KEY
@@ -21,6 +22,7 @@ def manifest_without_parts(
     release: Release, run_spool: Spool, memory: Memory, made: Drafted, sequence: int, identity: str
 ) -> Manifest:
     now = datetime.now(UTC).replace(microsecond=0)
+    note = run_spool.read_note(f"read-{made.extract_id}")
     return Manifest(
         manifest_version=MANIFEST_VERSION,
         parcel_id=identity,
@@ -31,7 +33,9 @@ def manifest_without_parts(
         sequence=sequence,
         previous_manifest_sha256=memory.previous_manifest_sha256,
         extract_id=made.extract_id,
-        extract_taken_at=run_spool.read_note(f"read-{made.extract_id}")["taken_at"],
+        extract_taken_at=note["taken_at"],
+        extract_kind=note.get("kind", DELTA),
+        supplier_record_count=note.get("supplier_record_count"),
         created_at=now.isoformat(),
         not_after=(now + timedelta(days=release.rules.collection.parcel_valid_days)).isoformat(),
         schema_sha256=schema_sha256(),

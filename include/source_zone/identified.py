@@ -71,6 +71,8 @@ class Extract:
     extract_id: str  # safe to log: made of the supplier's timestamp or a hash, never of a patient's data
     taken_at: datetime
     files: tuple[Path, ...] = field(repr=False)
+    kind: str = "delta"  # or recon, snapshot: crossing.manifest_fields.EXTRACT_KINDS
+    supplier_record_count: int | None = None  # where the supplier's completeness report says it
 
     def fingerprint(self) -> str:
         """Changes where the files of an extract are others than before: their names or sizes."""

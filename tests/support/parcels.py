@@ -203,6 +203,8 @@ def _draft(
         previous_manifest_sha256=previous.manifest.sha256() if previous else None,
         extract_id=extract_id,
         extract_taken_at=now.isoformat(),
+        extract_kind="delta",
+        supplier_record_count=None,
         created_at=now.isoformat(),
         not_after=(now + timedelta(days=30)).isoformat(),
         schema_sha256=schema_sha256(),
