@@ -31,7 +31,11 @@ class Written:
 
 
 class Writer(Protocol):
-    """One supplier format. `WRITER` of its module is one of these."""
+    """One supplier format. `WRITER` of its module is one of these.
+
+    simulator.record and simulator.codings say of rows what EMIS says over several files. Every writer is held against
+    its adapter by tests/journey/test_any_format_*.py.
+    """
 
     @property
     def name(self) -> str: ...

@@ -1,0 +1,63 @@
+"""Three nights in every format the simulator writes, held against the answer sheet, and searched for identifiers.
+
+Practice 2's delivery breaks off on the first night and practice 1 sends something nobody agreed on the second; each is
+delivered again the night after.
+"""
+
+from typing import Any
+
+import pytest
+
+from journey.canaries import canaries_of, found_in
+from simulator.formats import formats
+from support.simulated_nights import SimulatedNights, live
+from support.source_zone import make_source_zone
+
+pytestmark = pytest.mark.slow
+
+FIRST, SECOND = "Y99001", "Y99002"
+EXTRACTS = [(practice, night) for practice in (FIRST, SECOND) for night in ("1", "2", "3")]
+
+
+@pytest.fixture(scope="module", params=formats())
+def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SimulatedNights:
+    zone = make_source_zone(tmp_path_factory.mktemp(request.param))
+    size = {"practices": 2, "patients": 60, "entries_per_patient": 80, "seed": 7}
+    return live(zone, request.param, nights=3, cut_off=2, changed_header={2: 1}, **size)
+
+
+def test_only_what_was_broken_failed_until_it_came_again(lived: SimulatedNights) -> None:
+    assert {night: [*failed] for night, failed in lived.failed.items()} == {"1": [SECOND], "2": [FIRST]}
+
+
+def test_there_is_a_parcel_for_every_extract_and_no_other(lived: SimulatedNights) -> None:
+    assert sorted(lived.parcels) == EXTRACTS
+    assert [lived.manifests[extract].sequence for extract in EXTRACTS] == [1, 2, 3] * 2
+
+
+@pytest.mark.parametrize("extract", EXTRACTS)
+def test_every_count_is_what_was_planted(lived: SimulatedNights, extract: tuple[str, str]) -> None:
+    expected, stated = lived.expected(extract), lived.manifests[extract].counts
+    assert _as_stated(stated["tables"]) == _as_stated(expected["tables"])
+    for name in ("patients_may_leave", "patients_held_back", "reference_rows"):
+        assert stated[name] == expected[name], name
+
+
+@pytest.mark.parametrize("extract", EXTRACTS)
+def test_the_parcel_holds_the_rows_it_states(lived: SimulatedNights, extract: tuple[str, str]) -> None:
+    held: dict[str, int] = {}
+    for table, rows in lived.opened(extract):
+        held[table] = held.get(table, 0) + len(rows)
+    stated = {name: row["sent"] for name, row in lived.manifests[extract].counts["tables"].items() if row["sent"]}
+    assert held == stated
+
+
+def test_nothing_identifying_is_found_anywhere(lived: SimulatedNights) -> None:
+    canaries = canaries_of(lived.zone.settings.incoming)
+    assert {where: len(found) for where, text in lived.everything_made() if (found := found_in(text, canaries))} == {}
+
+
+def _as_stated(tables: dict[str, Any]) -> dict[str, Any]:
+    names = ("read", "sent", "held_back", "quarantined")
+    rows = {table: {name: row[name] for name in names} for table, row in tables.items()}
+    return {table: row for table, row in rows.items() if row["read"]}
