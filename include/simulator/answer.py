@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.consents import consents, opted_out
+from simulator.consents import opted_out
 from simulator.deliver import Delivery
 from simulator.draws import Numbers
 from simulator.truth import Tally, add_up, patient_counts, reasons
@@ -53,7 +53,7 @@ def _waiting(delivery: Delivery, night: int) -> dict[str, Any]:
 def _released(delivery: Delivery, night: int, tally: Tally) -> dict[str, Any]:
     run = delivery.released_on(night)
     reason = _reasons(delivery, run)
-    may_leave, held_back = patient_counts(delivery.source, reason, run)
+    may_leave, held_back = patient_counts(delivery.as_read(run)[0], reason, run)
     return {
         "extract_id": delivery.extract_id(night),
         "trouble": delivery.troubles.get(night),
@@ -67,8 +67,8 @@ def _released(delivery: Delivery, night: int, tally: Tally) -> dict[str, Any]:
 
 
 def _reasons(delivery: Delivery, night: int) -> Numbers:
-    entries = consents(delivery.source, night)
-    return reasons(delivery.source, opted_out(entries, night), night)
+    source, entries = delivery.as_read(night)
+    return reasons(source, opted_out(entries, night), night)
 
 
 def _store(delivery: Delivery, settled: dict[int, dict[str, Any]], night: int) -> dict[str, Any]:

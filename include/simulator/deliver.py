@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator.consents import consents
+from simulator.consents import Consent, consents
 from simulator.emis.nights import Night
 from simulator.facts import Rows
-from simulator.formats import MakesOwnRows, RowsOf, Writer
+from simulator.formats import MakesOwnRows, ReadsOtherwise, RowsOf, Writer
 from simulator.practice import Practice
 from simulator.truth import Tally
 
@@ -32,9 +32,16 @@ class Delivery:
     def extract_id(self, night: int) -> str:
         return self.extract_ids.get(night) or self.writer.extract_id(night)
 
+    def as_read(self, night: int) -> tuple[Practice, list[Consent]]:
+        """The practice, and its opt-outs up to a night, as far as the format can tell them."""
+        entries = consents(self.source, night)
+        if isinstance(self.writer, ReadsOtherwise):
+            return self.writer.as_read(self.source, entries)
+        return self.source, entries
+
     def count(self, night: int, *, only: str | None = None) -> Tally:
         """Makes the rows of a night, or of one of its files, again without writing them."""
-        tally = Tally(source=self.source, night=night)
+        tally = Tally(source=self.as_read(night)[0], night=night)
         for file in self.writer.files:
             for rows in self._carried(night, file) if only in (None, file) else ():
                 tally.add(rows)
@@ -42,7 +49,7 @@ class Delivery:
 
     def deliver(self, night: int) -> Tally:
         """Writes the delivery of a night, in the state it arrives in."""
-        tally, asked = Tally(source=self.source, night=night), set[str]()
+        tally, asked = Tally(source=self.as_read(night)[0], night=night), set[str]()
         rows_of = self._rows_of(night, tally, asked)
         written = self.writer.write(self._folder(), self.source, night, rows_of, self.troubles.get(night))
         if asked != {*self.writer.files}:
@@ -55,7 +62,7 @@ class Delivery:
 
     def repair(self, night: int) -> None:
         """Writes again, whole, what was broken on a night."""
-        rows_of = self._rows_of(night, Tally(source=self.source, night=night), set())
+        rows_of = self._rows_of(night, Tally(source=self.as_read(night)[0], night=night), set())
         self.writer.repair(self._folder(), self.source, night, rows_of)
 
     def _folder(self) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
+from simulator.consents import Consent
 from simulator.facts import Rows
 from simulator.practice import Practice
 
@@ -74,6 +75,18 @@ class MakesOwnRows(Protocol):
 
     def rows(self, source: Practice, night: int, file: str) -> Iterator[Rows]:
         """The rows of a delivery, in place of the night's. See simulator.record.as_it_stands."""
+        ...
+
+
+@runtime_checkable
+class ReadsOtherwise(Protocol):
+    """A writer of a format that cannot say everything there is to say about the people or their opt-outs."""
+
+    def as_read(self, source: Practice, entries: list[Consent]) -> tuple[Practice, list[Consent]]:
+        """The practice and its opt-outs as the adapter will understand them: whom nothing marks as a test, say.
+
+        Only counting goes by them. Somebody the format leaves out altogether has `joined_on` NEVER.
+        """
         ...
 
 
