@@ -32,6 +32,9 @@ FAULT = pa.field("fault", pa.string())
 # Every other code of an entry, in any code system, separated by spaces: none of them travels, but a dissent or a
 # restricted code may be written in any. Only for tables that have codes.
 FURTHER_CODES = pa.field("further_codes", pa.string())
+# The observation that a problem or referral is about, where its own id is another than the observation's: what is held
+# back for what it says takes its problem along. Never travels.
+EXTENDS_ID = pa.field("extends_id", pa.string())
 IS_CONFIDENTIAL = pa.field("is_confidential", pa.bool_())
 
 UNREADABLE_DATE = "unreadable_date"
@@ -53,6 +56,7 @@ def schema(table: str) -> pa.Schema:
     ]
     own = list(_ONLY_IDENTIFIED_PATIENT) if table == "patient" else []
     own += [FURTHER_CODES] if any(column.name == "snomed_concept_id" for column in columns) else []
+    own += [EXTENDS_ID] if table in ("problem", "referral") else []
     return pa.schema([*shared, *own, IS_CONFIDENTIAL, FAULT])
 
 

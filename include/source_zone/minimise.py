@@ -157,7 +157,8 @@ def _hides_identifier(cell: str, rules: Rules) -> bool:
 def _is_withheld(table: str, withheld: Withheld) -> pl.Expr:
     if table not in EXTENDS_AN_OBSERVATION or not withheld.record_ids:
         return pl.lit(False)
-    return pl.col("record_id").is_in(list(withheld.record_ids))
+    held = list(withheld.record_ids)
+    return pl.col("record_id").is_in(held) | pl.col("extends_id").is_in(held).fill_null(False)
 
 
 def _of_the_dates(table: str, rules: Rules) -> list[pl.Expr]:
