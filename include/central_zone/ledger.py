@@ -18,8 +18,10 @@ VALIDATED = "validated"
 APPROVED = "approved"
 WAITING = "waiting"
 LOADED = "loaded"
+COMPARED = "compared"  # a recon extract: held against the store, and not loaded
 REFUSED = "refused"
 HELD = "held"
+TAKEN_IN = (LOADED, COMPARED)  # all that was to be done with the parcel is done
 _WITHOUT_MANIFEST = [column for column in parcel.c if column.name != "manifest"]
 
 
@@ -38,6 +40,7 @@ class Entry:
     decided_by: str | None
     audit_hash: str | None
     extract_taken_at: datetime
+    extract_kind: str
     settled_at: str | None
     rows_loaded: dict[str, int]
     rows_quarantined: dict[str, dict[str, int]]
@@ -78,7 +81,12 @@ def states(connection: Connection, parcel_ids: Iterable[str]) -> dict[str, Entry
 
 
 def enter(connection: Connection, manifest: Manifest, *, state: str, reason: str | None = None) -> None:
-    """Writes a parcel into the ledger. A parcel sealed again under its id takes the place of its first sealing."""
+    """Writes a parcel into the ledger. A parcel sealed again under its id takes the place of its first sealing.
+
+    Its number grows with the time its extract was taken, and only then with its arrival. So today's version of a
+    record is the one taken last, also where an older delivery was backfilled after it.
+    """
+    taken_at = datetime.fromisoformat(manifest.extract_taken_at)
     values = {
         "manifest_sha256": manifest.sha256(),
         "state": state,
@@ -93,7 +101,9 @@ def enter(connection: Connection, manifest: Manifest, *, state: str, reason: str
         practice_code=manifest.practice_code,
         sequence=manifest.sequence,
         extract_id=manifest.extract_id,
-        extract_taken_at=datetime.fromisoformat(manifest.extract_taken_at),
+        parcel_number=func.ledger.number_by_time(taken_at, func.nextval("ledger.arrival")),
+        extract_taken_at=taken_at,
+        extract_kind=manifest.extract_kind,
         supplier_format=manifest.supplier_format,
         synthetic=manifest.synthetic,
         **values,
@@ -143,8 +153,8 @@ def refused_fingerprints(connection: Connection, folder_names: Iterable[str]) ->
 
 
 def entries(connection: Connection) -> list[dict[str, Any]]:
-    """Everything the ledger has, oldest first, without the manifests."""
-    rows = connection.execute(select(*_WITHOUT_MANIFEST).order_by(parcel.c.parcel_number))
+    """Everything the ledger has, in the order of arrival, without the manifests."""
+    rows = connection.execute(select(*_WITHOUT_MANIFEST).order_by(parcel.c.received_at, parcel.c.parcel_number))
     return [dict(row._mapping) for row in rows]
 
 
@@ -162,6 +172,7 @@ def _entry(row: Row[Any]) -> Entry:
         decided_by=row.decided_by,
         audit_hash=row.audit_hash,
         extract_taken_at=row.extract_taken_at,
+        extract_kind=row.extract_kind,
         settled_at=settled_at.astimezone(UTC).isoformat(timespec="microseconds") if settled_at else None,
         rows_loaded=row.rows_loaded,
         rows_quarantined=row.rows_quarantined,

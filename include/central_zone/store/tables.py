@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     func,
     text,
 )
@@ -27,8 +28,9 @@ from sqlalchemy.types import TypeEngine
 
 from crossing import canonical
 from crossing.canonical import Kind
+from crossing.manifest_fields import EXTRACT_KINDS
 
-STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "refused")
+STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
 metadata = MetaData()
 
 _BY_KIND: dict[Kind, TypeEngine[Any]] = {
@@ -67,6 +69,8 @@ def _records(table: str) -> Table:
         Index(f"{table}_of_one_registration", made.c.practice_code, made.c.registration_token)
     if table == "patient":
         Index("patient_of_one_person", made.c.patient_token)
+    # Costs next to nothing a row, and finds the rows of one parcel to count them.
+    Index(f"{table}_of_a_parcel", made.c.parcel_number, postgresql_using="brin")
     return made
 
 
@@ -75,7 +79,8 @@ RECORDS: dict[str, Table] = {table: _records(table) for table in canonical.TABLE
 parcel = Table(
     "parcel",
     metadata,
-    Column("parcel_number", BigInteger, Identity(always=True), unique=True, nullable=False),
+    # When the extract was taken, then order of arrival: see ledger.enter. Versions of a record rank by it.
+    Column("parcel_number", BigInteger, unique=True, nullable=False, autoincrement=False),
     Column("parcel_id", Uuid, primary_key=True),
     Column("collection", Text, nullable=False),
     Column("practice_code", _PRACTICE, nullable=False),
@@ -83,6 +88,7 @@ parcel = Table(
     Column("manifest_sha256", Text, nullable=False, unique=True),
     Column("extract_id", Text, nullable=False),
     Column("extract_taken_at", DateTime(timezone=True), nullable=False),
+    Column("extract_kind", Text, nullable=False, server_default="delta"),
     Column("supplier_format", Text, nullable=False),
     Column("synthetic", Boolean, nullable=False),
     Column("state", Text, nullable=False),
@@ -96,9 +102,12 @@ parcel = Table(
     Column("rows_quarantined", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rule -> rows
     Column("validation", JSONB, nullable=False, server_default=text("'{}'")),
     Column("seconds", JSONB, nullable=False, server_default=text("'{}'")),  # step -> seconds it took
+    Column("rows_counted", JSONB),  # table -> rows of this parcel found in the store afterwards
+    Column("counted_at", DateTime(timezone=True)),
     Column("audit_hash", Text),  # the audit chain's head when this parcel was settled
     Column("manifest", JSONB, nullable=False),
     CheckConstraint(f"state IN {STATES}", name="state_is_known"),
+    CheckConstraint(f"extract_kind IN {EXTRACT_KINDS}", name="kind_is_known"),
     schema="ledger",
 )
 # A place in a practice's sequence is filled once. A refused parcel leaves its place open for the one that mends it.
@@ -111,6 +120,54 @@ Index(
     postgresql_where=parcel.c.state != "refused",
 )
 Index("parcels_of_a_practice", parcel.c.collection, parcel.c.practice_code, parcel.c.sequence)
+Index(
+    "not_counted_yet",
+    parcel.c.collection,
+    postgresql_where=and_(parcel.c.state == "loaded", parcel.c.counted_at.is_(None)),
+)
+
+# Places of a practice's sequence that a steward gave up: their parcels never came, and later ones go on.
+skipped_place = Table(
+    "skipped_place",
+    metadata,
+    Column("collection", Text, primary_key=True),
+    Column("practice_code", _PRACTICE, primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("decided_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("audit_hash", Text, nullable=False),
+    schema="ledger",
+)
+
+# What a recon or snapshot extract of a practice and the store have of each other: records that are live today.
+reconciliation = Table(
+    "reconciliation",
+    metadata,
+    Column("parcel_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("table_name", Text, primary_key=True),
+    Column("in_extract", BigInteger, nullable=False),
+    Column("in_store", BigInteger, nullable=False),
+    Column("missing", BigInteger, nullable=False),  # the extract has them, the store has not
+    Column("differs", BigInteger, nullable=False),  # both have them, in different words
+    Column("surplus", BigInteger, nullable=False),  # the store has them, the extract has not
+    Column("is_in_extract", Boolean, nullable=False),  # the extract had rows of this table, sent or held back
+    schema="ledger",
+)
+
+practice_report = Table(
+    "practice_report",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("collection", Text, nullable=False),
+    Column("practice_code", _PRACTICE, nullable=False),
+    Column("agrees", Boolean, nullable=False),
+    Column("differences", JSONB, nullable=False),  # sentences
+    Column("facts", JSONB, nullable=False),
+    schema="ledger",
+)
+Index("reports_of_a_practice", practice_report.c.collection, practice_report.c.practice_code, practice_report.c.at)
 
 refusal = Table(
     "refusal",
