@@ -1,17 +1,13 @@
-"""Three nights in every format the simulator writes, held against the answer sheet, and searched for identifiers.
-
-Practice 2's delivery breaks off on the first night and practice 1 sends something nobody agreed on the second; each is
-delivered again the night after.
-"""
+"""Three nights in every format the simulator writes, held against the answer sheet, and searched for identifiers."""
 
 from typing import Any
 
 import pytest
 
 from journey.canaries import canaries_of, found_in
+from journey.conftest import Live
 from simulator.formats import formats
-from support.simulated_nights import SimulatedNights, live
-from support.source_zone import make_source_zone
+from support.simulated_nights import SimulatedNights
 
 pytestmark = pytest.mark.slow
 
@@ -20,10 +16,8 @@ EXTRACTS = [(practice, night) for practice in (FIRST, SECOND) for night in ("1",
 
 
 @pytest.fixture(scope="module", params=formats())
-def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SimulatedNights:
-    zone = make_source_zone(tmp_path_factory.mktemp(request.param))
-    size = {"practices": 2, "patients": 60, "entries_per_patient": 80, "seed": 7}
-    return live(zone, request.param, nights=3, cut_off=2, changed_header={2: 1}, **size)
+def lived(request: pytest.FixtureRequest, nights_in: Live) -> SimulatedNights:
+    return nights_in(request.param)
 
 
 def test_only_what_was_broken_failed_until_it_came_again(lived: SimulatedNights) -> None:

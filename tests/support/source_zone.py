@@ -39,10 +39,12 @@ def a_practice(code: str = PRACTICE, format_: str = "emis_csv") -> Practice:
     )
 
 
-def make_source_zone(root: Path, policy: Path | None = None) -> SourceZone:
-    make_development_keys(root / "keys", ["gpdpr"])
+def make_source_zone(root: Path, policy: Path | None = None, *, keys: Path | None = None) -> SourceZone:
+    """With keys of its own, unless it is to have those of another."""
+    if keys is None:
+        make_development_keys(root / "keys", ["gpdpr"])
     settings = Settings(
-        keys=root / "keys" / "source",
+        keys=keys or root / "keys" / "source",
         spool=root / "spool",
         memory=root / "memory",
         incoming=root / "incoming",

@@ -1,0 +1,57 @@
+"""The same seed through any format gives the same records as EMIS's bulk CSV, but for what the format cannot carry.
+
+What a format cannot carry is declared in cannot_carry.py, entry by entry, each with its reason; one that turns out not
+to be needed fails here too, so the table can neither hide a loss nor promise one.
+"""
+
+import polars as pl
+import pytest
+
+from journey.cannot_carry import CANNOT_CARRY, CannotCarry
+from journey.conftest import Live
+from journey.formats_compared import State, differences, state_of
+from simulator.formats import formats
+
+pytestmark = pytest.mark.slow
+
+MEASURE = "emis_csv"
+OTHERS = [name for name in formats() if name != MEASURE]
+
+
+@pytest.fixture(scope="module")
+def states(nights_in: Live) -> dict[str, State]:
+    return {name: state_of(nights_in(name)) for name in formats()}
+
+
+def test_the_measure_has_rows_of_every_table(states: dict[str, State]) -> None:
+    assert {table for table, rows in states[MEASURE].items() if rows.is_empty()} == set()
+
+
+def test_a_difference_of_one_cell_would_be_seen(states: dict[str, State]) -> None:
+    """Every column of every table that is not empty throughout."""
+    for table, rows in states[MEASURE].items():
+        for column in rows.columns:
+            if rows[column].null_count() < len(rows):
+                first = rows[column].is_not_null().arg_max()
+                blanked = pl.when(pl.int_range(pl.len()) != first).then(column).alias(column)
+                other = {**states[MEASURE], table: rows.with_columns(blanked)}
+                assert [*differences(states[MEASURE], other, [])] == [table], column
+
+
+@pytest.mark.parametrize("format", OTHERS)
+def test_the_same_records_stand_in_the_store(states: dict[str, State], format: str) -> None:
+    assert differences(states[MEASURE], states[format], _declared(format)) == {}
+
+
+@pytest.mark.parametrize("entry", CANNOT_CARRY, ids=lambda entry: f"{entry.format}: {entry.what}")
+def test_every_entry_of_the_table_is_needed(states: dict[str, State], entry: CannotCarry) -> None:
+    others = [each for each in _declared(entry.format) if each is not entry]
+    assert entry.table in differences(states[MEASURE], states[entry.format], others)
+
+
+def test_every_entry_is_of_a_format_there_is() -> None:
+    assert {entry.format for entry in CANNOT_CARRY} <= {*OTHERS}
+
+
+def _declared(format: str) -> list[CannotCarry]:
+    return [entry for entry in CANNOT_CARRY if entry.format == format]
