@@ -111,6 +111,13 @@ class Policy:
         """A TOML policy file as plain data, for readers that give it a type of their own."""
         return self._toml(name)
 
+    def note_fields(self, format_name: str) -> None:
+        """Reads every file about a format's fields, so that their hashes are in the manifest whichever step runs."""
+        folder = self.folder / "fields"
+        more = sorted(path.name for path in folder.glob(f"{format_name}_*.toml"))
+        for name in (f"{format_name}.toml", *more, "ignore_until.csv"):
+            self._read(f"fields/{name}")
+
     def rows(self, name: str) -> list[dict[str, str]]:
         """The rows of a CSV policy file; lines that begin with # are its legend."""
         text = self._read(name).decode()

@@ -3,6 +3,7 @@
 import csv
 import uuid
 from pathlib import Path
+from typing import Any
 
 from crossing.policy import Policy
 
@@ -68,7 +69,23 @@ CODES = [
 ]
 
 
-def write_extract(folder: Path, rows: Rows, stamp: str = "20260902010000") -> dict[str, Path]:
+def headers(version: str = "5.4") -> dict[str, list[str]]:
+    """The columns of every table in one version of the format."""
+    layouts = Policy().table("fields/emis_csv_headers.toml")
+    return {table: _columns(versions, version) for table, versions in layouts.items()}
+
+
+def _columns(versions: dict[str, Any], version: str) -> list[str]:
+    first_to_last = {label: label.split("-") for label in versions}
+    chosen = next(
+        each
+        for label, each in versions.items()
+        if label == "all" or first_to_last[label][0] <= version <= first_to_last[label][-1]
+    )
+    return list(chosen["columns"] if isinstance(chosen, dict) else chosen)
+
+
+def write_extract(folder: Path, rows: Rows, stamp: str = "20260902010000", version: str = "5.4") -> dict[str, Path]:
     """Writes every table policy knows, most of them empty but for the header. Returns the file of each table."""
     folder.mkdir(parents=True, exist_ok=True)
     always: Rows = {
@@ -78,10 +95,9 @@ def write_extract(folder: Path, rows: Rows, stamp: str = "20260902010000") -> di
             {"OrganisationGuid": ORGANISATION, "IsActivated": "true", "Disabled": "false", "Deleted": "false"}
         ],
     }
-    layout = Policy().table("fields/emis_csv.toml")
     return {
-        table: _write(folder / f"291_{table}_{stamp}_{FILE_GUID}.csv", list(columns), {**always, **rows}.get(table, []))
-        for table, columns in layout.items()
+        table: _write(folder / f"291_{table}_{stamp}_{FILE_GUID}.csv", columns, {**always, **rows}.get(table, []))
+        for table, columns in headers(version).items()
     }
 
 

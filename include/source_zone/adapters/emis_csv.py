@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -14,11 +14,12 @@ from crossing.policy import Policy
 from source_zone.adapters.emis_codes import ClinicalCodes, DrugCodes
 from source_zone.adapters.emis_late_codes import UNCODED_ROWS, LateCodes
 from source_zone.adapters.emis_tables import MAPPINGS
-from source_zone.adapters.reading import FileRefused, check_header, check_whole, flag, stream_csv
+from source_zone.adapters.known_columns import Header, KnownColumns
+from source_zone.adapters.reading import FileRefused, check_whole, flag, read_header, stream_csv
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally, schema
 
 _FILE_NAME = re.compile(r"^\d+_([A-Za-z]+_[A-Za-z]+)_(\d{14})_[0-9A-Fa-f-]{36}\.csv$")
-_REFERENCE = ("Appointment_Session", "Appointment_SessionUser")
+_READ_FIRST = ("Agreements_SharingOrganisation", "Coding_ClinicalCode", "Coding_DrugCode")
 # Codes first, then who, then what: a row can be understood when it comes by.
 _ORDER = (
     "Admin_Organisation",
@@ -33,11 +34,19 @@ _ORDER = (
     "Prescribing_IssueRecord",
     "Appointment_Slot",
 )
-_REMEDY = "Ask the supplier what changed; then have the column reviewed in policy/fields/emis_csv.toml."
+_REMEDY = "Ask the supplier what changed; then have the table reviewed in policy/fields/emis_csv.toml."
 
 
 class PracticeSwitchedOff(PersonMustAct):
     """The sharing agreement is off. What follows such a flag is often a mass delete, so nothing is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmisFile:
+    """One file of an extract, its header recognised."""
+
+    path: Path
+    header: Header
 
 
 @dataclass(slots=True)
@@ -48,6 +57,7 @@ class EmisCsv:
     policy: Policy
     remembered: dict[str, pa.Table] = field(default_factory=dict, repr=False)
     name: str = "emis_csv"
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
     def find_extracts(self, folder: Path) -> list[Extract]:
         if not folder.is_dir():
@@ -76,7 +86,7 @@ class EmisCsv:
         )
         drugs = DrugCodes.read(self._rows("Coding_DrugCode", files, tally), self._earlier("drug_codes", tally))
         tally.remembered |= {"clinical_codes": codes.table(), "drug_codes": drugs.table()}
-        for name in _REFERENCE:
+        for name in (each for each in files if each not in (*_ORDER, *_READ_FIRST)):
             for _ in self._rows(name, files, tally):
                 pass
         late = LateCodes(self._earlier(UNCODED_ROWS, tally))
@@ -87,47 +97,46 @@ class EmisCsv:
                 late.look_at(name, rows, codes)
         tally.remembered[UNCODED_ROWS] = late.still_waiting()
 
-    def _check_files(self, extract: Extract) -> dict[str, Path]:
+    def _check_files(self, extract: Extract) -> dict[str, EmisFile]:
         """Every file of the extract is looked at before a row of any is believed."""
-        columns = self.policy.table("fields/emis_csv.toml")
-        files = {_table_of(path): path for path in extract.files}
-        if len(files) < len(extract.files):
+        known = KnownColumns.read(self.policy, self.name, self.today)
+        paths = {_table_of(path): path for path in extract.files}
+        if len(paths) < len(extract.files):
             raise FileRefused(
                 f"{self.practice_code}, extract {extract.extract_id}: two files of one table under one time stamp. "
                 "Ask the supplier which one counts, and move the other away."
             )
-        for table in sorted(columns.keys() - files.keys()):
+        needed = {table for table in known.fields if known.to_read(table)}
+        for table in sorted(needed - paths.keys()):
             raise FileRefused(
                 f"{self.practice_code}, extract {extract.extract_id}: the file of {table} is missing. Ask the supplier to send it."
             )
-        for table in sorted(files.keys() - columns.keys()):
+        for table in sorted(table for table in paths if not known.is_known(table)):
             raise FileRefused(
                 f"{self.practice_code}, extract {extract.extract_id}: {table} is not a table policy knows. {_REMEDY}"
             )
-        for table, path in files.items():
+        for path in paths.values():
             check_whole(path)
-            check_header(path, list(columns[table]), _REMEDY)
-        return files
+        return {table: EmisFile(path, known.check(path, table, read_header(path))) for table, path in paths.items()}
 
-    def _check_agreement(self, files: dict[str, Path], tally: ReadTally) -> None:
+    def _check_agreement(self, files: dict[str, EmisFile], tally: ReadTally) -> None:
         for rows in self._rows("Agreements_SharingOrganisation", files, tally):
             off = rows.filter(flag("Disabled").fill_null(True) | ~flag("IsActivated").fill_null(False))
             if off.height:
                 raise PracticeSwitchedOff(
-                    f"{self.practice_code}: {files['Agreements_SharingOrganisation'].name} says sharing is disabled or not activated. "
+                    f"{self.practice_code}: {files['Agreements_SharingOrganisation'].path.name} says sharing is disabled or not activated. "
                     "Ask the practice whether it still takes part; nothing is taken and nothing deleted meanwhile."
                 )
 
-    def _rows(self, table: str, files: dict[str, Path], tally: ReadTally) -> Iterator[pl.DataFrame]:
+    def _rows(self, table: str, files: dict[str, EmisFile], tally: ReadTally) -> Iterator[pl.DataFrame]:
         for rows in self._stream(table, files):
             tally.reference_rows[table] += rows.height
             yield rows
 
-    def _stream(self, table: str, files: dict[str, Path]) -> Iterator[pl.DataFrame]:
-        columns = self.policy.table("fields/emis_csv.toml")[table]
-        read = [name for name, rule in columns.items() if rule["action"] != "drop"] or list(columns)[:1]
-        for batch in stream_csv(files[table], read):
-            yield pl.DataFrame(pl.from_arrow(batch))
+    def _stream(self, table: str, files: dict[str, EmisFile]) -> Iterator[pl.DataFrame]:
+        path, header = files[table].path, files[table].header
+        for batch in stream_csv(path, list(header.to_read or header.columns[:1])):
+            yield header.complete(pl.DataFrame(pl.from_arrow(batch)))
 
     def _earlier(self, name: str, tally: ReadTally) -> pa.Table | None:
         return tally.remembered.get(name, self.remembered.get(name))

@@ -39,27 +39,13 @@ def _count_lines(path: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) + 1
 
 
-def check_header(path: Path, expected: list[str], remedy: str) -> None:
-    """Raises FileRefused unless the header is exactly the columns policy knows. Says where it differs, never what it says:
-
-    a file without a header has a patient in its first line.
-    """
+def read_header(path: Path, encoding: str = "utf-8-sig") -> list[str]:
+    """The cells of the first line. Raises FileRefused where it is no text."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            found = next(csv.reader(file))
+        with path.open(encoding=encoding, newline="") as file:
+            return next(csv.reader(file))
     except (UnicodeDecodeError, csv.Error, StopIteration):
         raise FileRefused(f"{path.name}, line 1: the header is not UTF-8 text. {_ASK_AGAIN}") from None
-    if found == expected:
-        return
-    missing = [name for name in expected if name not in found]
-    position = next(
-        (n for n, pair in enumerate(zip(found, expected, strict=False), 1) if pair[0] != pair[1]), len(expected) + 1
-    )
-    raise FileRefused(
-        f"{path.name}, header: {len(found)} columns where policy knows {len(expected)}; the first that differs is number {position}"
-        + (f"; missing: {', '.join(missing)}" if missing else "; one is not in policy")
-        + f". Rule: an unknown column stops the practice. {remedy}"
-    )
 
 
 def stream_csv(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:

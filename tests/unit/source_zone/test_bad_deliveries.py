@@ -74,8 +74,8 @@ def stray_quote(path: Path) -> None:
     [
         (cut_in_a_row, "cut off"),
         (cut_in_a_row_but_closed, "row 6: a row has too few"),
-        (extra_column, "the first that differs is number 24"),
-        (no_header, "the first that differs is number 1"),
+        (extra_column, "column number 24 .PatientComment. is not in policy"),
+        (no_header, "column number 1 is not in policy"),
         (other_encoding, "not UTF-8"),
         (utf_16, "not UTF-8"),
         (empty, "the file is empty"),
