@@ -27,6 +27,7 @@ REASONS_IN_WORDS = {
     "dated_in_future": "dated after the day it was collected",
     "unreadable_patient_record": "the patient's own details cannot be read",
     "patient_not_in_bundle": "about somebody the practice's record does not describe",
+    "degraded_entry": "its code was lost in a transfer from another practice",
     "request_not_to_do": "a request not to do something",
     "unsure_withdrawal": "an objection withdrawn in a way that leaves doubt",
     "objection_in_another_kind": "an objection written where none belongs: it counts, and stays",

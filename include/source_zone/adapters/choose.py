@@ -16,11 +16,11 @@ class FormatUnknown(PersonMustAct):
 
 def choose_adapter(practice: Practice, policy: Policy, memory: Memory) -> Adapter:
     """Raises FormatUnknown, naming the formats there are."""
+    remembered = {name: table for name, table in memory.tables.items() if name not in OWN_TABLES}
     if practice.format == "emis_csv":
-        remembered = {name: table for name, table in memory.tables.items() if name not in OWN_TABLES}
         return EmisCsv(practice.practice_code, policy, remembered)
     if practice.format == "gp_connect":
-        return GPConnect(practice.practice_code, policy)
+        return GPConnect(practice.practice_code, policy, remembered)
     raise FormatUnknown(
         f"{practice.practice_code}: no adapter for its format. Use one of {', '.join(FORMATS)} in policy/practices.csv."
     )

@@ -1,27 +1,30 @@
 """GP Connect Access Record Structured (FHIR STU3): a folder of bundles, one a patient, is one snapshot of a practice.
 
 The bundles are read twice: first to check every one against policy and to learn who is who, then for the entries.
-So a practice stops before anything of it is yielded, and memory holds one bundle and some thousand rows at a time.
+So a practice stops before anything of it is yielded, and memory holds one person's bundles and some thousand rows at a
+time. Records come whole: a person whose bundles are the same as last time is counted and left out, and what is missing
+from a bundle that is complete has been deleted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 
 from crossing.policy import Policy
+from source_zone.adapters.gp_connect_batches import in_batches
 from source_zone.adapters.gp_connect_bundles import Bundle, Seen, find_file, newest, read_bundle, snapshot_id
-from source_zone.adapters.gp_connect_people import People
+from source_zone.adapters.gp_connect_history import REMEMBERED_AS, History, digest, row_digest, rules_digest
+from source_zone.adapters.gp_connect_person import MISSING_NOT_DELETED, Person
 from source_zone.adapters.gp_connect_policy import FieldPolicy, read_field_policy
-from source_zone.adapters.gp_connect_record import Record, Row
-from source_zone.adapters.gp_connect_rows import rows_of
+from source_zone.adapters.gp_connect_record import Record, Rows
+from source_zone.adapters.gp_connect_survey import NOT_DELIVERED, UNCHANGED, Delivered, Survey
 from source_zone.adapters.reading import FileRefused
-from source_zone.identified import Extract, IdentifiedBatch, ReadTally, schema
+from source_zone.identified import Extract, IdentifiedBatch, ReadTally
 
-_BATCH_ROWS = 10_000
-# Problems and referrals come after all observations; they are few enough to wait in memory.
-_LAST = ("problem", "referral")
+_SHARED = "shared"  # before the name of what many records share, among the registrations of the history
 
 
 @dataclass(slots=True)
@@ -30,6 +33,7 @@ class GPConnect:
 
     practice_code: str
     policy: Policy
+    remembered: Mapping[str, pa.Table] = field(default_factory=dict, repr=False)
     name: str = "gp_connect"
 
     def find_extracts(self, folder: Path) -> list[Extract]:
@@ -42,7 +46,7 @@ class GPConnect:
             raise FileRefused(
                 f"{self.practice_code}: its folder is missing or holds no *.json bundle. Check the delivery."
             )
-        found = [find_file(path, place) for path, place in self._placed(paths)]
+        found = [find_file(path, self._place(number, paths)) for number, path in enumerate(paths, 1)]
         return [Extract(extract_id=snapshot_id(found), taken_at=newest(found), files=tuple(paths))]
 
     def read(self, extract: Extract, tally: ReadTally) -> Iterator[IdentifiedBatch]:
@@ -56,81 +60,77 @@ class GPConnect:
             raise FileRefused(f"{self.practice_code}: a bundle is nested too deeply to be a record.") from None
 
     def _read(self, extract: Extract, fields: FieldPolicy, tally: ReadTally) -> Iterator[IdentifiedBatch]:
-        seen: dict[Path, Seen] = {}
-        people = self._survey(extract, fields, seen, tally)
-        batches = _Batches()
-        for table, row in people.rows():
-            yield from batches.add(table, row)
-        yield from batches.rest()
-        practice = people.practice()
-        for bundle in self._bundles(extract, fields, seen):
-            record = Record(bundle, fields)
-            for entry in bundle.entries:
-                for table, row in rows_of(entry, record, practice):
-                    yield from batches.add(table, row)
-            tally.not_collected.update(record.left)
-        yield from batches.rest()
+        survey = self._survey(extract, fields, tally)
+        history = History.of(tally.remembered.get(REMEMBERED_AS, self.remembered.get(REMEMBERED_AS)))
+        rules = rules_digest(self.policy)
+        changed = self._changed_records(survey, history, rules, tally)
+        shared = self._changed_shared_rows(survey, history, rules, tally)
+        patients = ((table, row) for table, row in survey.people.patient_rows() if row["record_id"] in changed)
+        yield from in_batches(chain(shared, patients))
+        yield from in_batches(self._entries(extract, fields, survey, history, changed, tally))
+        tally.remembered[REMEMBERED_AS] = history.table()
 
-    def _survey(self, extract: Extract, fields: FieldPolicy, seen: dict[Path, Seen], tally: ReadTally) -> People:
-        people = People(fields)
-        for bundle in self._bundles(extract, fields, seen):
-            people.take(bundle, Record(bundle, fields))
-            tally.not_collected.update(entry.kind for entry in bundle.entries if entry.kind in fields.left)
-            tally.reference_rows.update(entry.kind for entry in bundle.entries if entry.kind == "Medication")
-        if snapshot_id(seen.values()) != extract.extract_id:
+    def _changed_records(self, survey: Survey, history: History, rules: str, tally: ReadTally) -> dict[str, bytes]:
+        """Registration -> digest. The others are counted."""
+        digests = {
+            who: digest(rules, (each.seen.sha256 for each in theirs)) for who, theirs in survey.delivered.items()
+        }
+        changed = {who: now for who, now in digests.items() if not history.is_unchanged(who, now)}
+        tally.reference_rows[UNCHANGED] += sum(1 + survey.entries_of(who) for who in digests.keys() - changed.keys())
+        known = {name for name in history.names() if not name.startswith(f"{_SHARED} ")}
+        tally.not_collected[NOT_DELIVERED] += len(known - digests.keys())
+        return changed
+
+    def _entries(
+        self,
+        extract: Extract,
+        fields: FieldPolicy,
+        survey: Survey,
+        history: History,
+        changed: dict[str, bytes],
+        tally: ReadTally,
+    ) -> Rows:
+        roles = survey.people.practitioner_of_role()
+        for who, now in changed.items():
+            person = Person(who, self._records(extract, fields, survey.delivered[who]), fields, history.ids(who))
+            yield from person.rows(roles)
+            history.remember(who, b"" if person.has_consent_codes() else now, person.ids)
+            tally.not_collected[MISSING_NOT_DELETED] += person.missing
+            for record in person.records:
+                tally.not_collected.update(record.left)
+
+    def _changed_shared_rows(self, survey: Survey, history: History, rules: str, tally: ReadTally) -> Rows:
+        for table, row in survey.people.shared_rows():
+            name, now = f"{_SHARED} {table} {row['record_id']}", row_digest(rules, row)
+            if history.is_unchanged(name, now):
+                tally.reference_rows[f"unchanged_{table}"] += 1
+            else:
+                history.remember(name, now, set())
+                yield table, row
+
+    def _survey(self, extract: Extract, fields: FieldPolicy, tally: ReadTally) -> Survey:
+        survey = Survey(fields, tally)
+        for number, path in enumerate(extract.files, 1):
+            survey.take(number, *read_bundle(path, self._place(number, extract.files), fields))
+        if snapshot_id(survey.seen()) != extract.extract_id:
             raise self._changed()
-        tally.reference_rows.update(people.again)
-        tally.reference_rows["PractitionerRole"] += people.roles_joined()
-        return people
+        survey.count_shared()
+        return survey
 
-    def _bundles(self, extract: Extract, fields: FieldPolicy, seen: dict[Path, Seen]) -> Iterator[Bundle]:
-        for path, place in self._placed(extract.files):
-            bundle, now = read_bundle(path, place, fields)
-            if seen.setdefault(path, now) != now:
-                raise self._changed()
-            yield bundle
+    def _records(self, extract: Extract, fields: FieldPolicy, delivered: Sequence[Delivered]) -> list[Record]:
+        return [Record(self._again(extract, fields, each.number, each.seen), fields) for each in delivered]
+
+    def _again(self, extract: Extract, fields: FieldPolicy, number: int, seen: Seen) -> Bundle:
+        bundle, now = read_bundle(extract.files[number - 1], self._place(number, extract.files), fields)
+        if now != seen:
+            raise self._changed()
+        return bundle
 
     def _changed(self) -> FileRefused:
         return FileRefused(
             f"{self.practice_code}: a bundle changed while it was read. Let the delivery finish, run again."
         )
 
-    def _placed(self, paths: tuple[Path, ...] | list[Path]) -> Iterator[tuple[Path, str]]:
+    def _place(self, number: int, paths: Sequence[Path]) -> str:
         """A file's name can hold a patient's name, so messages say which of how many, in order of names."""
-        for number, path in enumerate(paths, 1):
-            yield path, f"{self.practice_code}, bundle {number} of {len(paths)} by name"
-
-
-@dataclass(slots=True)
-class _Batches:
-    """Rows waiting to become a batch, a list a table."""
-
-    _waiting: dict[str, list[Row]] = field(default_factory=dict, repr=False)
-    _held: list[IdentifiedBatch] = field(default_factory=list, repr=False)
-
-    def add(self, table: str, row: Row) -> Iterator[IdentifiedBatch]:
-        rows = self._waiting.setdefault(table, [])
-        rows.append(row)
-        if len(rows) < _BATCH_ROWS:
-            return
-        batch = _batch(table, self._waiting.pop(table))
-        if table in _LAST:
-            self._held.append(batch)
-        else:
-            yield batch
-
-    def rest(self) -> Iterator[IdentifiedBatch]:
-        waiting = sorted(self._waiting.items(), key=lambda each: each[0] in _LAST)
-        yield from (_batch(table, rows) for table, rows in waiting if table not in _LAST)
-        yield from self._held
-        yield from (_batch(table, rows) for table, rows in waiting if table in _LAST)
-        self._waiting, self._held = {}, []
-
-
-def _batch(table: str, rows: list[Row]) -> IdentifiedBatch:
-    try:
-        return IdentifiedBatch(table, pa.RecordBatch.from_pylist(rows, schema=schema(table)))
-    except (pa.ArrowException, OverflowError, UnicodeError, TypeError):
-        raise FileRefused(
-            f"{table}: a value does not fit its column. Report this as a fault of the software."
-        ) from None
+        return f"{self.practice_code}, bundle {number} of {len(paths)} by name"

@@ -14,35 +14,53 @@ _HOLDS_CODES = frozenset({"code", "coding", "valueCode", "valueId"})
 _NOT_OF_THE_ENTRY = frozenset({"contained", "meta", "text"})  # entries of their own; labels and profiles; narrative
 _PART_OF_A_CODE = re.compile(r"[A-Za-z0-9.^_\-]+")
 _HAS_A_DIGIT = re.compile(r"[0-9]")
+_FORMS_KEPT = 50_000
 
 
 def all_codes(value: object, policy: FieldPolicy) -> set[str]:
     """Of any system, known or not, also one that policy passes over, and out of a code with text around it."""
-    return {form for written in _written(value) for form in _forms(written, policy)}
+    found: set[str] = set()
+    for written in _written(value):
+        found.update(_forms(written, policy))
+    return found
 
 
-def _written(value: object) -> Iterator[object]:
-    waiting = [value]
+def _written(value: object) -> list[object]:
+    """Every value is looked at once, of every entry of every patient: the shortest way round counts here."""
+    waiting, found = [value], list[object]()
     while waiting:
         element = waiting.pop()
         if isinstance(element, list):
             waiting.extend(element)
         elif isinstance(element, dict):
-            yield from _written_here(element)
-            waiting.extend(inner for name, inner in element.items() if name not in _NOT_OF_THE_ENTRY)
+            for name, inner in element.items():
+                nested = inner.__class__ is dict or inner.__class__ is list
+                if name in _HOLDS_CODES:
+                    found.extend(inner if inner.__class__ is list else (inner,))
+                if nested and name not in _NOT_OF_THE_ENTRY:
+                    waiting.append(inner)
+            if "valueString" in element:
+                found.extend(_description_as_text(element))
+    return found
 
 
-def _written_here(element: dict[str, Any]) -> Iterator[object]:
-    for name in _HOLDS_CODES & element.keys():
-        found = element[name]
-        yield from found if isinstance(found, list) else [found]
+def _description_as_text(element: dict[str, Any]) -> Iterator[object]:
     if str(element.get("url")).endswith("descriptionId"):
-        yield element.get("valueString")
+        yield element["valueString"]
 
 
-def _forms(written: object, policy: FieldPolicy) -> Iterator[str]:
+def _forms(written: object, policy: FieldPolicy) -> tuple[str, ...]:
     """As it stands, and as the five bytes by which Read and CTV3 codes are listed, whatever system claims it."""
     text = a_text(code_text(written)) or ""
+    forms = policy.forms.get(text)
+    if forms is None:
+        forms = tuple(_made_forms(text, policy))
+        if len(policy.forms) < _FORMS_KEPT:
+            policy.forms[text] = forms
+    return forms
+
+
+def _made_forms(text: str, policy: FieldPolicy) -> Iterator[str]:
     whole = policy.code.fullmatch(text)
     # A code with text around it is looked for by its digits, so that the words around it are not kept.
     parts = [text] if whole else [part for part in _PART_OF_A_CODE.findall(text) if _HAS_A_DIGIT.search(part)]

@@ -3,6 +3,7 @@
 A bundle is checked whole against policy before any of it is used.
 """
 
+import codecs
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
+
+import msgspec
 
 from source_zone.adapters.gp_connect_elements import Element, a_dict, dicts, instant
 from source_zone.adapters.gp_connect_policy import FieldPolicy, check_names
@@ -45,6 +48,11 @@ class Seen:
     written_at: datetime
     taken_at: datetime | None
 
+    @property
+    def as_of(self) -> datetime:
+        """How old the record is: by its own word, else by the file's."""
+        return self.taken_at or self.written_at
+
 
 def find_file(path: Path, place: str) -> Seen:
     """Raises FileRefused for a file that is not a whole bundle."""
@@ -71,29 +79,30 @@ def read_bundle(path: Path, place: str, policy: FieldPolicy) -> tuple[Bundle, Se
     """Raises FileRefused, or NotInPolicy."""
     bundle, seen = _load(path, place)
     check_names("the bundle", bundle, policy.bundle, place)
-    entries = [
-        entry
-        for number, each in enumerate(bundle["entry"], 1)
-        for entry in _entries(each, f"{place}, entry {number}", policy)
-    ]
+    entries: list[Entry] = []
+    for number, each in enumerate(bundle["entry"], 1):
+        entries.extend(_entries(each, place, number, policy))
     patients = [entry.resource for entry in entries if entry.kind == "Patient"]
     if len(patients) != 1:
         _refuse(place, f"holds {len(patients)} patients, but the standard gives one record to a bundle", _ASK_AGAIN)
     return Bundle(patients[0], entries), seen
 
 
-def _entries(entry: object, place: str, policy: FieldPolicy) -> Iterator[Entry]:
+def _entries(entry: object, place: str, number: int, policy: FieldPolicy) -> Iterator[Entry]:
+    where = f"{place}, entry {number}"
     if not isinstance(entry, dict) or not isinstance(entry.get("resource"), dict):
-        _refuse(place, "it holds no resource", _ASK_AGAIN)
-    check_names("the entry itself", entry, policy.bundle_entry, place)
-    yield from _with_contained(entry["resource"], None, place, policy)
+        _refuse(where, "it holds no resource", _ASK_AGAIN)
+    check_names("the entry itself", entry, policy.bundle_entry, where)
+    yield from _with_contained(entry["resource"], None, where, policy)
 
 
 def _with_contained(resource: Element, container: Element | None, place: str, policy: FieldPolicy) -> Iterator[Entry]:
     kind = resource.get("resourceType")
     policy.check_elements(kind, resource, place)
     yield Entry(str(kind), resource, container)
-    contained = resource.get("contained", [])
+    if "contained" not in resource:
+        return
+    contained = resource["contained"]
     if not isinstance(contained, list) or not all(isinstance(each, dict) for each in contained):
         _refuse(place, "what a resource contains is not a list of resources", _ASK_AGAIN)
     for each in contained:
@@ -113,10 +122,7 @@ def _load(path: Path, place: str) -> tuple[dict[str, Any], Seen]:
 
 
 def _bundle(data: bytes, place: str) -> dict[str, Any]:
-    try:
-        bundle = json.loads(data.decode("utf-8-sig"), parse_constant=_no_such_number)
-    except (ValueError, RecursionError):
-        raise FileRefused(f"{place}: is not JSON in UTF-8, or was cut off. {_ASK_AGAIN}") from None
+    bundle = _json(data, place)
     if (
         not isinstance(bundle, dict)
         or bundle.get("resourceType") != "Bundle"
@@ -125,10 +131,23 @@ def _bundle(data: bytes, place: str) -> dict[str, Any]:
         _refuse(place, "is not a FHIR Bundle with entries", _ASK_AGAIN)
     if any(link.get("relation") == "next" for link in dicts(bundle.get("link"))):
         _refuse(place, "is one page of several, so the record is cut off", _ASK_AGAIN)
-    if b'"modifierExtension"' in data:
+    if b'"modifierExtension"' in data or (b"\\u" in data and '"modifierExtension"' in json.dumps(bundle)):
         rule = "a modifierExtension can turn an entry into its opposite, and policy knows none"
         _refuse(place, rule, "Have it reviewed.")
     return bundle
+
+
+def _json(data: bytes, place: str) -> Any:
+    """msgspec is quick, and stricter than JSON must be: what it turns down, the standard library has the last word on."""
+    text = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return json.loads(text.decode("utf-8"), parse_constant=_no_such_number)
+    except (ValueError, RecursionError):
+        raise FileRefused(f"{place}: is not JSON in UTF-8, or was cut off. {_ASK_AGAIN}") from None
 
 
 def _no_such_number(name: str) -> NoReturn:

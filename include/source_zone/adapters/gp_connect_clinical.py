@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from source_zone.adapters.gp_connect_bundles import Entry
 from source_zone.adapters.gp_connect_elements import (
+    SAYS_NOTHING,
     UNCODED_ENTRY,
     Element,
     a_dict,
@@ -36,7 +37,7 @@ def encounter(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
         recorded=None,
         staff=[each.get("individual") for each in people],
         faults=[
-            None if fault == UNCODED_ENTRY else fault
+            None if fault in SAYS_NOTHING else fault
         ],  # an encounter says who met whom and when, also without a code
     )
     appointment = record.link(resource.get("appointment"), "Appointment")
@@ -52,8 +53,9 @@ def immunisation(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     """The procedure says what was given; the vaccine code is "unknown" from most suppliers."""
     resource = entry.resource
     coded, fault = record.codes(first_extension(resource, "VaccinationProcedure").get("valueCodeableConcept"))
-    if fault == UNCODED_ENTRY:
-        coded, fault = record.codes(resource.get("vaccineCode"))
+    if fault in SAYS_NOTHING:
+        vaccine, vaccine_fault = record.codes(resource.get("vaccineCode"))
+        coded, fault = (coded, fault) if vaccine_fault == UNCODED_ENTRY else (vaccine, vaccine_fault)
     row = record.event(
         entry,
         practice,

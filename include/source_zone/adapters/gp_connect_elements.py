@@ -15,6 +15,8 @@ from source_zone.identified import UNREADABLE_DATE, UNREADABLE_NUMBER
 
 MALFORMED_CODE = "malformed_code"
 UNCODED_ENTRY = "uncoded_entry"
+DEGRADED_ENTRY = "degraded_entry"
+SAYS_NOTHING = (UNCODED_ENTRY, DEGRADED_ENTRY)  # faults of an entry whose meaning no code tells
 _LARGEST_WHOLE = 2**31 - 1
 _READ_V2_CHARACTERS = 5
 _DATE_TIME = re.compile(
@@ -147,7 +149,15 @@ def codes(concept: object, policy: FieldPolicy, *, snomed_column: str = "snomed_
             found |= _description(coding, policy) if system == "snomed_concept_id" else {}
     if malformed and (not found or malformed != {"local_code"}):
         return Coded(found, MALFORMED_CODE)
-    return Coded(found, None if found else UNCODED_ENTRY, tuple(left))
+    return Coded(found, _says_nothing(found, policy), tuple(left))
+
+
+def _says_nothing(found: Mapping[str, str], policy: FieldPolicy) -> str | None:
+    """Where another system still says what was meant, the entry is as good as any."""
+    if not found:
+        return UNCODED_ENTRY
+    meant = {code for column, code in found.items() if column != "snomed_description_id"}
+    return DEGRADED_ENTRY if meant <= policy.degraded_codes else None
 
 
 def _system(coding: Element) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from source_zone.adapters.gp_connect_bundles import Bundle
 from source_zone.adapters.gp_connect_elements import (
@@ -18,7 +19,6 @@ from source_zone.adapters.gp_connect_elements import (
     reference,
 )
 from source_zone.adapters.gp_connect_policy import FieldPolicy
-from source_zone.adapters.gp_connect_practice import PracticeFacts
 from source_zone.adapters.gp_connect_record import Record, Row
 from source_zone.adapters.gp_connect_registration import nhs_number
 
@@ -37,23 +37,30 @@ class People:
     policy: FieldPolicy
     again: Counter[str] = field(default_factory=Counter)
     _rows: dict[str, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in _SHARED_KINDS}, repr=False)
-    _confidential_ids: set[str] = field(default_factory=set, repr=False)
-    _dissent_ids: set[str] = field(default_factory=set, repr=False)
+    _as_of: dict[str, datetime] = field(default_factory=dict, repr=False)
 
-    def take(self, bundle: Bundle, record: Record) -> None:
-        self._confidential_ids.update(record.restricted_ids())
-        self._dissent_ids.update(record.dissent_ids())
+    def take(self, bundle: Bundle, record: Record, as_of: datetime) -> None:
+        """`as_of` is when the record was taken: of several records of one person, the newest one describes them."""
         for entry in bundle.entries:
-            restricted = {"is_confidential": is_restricted(entry.resource, self.policy)}
-            if entry.kind == "Patient":
-                patient = self._patient(entry.resource)
-                doubt = record.registration_fault or self._another_born(record.registration_id, patient)
-                patient["fault"] = patient["fault"] or doubt
-                self._keep(entry.kind, record.registration_id, restricted | patient)
-            elif entry.kind in _SHARED_KINDS:
-                row = self._role(entry.resource) if entry.kind == "PractitionerRole" else {}
-                row = self._organisation(entry.resource) if entry.kind == "Organization" else row
-                self._keep(entry.kind, record.name_of(entry), restricted | row)
+            if entry.kind in _SHARED_KINDS:
+                restricted = {"is_confidential": is_restricted(entry.resource, self.policy)}
+                if entry.kind == "Patient":
+                    self._keep_patient(restricted | self._patient(entry.resource), record, as_of)
+                else:
+                    row = self._role(entry.resource) if entry.kind == "PractitionerRole" else {}
+                    row = self._organisation(entry.resource) if entry.kind == "Organization" else row
+                    self._keep(entry.kind, record.name_of(entry), restricted | row)
+
+    def _keep_patient(self, patient: Row, record: Record, as_of: datetime) -> None:
+        who = record.registration_id
+        doubt = record.registration_fault or self._another_born(who, patient)
+        patient["fault"] = patient["fault"] or doubt
+        is_newer = as_of >= self._as_of.get(who, as_of)
+        self._as_of[who] = max(as_of, self._as_of.get(who, as_of))
+        self._keep("Patient", who, patient)
+        if is_newer:
+            facts = {name: value for name, value in patient.items() if name not in _REASONS_TO_STAY}
+            self._rows["Patient"][who].update(facts)
 
     def _keep(self, kind: str, identifier: str, row: Row) -> None:
         known = self._rows[kind].setdefault(identifier, row)
@@ -67,18 +74,18 @@ class People:
         same = not registration_id.startswith("Patient/") or known["date_of_birth"] == patient["date_of_birth"]
         return None if same else TWO_PATIENTS_WITH_ONE_ID
 
-    def practice(self) -> PracticeFacts:
-        roles = {
-            name: role["practitioner"] for name, role in self._rows["PractitionerRole"].items() if role["practitioner"]
-        }
-        return PracticeFacts(roles, frozenset(self._confidential_ids), frozenset(self._dissent_ids))
+    def practitioner_of_role(self) -> dict[str, str]:
+        roles = self._rows["PractitionerRole"].items()
+        return {name: role["practitioner"] for name, role in roles if role["practitioner"]}
 
-    def rows(self) -> Iterator[tuple[str, Row]]:
-        """Organisations, then staff, then patients."""
+    def shared_rows(self) -> Iterator[tuple[str, Row]]:
+        """Organisations, then staff."""
         for name, row in self._rows["Organization"].items():
             yield "organisation", {"record_id": name, "is_deleted": False} | row
         for row in self._staff_roles():
             yield "staff_role", row
+
+    def patient_rows(self) -> Iterator[tuple[str, Row]]:
         for registration_id, row in self._rows["Patient"].items():
             own = {"record_id": registration_id, "registration_id": registration_id, "is_deleted": False}
             yield "patient", own | row

@@ -32,10 +32,15 @@ class FieldPolicy:
     code: re.Pattern[str]
     id: re.Pattern[str]
     harmless_labels: frozenset[str]
+    degraded_codes: frozenset[str]
+    list_warnings: Mapping[str, str]  # a list's warning -> the name it is counted under
+    lists_that_show_all: Mapping[str, frozenset[str]]  # resource type -> the lists that together hold all of it
     standard_types: frozenset[str]  # the resource types that FHIR STU3 has: words that may be printed
     final_statuses: Mapping[str, frozenset[str]]  # resource type -> the statuses in which a withdrawal counts
     dissent_codes: frozenset[str]
     withdrawal_codes: frozenset[str]
+    empty_list_reasons: frozenset[str]  # of an empty list that nevertheless shows all there is
+    forms: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # codes seen, as they are listed
 
     def check_elements(self, kind: object, found: Mapping[str, Any], place: str) -> None:
         """Raises NotInPolicy, naming the type only where it is one of the standard's: any other can be data."""
@@ -73,6 +78,8 @@ def check_names(what: str, found: Mapping[str, Any], known: frozenset[str], plac
 
     `_name` is FHIR's way to extend a plain value; never read.
     """
+    if found.keys() <= known:
+        return
     unknown = sum(1 for name in found if name.removeprefix("_") not in known)
     if unknown:
         rule = f"{unknown} of the elements of {what} are not in policy/{FILE}"
@@ -103,7 +110,11 @@ def _from_content(content: dict[str, Any], policy: Policy) -> FieldPolicy:
         words={column: _words(column, content["words"].get(column, {}), policy) for column in _CLOSED_COLUMNS},
         code=re.compile(content["code_pattern"]),
         id=re.compile(content["id_pattern"]),
-        harmless_labels=frozenset(content["harmless_security_labels"]),
+        harmless_labels=_harmless(content["security_labels"]),
+        degraded_codes=frozenset(code for code, why in content["degraded_codes"].items() if why),
+        empty_list_reasons=frozenset(content["empty_list_reasons"]),
+        list_warnings=dict(content["list_warnings"]),
+        lists_that_show_all={kind: frozenset(lists) for kind, lists in content["lists_that_show_all"].items()},
         standard_types=frozenset(content["fhir_stu3_resource_types"]),
         final_statuses={kind: frozenset(each) for kind, each in content["final_statuses"].items()},
         dissent_codes=_consent_codes(policy, "dissent"),
@@ -121,6 +132,13 @@ def _elements(where: str, lines: dict[str, dict[str, str]]) -> frozenset[str]:
         if line["action"] not in ACTIONS or not line["why"] or crosses != ("to" in line):
             raise PolicyRefused(f"policy/{FILE}: {where}.{name} needs an action, a reason, and `to` where it crosses.")
     return frozenset(lines)
+
+
+def _harmless(labels: dict[str, dict[str, str]]) -> frozenset[str]:
+    for label, line in labels.items():
+        if line["action"] not in ("harmless", "confidential") or not line["why"]:
+            raise PolicyRefused(f"policy/{FILE}: the security label {label} needs an action and a reason.")
+    return frozenset(label for label, line in labels.items() if line["action"] == "harmless")
 
 
 def _words(column: str, ours: dict[str, str], policy: Policy) -> dict[str, str]:

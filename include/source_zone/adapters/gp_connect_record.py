@@ -23,12 +23,15 @@ from source_zone.adapters.gp_connect_elements import (
     is_restricted,
     reference,
 )
+from source_zone.adapters.gp_connect_links import parents, problems
+from source_zone.adapters.gp_connect_lists import Completeness, completeness
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 from source_zone.adapters.gp_connect_practice import PracticeFacts
 from source_zone.adapters.gp_connect_registration import nhs_number, registration
 
 PATIENT_NOT_IN_BUNDLE = "patient_not_in_bundle"
 DELETED = "entered-in-error"
+_NOTHING: Element = {}
 Row = dict[str, Any]
 Rows = Iterator[tuple[str, Row]]  # (table, row)
 
@@ -39,7 +42,9 @@ class Record:
     def __init__(self, bundle: Bundle, policy: FieldPolicy) -> None:
         self.policy = policy
         self.left: Counter[str] = Counter()
-        self._bundle = bundle
+        self.entries = bundle.entries
+        self._names: dict[int, str] = {}
+        self._codes: dict[int, set[str]] = {}
         self._own = reference({"reference": f"Patient/{bundle.patient.get('id')}"}, policy)
         self._nhs_number = canonical_nhs_number(nhs_number(bundle.patient))
         self.registration_id, self.registration_fault = registration(bundle.patient, policy)
@@ -50,13 +55,24 @@ class Record:
 
     @cached_property
     def _medications(self) -> dict[str, Element]:
-        return {self.name_of(entry): entry.resource for entry in self._of_kind("Medication")}
+        """By id as it is written: suppliers also make ids of a drug's name, in characters an id may not have."""
+        return {f"Medication/{entry.resource.get('id')}": entry.resource for entry in self._of_kind("Medication")}
+
+    @cached_property
+    def completeness(self) -> Completeness:
+        return completeness(self.entries, self.policy)
 
     def _of_kind(self, kind: str) -> list[Entry]:
-        return [entry for entry in self._bundle.entries if entry.kind == kind]
+        return [entry for entry in self.entries if entry.kind == kind]
 
     def name_of(self, entry: Entry) -> str:
         """`Type/id`. What has no id of its own, or one good only inside its container, is named by a hash of itself."""
+        name = self._names.get(id(entry))
+        if name is None:
+            name = self._names[id(entry)] = self._made_name(entry)
+        return name
+
+    def _made_name(self, entry: Entry) -> str:
         own = entry.resource.get("id")
         if entry.container is None and isinstance(own, str) and self.policy.id.fullmatch(own):
             return f"{entry.kind}/{own}"
@@ -112,9 +128,8 @@ class Record:
         for contained in dicts(resource.get("contained")):
             if pointer == f"#{contained.get('id')}":
                 return contained.get("code")
-        return a_dict(self._medications.get(reference(resource.get("medicationReference"), self.policy) or "")).get(
-            "code"
-        )
+        name = "/".join((a_text(pointer) or "").split("/_history/")[0].split("/")[-2:])
+        return self._medications.get(name, _NOTHING).get("code")
 
     def is_deleted(self, resource: Element) -> bool:
         """What does not surely name the patient deletes nothing that surely is theirs."""
@@ -123,18 +138,28 @@ class Record:
 
     def dissent_ids(self) -> Iterator[str]:
         """Record ids of the entries that say, anywhere in them, that the patient objects."""
-        for entry in self._bundle.entries:
-            if not self.is_deleted(entry.resource) and self.policy.dissent_codes & self.all_codes(entry):
+        for entry in self.entries:
+            if not self.policy.dissent_codes.isdisjoint(self.all_codes(entry)) and not self.is_deleted(entry.resource):
                 yield f"{self.registration_id}|{self.name_of(entry)}"
+
+    def has_consent_codes(self) -> bool:
+        consent = self.policy.dissent_codes | self.policy.withdrawal_codes
+        return any(not consent.isdisjoint(self.all_codes(entry)) for entry in self.entries)
 
     def all_codes(self, entry: Entry) -> set[str]:
         """Also of what repeats it and what it repeats, and of the drug it points to."""
+        found = self._codes.get(id(entry))
+        if found is None:
+            found = self._codes[id(entry)] = self._found_codes(entry)
+        return found
+
+    def _found_codes(self, entry: Entry) -> set[str]:
         twins = self._twins.get(self.name_of(entry), ())
         return all_codes([entry.resource, *twins, self.medication(entry.resource)], self.policy)
 
     def restricted_ids(self) -> Iterator[str]:
         """Record ids that a label of this bundle keeps confidential, and with each what it merely repeats."""
-        for entry in self._bundle.entries:
+        for entry in self.entries:
             if is_restricted(entry.resource, self.policy):
                 yield from self._with_twins(entry)
 
@@ -151,9 +176,9 @@ class Record:
     @cached_property
     def _twins(self) -> dict[str, list[Element]]:
         """By name, what is said once more elsewhere in the bundle: a problem and its entry, a drug and its statement."""
-        by_name = {self.name_of(entry): entry.resource for entry in self._bundle.entries}
+        by_name = {self.name_of(entry): entry.resource for entry in self.entries}
         twins: dict[str, list[Element]] = {}
-        for entry in self._bundle.entries:
+        for entry in self.entries:
             for name in self._repeats(entry):
                 twins.setdefault(name, []).append(entry.resource)
                 twins.setdefault(self.name_of(entry), []).append(by_name.get(name, {}))
@@ -214,32 +239,11 @@ class Record:
 
     @cached_property
     def parent_of(self) -> dict[str, str]:
-        """Groups name their members, members their group, reports their results; whatever the supplier chose."""
-        parents: dict[str, str] = {}
-        for entry in self._of_kind("Observation"):
-            own = self.name_of(entry)
-            for related in dicts(entry.resource.get("related")):
-                target = reference(related.get("target"), self.policy)
-                if target and target.startswith("Observation/") and target != own:
-                    if related.get("type") == "has-member":
-                        parents[target] = own
-                    elif related.get("type") == "derived-from":
-                        parents[own] = target
-        for entry in self._of_kind("DiagnosticReport"):
-            for result in dicts(entry.resource.get("result")):
-                parents.setdefault(reference(result, self.policy) or "", self.name_of(entry))
-        return parents
+        return parents(self.entries, self.name_of, self.policy)
 
     @cached_property
     def problem_of(self) -> dict[str, str]:
-        problems: dict[str, str] = {}
-        for entry in self._of_kind("Condition"):
-            for name in ("ActualProblem", "RelatedClinicalContent"):
-                for extension in extensions(entry.resource, name):
-                    problems.setdefault(
-                        reference(extension.get("valueReference"), self.policy) or "", self.name_of(entry)
-                    )
-        return problems
+        return problems(self.entries, self.name_of, self.policy)
 
 
 def _is_patient(actor: object) -> bool:

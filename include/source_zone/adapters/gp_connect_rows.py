@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from crossing.canonical import TABLES
 from source_zone.adapters.gp_connect_bundles import Entry
 from source_zone.adapters.gp_connect_clinical import MAPPINGS
 from source_zone.adapters.gp_connect_elements import PartialDate, five_byte_form
@@ -22,6 +23,9 @@ _CODE_COLUMNS = (
 )
 
 
+_CODED_TABLES = frozenset(table for table in TABLES if FURTHER_CODES.name in schema(table).names)
+
+
 def rows_of(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     """(table, row) for each row of an entry. An entry of a kind that has no codes of ours is a row, which does not
 
@@ -31,7 +35,7 @@ def rows_of(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     apart = _apart(entry, found, record, practice)
     placed = False
     for table, row in MAPPINGS[entry.kind](entry, record, practice) if entry.kind in MAPPINGS else ():
-        if FURTHER_CODES.name in schema(table).names:
+        if table in _CODED_TABLES:
             placed = True
             yield table, apart(_with_further_codes(row, found, entry, record))
         else:

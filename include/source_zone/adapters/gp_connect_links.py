@@ -1,0 +1,37 @@
+"""How the entries of one record belong together: groups and their members, problems and what is about them."""
+
+from collections.abc import Callable, Sequence
+
+from source_zone.adapters.gp_connect_bundles import Entry
+from source_zone.adapters.gp_connect_elements import dicts, extensions, reference
+from source_zone.adapters.gp_connect_policy import FieldPolicy
+
+NameOf = Callable[[Entry], str]
+
+
+def parents(entries: Sequence[Entry], name_of: NameOf, policy: FieldPolicy) -> dict[str, str]:
+    """Groups name their members, members their group, reports their results; whatever the supplier chose."""
+    found: dict[str, str] = {}
+    for entry in (each for each in entries if each.kind == "Observation" and "related" in each.resource):
+        own = name_of(entry)
+        for related in dicts(entry.resource["related"]):
+            target = reference(related.get("target"), policy)
+            if target and target.startswith("Observation/") and target != own:
+                if related.get("type") == "has-member":
+                    found[target] = own
+                elif related.get("type") == "derived-from":
+                    found[own] = target
+    for entry in (each for each in entries if each.kind == "DiagnosticReport"):
+        for result in dicts(entry.resource.get("result")):
+            found.setdefault(reference(result, policy) or "", name_of(entry))
+    return found
+
+
+def problems(entries: Sequence[Entry], name_of: NameOf, policy: FieldPolicy) -> dict[str, str]:
+    """The first problem of each entry that one names."""
+    found: dict[str, str] = {}
+    for entry in (each for each in entries if each.kind == "Condition"):
+        for name in ("ActualProblem", "RelatedClinicalContent"):
+            for extension in extensions(entry.resource, name):
+                found.setdefault(reference(extension.get("valueReference"), policy) or "", name_of(entry))
+    return found
