@@ -1,19 +1,33 @@
 """Policy is closed: every column a supplier sends has a rule and a reason, and every rule is about something."""
 
 import re
+from datetime import date
 from itertools import chain
 
 import pytest
 
 from crossing.canonical import TABLES, Kind
-from crossing.policy import Policy
+from crossing.policy import Policy, policy_folder
 from source_zone.adapters.emis_tables import MAPPINGS
+from source_zone.adapters.known_columns import KnownColumns
 from source_zone.identified import identified_name
 from source_zone.rules import read_rules
 
 ACTIONS = {"keep", "token", "generalise", "decide", "drop"}
 EMIS = Policy().table("fields/emis_csv.toml")
 CANONICAL = {column.name for columns in TABLES.values() for column in columns}
+
+
+CSV_FORMATS = sorted(
+    path.name.removesuffix("_headers.toml") for path in (policy_folder() / "fields").glob("*_headers.toml")
+)
+
+
+@pytest.mark.parametrize("format_name", CSV_FORMATS)
+def test_every_column_of_every_header_has_its_line_and_every_line_a_header(format_name: str) -> None:
+    known = KnownColumns.read(Policy(), format_name, date(2026, 1, 1))
+    assert known.fields
+    assert "emis_csv" in CSV_FORMATS
 
 
 @pytest.mark.parametrize("table", EMIS)
