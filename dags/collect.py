@@ -1,8 +1,9 @@
 """Collect pseudonymised GP records, each practice on its own, wholly in the zone that may see identifiers.
 
-**pull** into an encrypted spool, **apply_opt_outs** (who may leave), **pseudonymise** (minimise, make tokens, seal a
-parcel); **shred** destroys the spool and its key whatever happened. A practice that fails fails alone and stays due;
-`every_practice_collected` names it, and the run is not green. Try one again from its `pull`: its spool is gone.
+**pull** into an encrypted spool (deferred while a supplier's server prepares an export), **apply_opt_outs** (who may
+leave), **pseudonymise** (minimise, make tokens, seal a parcel); **shred** destroys the spool and its key whatever
+happened. A practice that fails fails alone and stays due; `every_practice_collected` names it, and the run is not green.
+Try one again from its `pull`: its spool is gone.
 """
 
 from datetime import timedelta
@@ -13,6 +14,7 @@ from airflow.sdk import Asset, CronTriggerTimetable, TriggerRule, dag, task, tas
 from account_for_practices import announce_parcels, every_practice_collected
 from crossing.policy import Collection, Policy
 from stop_for_a_person import stop_for_a_person
+from when_the_supplier_is_ready import PullWhenReady
 
 
 def collect(collection: Collection) -> None:
@@ -32,9 +34,8 @@ def collect(collection: Collection) -> None:
 
             return shards.practices_due(collection.id, settings.load())
 
-        @task
         @stop_for_a_person
-        def pull(shard: list[str], run_id: str | None = None) -> list[dict]:
+        def pull(shard: list[str], run_id: str) -> list[dict]:
             from source_zone import settings, shards
 
             return shards.pull_shard(collection.id, shard, run_id, settings.load())
@@ -63,7 +64,8 @@ def collect(collection: Collection) -> None:
         @task_group(default_args={"map_index_template": "{{ task.op_args[0] | join(' ') }}"})
         def each_shard(shard: list[str]):
             sealed = pseudonymise(shard)
-            pull(shard) >> apply_opt_outs(shard) >> sealed >> shred(shard).as_teardown(on_failure_fail_dagrun=True)
+            pulled = PullWhenReady(task_id="pull", shard=shard, pull=pull)
+            pulled >> apply_opt_outs(shard) >> sealed >> shred(shard).as_teardown(on_failure_fail_dagrun=True)
             return sealed
 
         whatever_happened = partial(task, trigger_rule=TriggerRule.ALL_DONE)

@@ -40,9 +40,9 @@ def pull_practice(release: Release) -> Counts:
 
 def _pull(release: Release) -> Counts:
     memory = finish_what_was_begun(release)
+    let_go_of_taken(release, memory)
     release.transport.fetch(memory.taken_until_instant(), release.progress)
     extracts = release.waiting(memory)
-    let_go_of_taken(release, memory)
     if not extracts:
         raise NothingToTake(f"{release.practice.practice_code}: every delivery has been taken already.")
     run_spool = spool.open_new(release.settings.spool, release.practice.practice_code, release.run_id)

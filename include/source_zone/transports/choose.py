@@ -3,6 +3,7 @@
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy, Practice
 from source_zone.settings import Settings
+from source_zone.transports.bulk_fhir import BulkFhir
 from source_zone.transports.directory import Directory, folder_of
 from source_zone.transports.landing import Landing
 from source_zone.transports.sftp import Sftp
@@ -22,9 +23,11 @@ def choose_transport(practice: Practice, collection: str, settings: Settings, po
     """
     if practice.transport == "directory":
         return Directory(folder_of(practice, settings.incoming))
-    landing = Landing(settings.landing / collection / practice.practice_code)
+    landing = Landing(settings.landing / collection / practice.practice_code).open()
     if practice.transport == "sftp":
         return Sftp.of(practice, landing, policy, settings.keys)
+    if practice.transport == "bulk_fhir":
+        return BulkFhir.of(practice, landing, policy, settings.keys)
     raise TransportUnknown(
         f"{practice.practice_code}: no transport of that name. Use one of {', '.join(TRANSPORTS)} in policy/practices.csv."
     )

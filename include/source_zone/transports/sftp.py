@@ -80,7 +80,6 @@ class Sftp:
 
     def fetch(self, since: datetime | None, progress: Progress) -> None:
         """Every file that is new, or other than it was when it was copied. Raises SftpDown, SftpRefused, NotReadyYet."""
-        self.landing.open()
         with self._session() as session:
             remote = list(self._list(session))
             self._check_settled(remote)
