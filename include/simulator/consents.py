@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
+
 from simulator import codes
 from simulator.calendar import FIRST_EXTRACT_DAY, extract_day
 from simulator.codes import Role
@@ -61,13 +63,17 @@ _STORIES: dict[Part, list[tuple[Role, int, int | None]]] = {
     Part.DISSENT_DELETED_NEXT_NIGHT: [(_DISSENT, _LATEST, _MORNING)],
     Part.WITHDRAWS_NEXT_NIGHT: [(_DISSENT, _LATEST, _MORNING)],
 }
+_PLAIN = 9  # the place of a plain dissent among a patient's opt-outs; those of planted trouble stand before it
 _SYSTEM = {Part.DISSENTS_IN_SNOMED: 0, Part.DISSENTS_IN_READ: 1, Part.DISSENTS_IN_CTV3: 2, Part.DISSENTS_IN_OLD_READ: 3}
 
 
 def consents(source: Practice, nights: int) -> list[Consent]:
     """Every version of every entry of the nights, oldest night first."""
-    if not source.size.trouble:
-        return []
+    found = [*_plain_dissents(source)]
+    return found + _troublesome(source, nights) if source.size.trouble else found
+
+
+def _troublesome(source: Practice, nights: int) -> list[Consent]:
     found = [*_history(source)]
     playing = source.roster.cast.playing
     mistaken, fickle = playing[Part.DISSENT_DELETED_NEXT_NIGHT], playing[Part.WITHDRAWS_NEXT_NIGHT]
@@ -105,6 +111,15 @@ def _dissents(entries: list[Consent], today: int) -> bool:
     said_no, said_yes = ([second for second in said if second is not None] for said in (no, yes))
     all_timed = len(said_no) == len(no) and len(said_yes) == len(yes)
     return not (all_timed and max(said_yes) > max(said_no))
+
+
+def _plain_dissents(source: Practice) -> Iterator[Consent]:
+    """A share of those who play no part, as in life: one dissent, entered years ago and never taken back."""
+    chance = source.draws.share("dissents", np.arange(source.size.patients))
+    for patient in source.roster.cast.ordinary:
+        if chance[patient] < source.size.opted_out:
+            born = int(source.roster.birth[patient])
+            yield _entry(source, patient, _PLAIN, 1, _DISSENT, max(_LATER, born), system=0)
 
 
 def _history(source: Practice) -> Iterator[Consent]:

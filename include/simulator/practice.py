@@ -33,6 +33,7 @@ class Size:
     entries_per_patient: int
     seed: int
     trouble: bool
+    opted_out: float = 0  # the share of patients who plainly dissent, beside whoever plays a part in planted trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ def simulate(
     entries_per_patient: int = 500,
     first_practice: int = 1,
     trouble: bool = True,
+    opted_out: float = 0,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Writes the deliveries of one night into `out/<practice code>/` and returns a summary of counts.
@@ -37,10 +38,15 @@ def simulate(
     Also writes `out/truth.json` (what nights 1 to `night` must come to) and `out/canaries.json`. The same arguments
     give the same bytes. `cut_off` is the number of the practice whose observations break off in the middle of a row on
     night 1; `changed_header` of the one that sends a column nobody agreed this night. Either is delivered again, whole,
-    the next night. `trouble=False` plants nothing that must be held back. Raises UnknownFormat and TooManyPatients.
+    the next night. `trouble=False` plants nothing that must be held back; `opted_out` is the share of patients who plainly
+    dissent, beside planted trouble (in England some 0.05). Raises UnknownFormat and TooManyPatients.
     """
     writes = writer(format)
-    size = Size(patients=patients, entries_per_patient=entries_per_patient, seed=seed, trouble=trouble)
+    if not 0 <= opted_out <= 1:
+        raise ValueError("More than all patients, or fewer than none, cannot be opted out.")
+    size = Size(
+        patients=patients, entries_per_patient=entries_per_patient, seed=seed, trouble=trouble, opted_out=opted_out
+    )
     numbers = range(first_practice, first_practice + practices)
     broken = _last_of(numbers, trouble=trouble) if cut_off == THE_LAST else cut_off
     out.mkdir(parents=True, exist_ok=True)
@@ -105,6 +111,7 @@ def _identity(size: Size, format: str) -> dict[str, Any]:
         "patients_per_practice": size.patients,
         "entries_per_patient": size.entries_per_patient,
         "planted_trouble": size.trouble,
+        "opted_out": size.opted_out,
         "format": format,
     }
 

@@ -47,6 +47,19 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     simulate.add_argument("--entries-per-patient", type=int, default=500)
     simulate.add_argument("--seed", type=int, default=1)
     simulate.add_argument("--night", type=int, default=1)
+    simulate.add_argument(
+        "--trouble",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="plant what must be held back, of every kind",
+    )
+    simulate.add_argument(
+        "--opted-out",
+        type=float,
+        default=0,
+        metavar="PERCENT",
+        help="of patients, who plainly dissent; in England some 5",
+    )
     simulate.add_argument("--out", type=Path, required=True)
     simulate.set_defaults(run=_simulate)
 
@@ -99,6 +112,8 @@ def _simulate(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
             night=arguments.night,
             entries_per_patient=arguments.entries_per_patient,
+            trouble=arguments.trouble,
+            opted_out=arguments.opted_out / 100,
             progress=_progress(),
         )
     except ValueError as error:  # the simulator's own words about its arguments; it knows nobody real

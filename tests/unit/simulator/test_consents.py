@@ -1,5 +1,7 @@
 """Whose opt-out is in force: the answers of the answer sheet, spelt out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from simulator.calendar import extract_day
@@ -58,6 +60,22 @@ def test_a_deleted_dissent_and_a_withdrawal_end_an_opt_out_and_a_new_dissent_sta
     assert started <= after
     assert not started & before
     assert started & later == {changes.dissents}
+
+
+@pytest.mark.parametrize("share", [0, 0.05, 1])
+def test_as_many_plainly_dissent_as_was_asked_for(share: float) -> None:
+    source = practice(1, Size(patients=2000, entries_per_patient=1, seed=1, trouble=False, opted_out=share), nights=2)
+    for night in (1, 2):
+        assert len(opted_out(consents(source, night), night)) == pytest.approx(2000 * share, rel=0.2)
+
+
+def test_plain_dissents_leave_planted_parts_alone() -> None:
+    size = Size(patients=400, entries_per_patient=1, seed=1, trouble=True)
+    source, dissenting = practice(1, size, nights=1), practice(1, replace(size, opted_out=1), nights=1)
+    played = {patient for patients in source.roster.cast.playing.values() for patient in patients}
+    before, after = opted_out(consents(source, 1), 1), opted_out(consents(dissenting, 1), 1)
+    assert played & before == played & after
+    assert {*source.roster.cast.ordinary} <= after
 
 
 def said(*words: tuple[Role, int, int | None]) -> set[int]:
