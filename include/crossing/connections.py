@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from crossing.errors import PersonMustAct
-from crossing.key_files import read_key_file
+from crossing.key_files import KeyRefused, read_key_file
 from crossing.policy import Policy
 
 CONNECTIONS = "connections.toml"
@@ -59,4 +59,7 @@ def read_secret_file(path: Path) -> bytes:
     """A secret of any length up to 64 KiB, without the line end that editors add."""
     size = path.stat().st_size if path.is_file() else 0
     data = read_key_file(path, expected_bytes=min(size, _LARGEST_SECRET))
-    return data.rstrip(b"\r\n")
+    secret = data.rstrip(b"\r\n")
+    if not secret:  # a library handed nothing may look for a default of its own
+        raise KeyRefused(f"Secret {path.name} in {path.parent} holds only a line end. Put the right file there.")
+    return secret
