@@ -63,15 +63,26 @@ def _close(rows: pl.DataFrame, column: str, words: frozenset[str], count: Counte
 
 
 def _coarsen_patient(rows: pl.DataFrame, areas: pl.DataFrame) -> pl.DataFrame:
-    """A postcode that the directory does not have (no fixed abode, abroad, mistyped) has no area."""
+    """A postcode or area that the directory does not have (no fixed abode, abroad, mistyped) is no area."""
+    born, died = _most_likely_day("date_of_birth"), _most_likely_day("date_of_death")
     coarse = rows.with_columns(
-        pl.col("date_of_birth").dt.year().cast(pl.Int16).alias("year_of_birth"),
-        pl.col("date_of_death").dt.year().cast(pl.Int16).alias("year_of_death"),
-        pl.col("date_of_death").dt.month().cast(pl.Int16).alias("month_of_death"),
+        born.dt.year().cast(pl.Int16).alias("year_of_birth"),
+        died.dt.year().cast(pl.Int16).alias("year_of_death"),
+        died.dt.month().cast(pl.Int16).alias("month_of_death"),
         pl.col("postcode").str.replace_all(" ", "").str.to_uppercase().alias("postcode_key"),
     )
     coarse = _blur_dates_that_give_others_away(coarse)
-    return coarse.join(areas, on="postcode_key", how="left", maintain_order="left")
+    by_postcode = coarse.join(areas, on="postcode_key", how="left", maintain_order="left")
+    known = areas.select(pl.col("lsoa_code").alias("ready_lsoa_code"), pl.col("imd_decile").alias("ready_decile"))
+    both = by_postcode.join(known.unique("ready_lsoa_code"), on="ready_lsoa_code", how="left", maintain_order="left")
+    ready = pl.when(pl.col("ready_decile").is_not_null()).then(pl.col("ready_lsoa_code"))
+    return both.with_columns(pl.coalesce("lsoa_code", ready), pl.coalesce("imd_decile", "ready_decile"))
+
+
+def _most_likely_day(column: str) -> pl.Expr:
+    """Of a week told by its Monday, the Thursday: the year of a week is the one most of its days are in (ISO 8601)."""
+    is_week = pl.col("dates_are_weeks").fill_null(False)
+    return pl.when(is_week).then(pl.col(column).dt.offset_by("3d")).otherwise(pl.col(column))
 
 
 def _blur_dates_that_give_others_away(rows: pl.DataFrame) -> pl.DataFrame:
@@ -79,7 +90,9 @@ def _blur_dates_that_give_others_away(rows: pl.DataFrame) -> pl.DataFrame:
 
     So a registration in the year of birth has no date, and one that ended in death ends on the first of its month.
     """
-    in_year_of_birth = pl.col("registered_date").dt.year() == pl.col("date_of_birth").dt.year()
+    year, born = pl.col("registered_date").dt.year(), pl.col("date_of_birth")
+    last_day = pl.when(pl.col("dates_are_weeks").fill_null(False)).then(born.dt.offset_by("6d")).otherwise(born)
+    in_year_of_birth = (year == born.dt.year()) | (year == last_day.dt.year())
     registered = pl.when(~in_year_of_birth.fill_null(True)).then(pl.col("registered_date"))
     ended, died = pl.col("registration_end_date"), pl.col("date_of_death")
     return rows.with_columns(

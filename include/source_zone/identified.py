@@ -14,7 +14,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from crossing.canonical import TABLES, Kind
+from crossing.canonical import TABLES, TOKEN_BYTES, Kind
 
 # Columns that exist only on this side. The patient's stand in place of the coarse values made from them.
 _ONLY_IDENTIFIED_PATIENT = (
@@ -23,6 +23,11 @@ _ONLY_IDENTIFIED_PATIENT = (
     pa.field("date_of_death", pa.date32()),
     pa.field("postcode", pa.string()),
     pa.field("is_test_patient", pa.bool_()),
+    # Where a supplier made tokens with our key itself, there is no number, postcode or day: the token as it is, the area
+    # in place of the postcode, and the Mondays of the weeks of birth and death in place of the days.
+    pa.field("ready_patient_token", pa.binary(TOKEN_BYTES)),
+    pa.field("ready_lsoa_code", pa.string()),
+    pa.field("dates_are_weeks", pa.bool_()),
 )
 _MADE_FROM_IDENTIFIED = frozenset(
     {"patient_token", "year_of_birth", "year_of_death", "month_of_death", "lsoa_code", "imd_decile"}

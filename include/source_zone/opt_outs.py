@@ -122,6 +122,7 @@ def _stays(condition: pl.Expr, reason: str) -> pl.Expr:
 
 def known_patients(remembered: pa.Table, pulled: pa.Table) -> pa.Table:
     """The last facts of every patient ever seen. A tombstone keeps the facts it closes: its fields are empty."""
-    both = pl.concat([pl.DataFrame(pl.from_arrow(remembered)), pl.DataFrame(pl.from_arrow(pulled))])
+    frames = [pl.DataFrame(pl.from_arrow(each)) for each in (remembered, pulled)]
+    both = pl.concat(frames, how="diagonal").select(pulled.column_names)  # an older memory may lack a newer column
     facts = both.filter(~pl.col("is_deleted").fill_null(False) & pl.col("registration_id").is_not_null())
     return facts.unique("registration_id", keep="last", maintain_order=True).to_arrow().cast(pulled.schema)

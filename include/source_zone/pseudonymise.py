@@ -6,6 +6,7 @@ Messages hashed (HMAC-SHA-256, first 128 bits, one key a field):
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crossing.canonical import TABLES, Kind, schema
 from crossing.identifiers import canonical_nhs_number
@@ -40,13 +41,22 @@ def _plain(name: str, rows: pl.DataFrame, live: pl.Expr, type_: pa.DataType) -> 
 
 def _token(name: str, rows: pl.DataFrame, live: pl.Expr, practice_code: str, keys: SourceKeys) -> pa.Array:
     if name == "patient_token":
-        return _person_tokens(rows.select(pl.when(live).then(pl.col("nhs_number"))).to_series(), keys)
+        return _person_tokens_or_ready(rows, live, keys)
     local_id = pl.col(identified_name(name))
     if name not in ("record_token", "registration_token"):
         local_id = pl.when(live).then(local_id)
     message = rows.select(pl.lit(f"{LOCAL_ID}\0{practice_code}\0") + local_id.str.strip_chars("{} ").str.to_uppercase())
     hash_column = keyed_tokens if name in _MOSTLY_DISTINCT else keyed_tokens_of_repeats
     return hash_column(message.to_series().to_arrow(), keys.token_keys[LOCAL_ID])
+
+
+def _person_tokens_or_ready(rows: pl.DataFrame, live: pl.Expr, keys: SourceKeys) -> pa.Array:
+    """A token the supplier made itself, with our key and checked by its adapter, stands as it is."""
+    made = _person_tokens(rows.select(pl.when(live).then(pl.col("nhs_number"))).to_series(), keys)
+    if "ready_patient_token" not in rows.columns:
+        return made
+    ready = rows.select(pl.when(live).then(pl.col("ready_patient_token"))).to_series().to_arrow()
+    return pc.coalesce(ready.cast(pa.binary()).cast(made.type), made)
 
 
 def _person_tokens(nhs_numbers: pl.Series, keys: SourceKeys) -> pa.Array:

@@ -43,7 +43,7 @@ class Release:
     def adapter(self, memory: Memory, pulled: dict[str, pa.Table] | None = None) -> Adapter:
         """`pulled` are reference tables of this run, which the memory does not have yet."""
         known = replace(memory, tables={**memory.tables, **(pulled or {})})
-        return choose_adapter(self.practice, self.policy, known)
+        return choose_adapter(self.practice, self.policy, known, self.keys.token_key_name)
 
     @property
     def folder(self) -> Path:

@@ -32,10 +32,10 @@ def taken_on(run_spool: Spool, extract_id: str) -> date:
 
 
 def _of_the_same_people(patients: pa.Table, registrations: frozenset[str]) -> frozenset[str]:
-    """Somebody who left and came back has two registrations at one practice, and one NHS number."""
-    numbers: dict[str, set[str]] = {}
-    for row in patients.select(["registration_id", "nhs_number"]).to_pylist():
-        number = canonical_nhs_number(row["nhs_number"])
+    """Somebody who left and came back has two registrations at one practice, and one NHS number, or one token of it."""
+    numbers: dict[str | bytes, set[str]] = {}
+    for row in patients.select(["registration_id", "nhs_number", "ready_patient_token"]).to_pylist():
+        number = row["ready_patient_token"] or canonical_nhs_number(row["nhs_number"])
         if number is not None:
             numbers.setdefault(number, set()).add(row["registration_id"])
     return registrations.union(*(same for same in numbers.values() if same & registrations))

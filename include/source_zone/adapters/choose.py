@@ -4,23 +4,26 @@ from crossing.errors import PersonMustAct
 from crossing.policy import Policy, Practice
 from source_zone.adapters.emis_csv import EmisCsv
 from source_zone.adapters.gp_connect import GPConnect
+from source_zone.adapters.gpdpr_xml import GpdprXml
 from source_zone.identified import Adapter
 from source_zone.memory import OWN_TABLES, Memory
 
-FORMATS = ("emis_csv", "gp_connect")
+FORMATS = ("emis_csv", "gp_connect", "gpdpr_xml")
 
 
 class FormatUnknown(PersonMustAct):
     """Nobody has written an adapter for this format."""
 
 
-def choose_adapter(practice: Practice, policy: Policy, memory: Memory) -> Adapter:
-    """Raises FormatUnknown, naming the formats there are."""
+def choose_adapter(practice: Practice, policy: Policy, memory: Memory, token_key_name: str) -> Adapter:
+    """`token_key_name` is the run's: tokens a supplier made itself must be of it. Raises FormatUnknown, naming those there are."""
     remembered = {name: table for name, table in memory.tables.items() if name not in OWN_TABLES}
     if practice.format == "emis_csv":
         return EmisCsv(practice.practice_code, policy, remembered)
     if practice.format == "gp_connect":
         return GPConnect(practice.practice_code, policy, remembered)
+    if practice.format == "gpdpr_xml":
+        return GpdprXml(practice.practice_code, policy, token_key_name, remembered)
     raise FormatUnknown(
         f"{practice.practice_code}: no adapter for its format. Use one of {', '.join(FORMATS)} in policy/practices.csv."
     )
