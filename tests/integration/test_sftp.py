@@ -4,7 +4,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,14 @@ import pytest
 
 from crossing.errors import PersonMustAct
 from crossing.key_files import KeyRefused
-from crossing.policy import policy_folder
-from source_zone.release import Release, prepare
 from source_zone.release_practice import release_practice
 from source_zone.transports.connections import ConnectionRefused
 from source_zone.transports.landing import NameRefused
 from source_zone.transports.sftp import Sftp, SftpDown, SftpRefused
 from source_zone.transports.transport import NotReadyYet
 from support import sshd
-from support.emis_files import CODES, PRACTICE, a_patient, an_observation, write_extract
-from support.source_zone import SourceZone, a_practice, make_source_zone
+from support.emis_files import a_patient, an_observation
+from support.sftp_world import World
 
 pytestmark = pytest.mark.skipif(not sshd.is_installed(), reason="needs the Debian package openssh-server")
 ROWS = {"Admin_Patient": [a_patient("anne")], "CareRecord_Observation": [an_observation("anne", "asthma")]}
@@ -32,46 +29,6 @@ ROWS = {"Admin_Patient": [a_patient("anne")], "CareRecord_Observation": [an_obse
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd.Server]:
     with sshd.running(tmp_path_factory.mktemp("sshd")) as running:
         yield running
-
-
-class World:
-    """A supplier's server with one practice's folder, and a source zone that knows the way there."""
-
-    def __init__(self, root: Path, server: sshd.Server, **changed: Any) -> None:
-        self.server, self.remote = server, root / "remote" / PRACTICE
-        self.remote.mkdir(parents=True, exist_ok=True)
-        policy = root / "policy"
-        shutil.copytree(policy_folder(), policy, dirs_exist_ok=True)
-        self.connection = {
-            "transport": "sftp",
-            "host": "127.0.0.1",
-            "port": server.port,
-            "user": server.user,
-            "host_key": server.host_key,
-            "folder": str(self.remote.parent),
-            "settle_seconds": 0,
-            "why": "Test",
-            **changed,
-        }
-        lines = [f"{key} = {value!r}" for key, value in self.connection.items() if value is not None]
-        (policy / "connections.toml").write_text("[supplier]\n" + "\n".join(lines) + "\n")
-        self.zone: SourceZone = make_source_zone(root, policy)
-        self.secrets = self.zone.settings.keys / "connections" / "supplier"
-        self.secrets.mkdir(parents=True)
-        shutil.copy(server.private_key, self.secrets / "id_ed25519")
-        (self.secrets / "id_ed25519").chmod(0o400)
-
-    def release(self, run_id: str = "run") -> Release:
-        practice = replace(a_practice(), transport="sftp", connection="supplier")
-        return prepare("gpdpr", practice, run_id, self.zone.settings)
-
-    def deliver(self, stamp: str = "20260902010000") -> dict[str, Path]:
-        return write_extract(self.remote, {**ROWS, "Coding_ClinicalCode": CODES}, stamp)
-
-    @property
-    def landed(self) -> list[str]:
-        folder = self.zone.settings.landing / "gpdpr" / PRACTICE
-        return sorted(path.name for path in folder.glob("[!.]*")) if folder.exists() else []
 
 
 @pytest.fixture
@@ -206,7 +163,7 @@ def test_a_removal_that_was_cut_short_is_ended_before_anything_is_looked_at(worl
     going = [path.name for path in files.values()]
     transport.landing.note(**{".going": going})
     (transport.folder / going[0]).unlink()
-    transport.fetch(None, lambda _: None)
+    world.release("the next run")
     assert world.landed == []
 
 
