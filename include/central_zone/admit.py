@@ -63,11 +63,11 @@ def _stands(entry: Entry, manifest: Manifest) -> bool:
     """Whether the ledger's word stands as it is. Raises ParcelRefused where it stands against this parcel."""
     same = entry.manifest_sha256 == manifest.sha256()
     whose = f"{entry.practice_code}, parcel {entry.sequence}"
-    if entry.state == ledger.LOADED and not same:
+    if entry.state in ledger.TAKEN_IN and not same:
         raise ParcelRefused(f"{whose}: one is loaded, and this is another under its id. The source lost count.")
     if entry.state == ledger.REFUSED and entry.decided_by:
         raise ParcelRefused(f"{whose}: a steward decided against it. Ask the practice for a new extract.")
-    return same and entry.state in (ledger.LOADED, ledger.HELD, ledger.APPROVED, ledger.VALIDATED)
+    return same and entry.state in (*ledger.TAKEN_IN, ledger.HELD, ledger.APPROVED, ledger.VALIDATED)
 
 
 def _place(manifest: Manifest) -> Place:
@@ -107,7 +107,7 @@ def _refuse(zone: Zone, parcel_id: str, manifest: Manifest | None, error: Person
 
 
 def _may_be_refused(entry: Entry | None) -> bool:
-    return entry is None or not (entry.state == ledger.LOADED or entry.decided_by)
+    return entry is None or not (entry.state in ledger.TAKEN_IN or entry.decided_by)
 
 
 def _note_seconds(zone: Zone, entry: Entry, seconds: float) -> None:

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_load(commands)
     _add_ledger(commands)
     _add_decide(commands)
+    _add_skip(commands)
+    _add_reconcile(commands)
     _add_register(commands)
     _add_audit(commands)
     return parser
@@ -41,6 +44,7 @@ def _add_load(commands: Commands) -> None:
 def _add_ledger(commands: Commands) -> None:
     ledger = commands.add_parser("ledger", help="what became of every parcel")
     ledger.add_argument("--json", action="store_true", help="as a JSON list")
+    ledger.add_argument("--gaps", action="store_true", help="only practices whose sequence does not go on, and why")
     ledger.set_defaults(run=_ledger)
 
 
@@ -53,6 +57,26 @@ def _add_decide(commands: Commands) -> None:
     decide.add_argument("--by", required=True, metavar="NAME")
     decide.add_argument("--reason", required=True, metavar="TEXT")
     decide.set_defaults(run=_decide)
+
+
+def _add_skip(commands: Commands) -> None:
+    skip = commands.add_parser("skip", help="a steward gives up a parcel that will never come; later ones go on")
+    skip.add_argument("--collection", required=True)
+    skip.add_argument("--practice", required=True, metavar="CODE")
+    skip.add_argument("--sequence", required=True, type=int, metavar="N", help="the first one missing")
+    skip.add_argument("--by", required=True, metavar="NAME")
+    skip.add_argument("--reason", required=True, metavar="TEXT")
+    skip.set_defaults(run=_skip)
+
+
+def _add_reconcile(commands: Commands) -> None:
+    reconcile = commands.add_parser("reconcile", help="what should be here against what is; exit 4 where they differ")
+    reconcile.add_argument("--collection", required=True)
+    reconcile.add_argument("--json", action="store_true", help="as a JSON list, a practice each")
+    reconcile.add_argument(
+        "--recount", action="store_true", help="count the rows of every parcel again, not only new ones"
+    )
+    reconcile.set_defaults(run=_reconcile)
 
 
 def _add_register(commands: Commands) -> None:
@@ -111,11 +135,27 @@ def _worst(errors: list[GPCollectError]) -> int:
 def _ledger(arguments: argparse.Namespace) -> int:
     from central_zone import load_parcel, settings
 
+    if arguments.gaps:
+        return _gaps(as_json=arguments.json)
     entries = load_parcel.ledger_entries(settings.load())
     if arguments.json:
         print(json.dumps(entries, indent=2, default=str))
     else:
         _print_table(entries)
+    return 0
+
+
+def _gaps(*, as_json: bool) -> int:
+    from central_zone import load_parcel, settings
+
+    found = load_parcel.gaps_of(settings.load())
+    if as_json:
+        print(json.dumps([asdict(gap) for gap in found], indent=2, default=str))
+        return 0
+    for gap in found:
+        print(f"{gap.practice_code}  {gap.collection}  loaded up to {gap.settled_up_to}: {gap.in_words()}")
+    if not found:
+        print("No gap.")
     return 0
 
 
@@ -135,6 +175,29 @@ def _decide(arguments: argparse.Namespace) -> int:
 
     words = {"approve": arguments.approve, "by": arguments.by, "reason": arguments.reason}
     _print(load_parcel.decide(arguments.parcel, **words, settings=settings.load()))
+    return 0
+
+
+def _skip(arguments: argparse.Namespace) -> int:
+    from central_zone import load_parcel, settings
+
+    words = {"by": arguments.by, "reason": arguments.reason}
+    place = (arguments.collection, arguments.practice, arguments.sequence)
+    _print(load_parcel.skip(*place, **words, settings=settings.load()))
+    return 0
+
+
+def _reconcile(arguments: argparse.Namespace) -> int:
+    from central_zone import reconcile, settings
+
+    loaded_settings = settings.load()
+    reconcile.count_rows(arguments.collection, loaded_settings, again=arguments.recount)
+    reports = reconcile.report(arguments.collection, loaded_settings)
+    if arguments.json:
+        print(json.dumps([asdict(each) for each in reports], indent=2, default=str))
+    for each in () if arguments.json else reports:
+        print(f"{each.practice_code}  {'agrees' if each.agrees else ' | '.join(each.differences)}")
+    reconcile.check_agreement(arguments.collection, reports)
     return 0
 
 

@@ -1,12 +1,15 @@
 """Commit a parcel: its rows, its ledger row, its audit entry and its lineage in one transaction. All of it, or nothing."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection, func, insert
 
 from central_zone import audit, ledger, quarantine
+from central_zone.compare import compare_with_store
 from central_zone.errors import WaitsForEarlier
 from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
@@ -19,8 +22,10 @@ from central_zone.store.connection import transaction
 from central_zone.store.tables import outbox
 from central_zone.zone import Zone
 from crossing.lineage import counts_facet, input_dataset, output_dataset, run_event
+from crossing.manifest_fields import DELTA, RECON
 
 _MAY_LOAD = (ledger.VALIDATED, ledger.APPROVED)
+_LOADED_NOW: dict[str, Any] = {"state": ledger.LOADED, "loaded_at": func.now()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +42,15 @@ class _Ready:
 def commit(zone: Zone, parcel_id: str) -> Entry:
     """Loads one validated or approved parcel, then gives its receipt. One that is loaded only gets its receipt again.
 
+    A recon extract is not loaded but held against the store; a snapshot is both. What differs is in the ledger.
+
     Raises WaitsForEarlier, StoreDown or StoreRefused; nothing of the parcel is then in the store.
     """
     with transaction(zone.store, "load") as connection:
         entry = ledger.entry(connection, parcel_id)
     if entry.state in _MAY_LOAD:
         entry = _load(zone, entry)
-    if entry.state == ledger.LOADED:
+    if entry.state in ledger.TAKEN_IN:
         settle(zone, entry)
     return entry
 
@@ -81,7 +88,10 @@ def _place(entry: Entry, manifest: dict[str, Any]) -> Place:
 
 def _write(zone: Zone, connection: Connection, ready: _Ready) -> None:
     number, failed = ready.entry.parcel_number, ready.verdict.failed_rows
-    loaded = {table: _load_table(connection, ready, table) for table in ready.tables}
+    if ready.entry.extract_kind != DELTA:
+        _compare(connection, ready)
+    only_compared = ready.entry.extract_kind == RECON
+    loaded = {} if only_compared else {table: _load_table(connection, ready, table) for table in ready.tables}
     kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number)
     copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
     connection.execute(insert(outbox).values(event=_lineage(zone, ready, loaded)))
@@ -92,29 +102,38 @@ def _write(zone: Zone, connection: Connection, ready: _Ready) -> None:
         ready.entry.parcel_id,
         step="load",
         seconds=time.monotonic() - ready.started,
-        state=ledger.LOADED,
         state_reason=None,
-        loaded_at=func.now(),
+        **({"state": ledger.COMPARED, "decided_at": func.now()} if only_compared else _LOADED_NOW),
         rows_loaded=loaded,
         rows_quarantined=quarantine.counts(failed),
         audit_hash=head,
     )
 
 
+def _compare(connection: Connection, ready: _Ready) -> None:
+    whole = {table: _sound_rows(ready, table) for table in ready.tables}
+    read = {table for table, counts in ready.manifest["counts"]["tables"].items() if counts["read"]}
+    compare_with_store(connection, ready.entry, whole, in_extract=read)
+
+
 def _load_table(connection: Connection, ready: _Ready, table: str) -> int:
-    failed = quarantine.failed_rows(ready.verdict.failed_rows, table)
     return load_records(
         connection,
         table,
-        quarantine.without_failed(ready.tables[table], failed, at_a_time=ROWS_IN_MEMORY),
+        _sound_rows(ready, table),
         practice_code=ready.entry.practice_code,
         parcel_number=ready.entry.parcel_number,
     )
 
 
+def _sound_rows(ready: _Ready, table: str) -> Iterator[pa.Table]:
+    failed = quarantine.failed_rows(ready.verdict.failed_rows, table)
+    return quarantine.without_failed(ready.tables[table], failed, at_a_time=ROWS_IN_MEMORY)
+
+
 def _audited(entry: Entry, loaded: dict[str, int]) -> dict[str, Any]:
     return {
-        "loaded": entry.parcel_id,
+        ("compared" if entry.extract_kind == RECON else "loaded"): entry.parcel_id,
         "practice_code": entry.practice_code,
         "sequence": entry.sequence,
         "manifest_sha256": entry.manifest_sha256,

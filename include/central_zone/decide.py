@@ -21,7 +21,7 @@ def decide_on(zone: Zone, parcel_id: str, *, approve: bool, by: str, reason: str
 
     Raises NotHeld where the parcel is not waiting for a decision, DecisionRefused for words that may not be kept.
     """
-    _check_words(by, reason)
+    check_words(by, reason)
     state = ledger.APPROVED if approve else ledger.REFUSED
     with transaction(zone.store, "decide") as connection:
         entry = ledger.entry(connection, parcel_id)
@@ -44,11 +44,11 @@ def _write(connection: Connection, entry: Entry, state: str, by: str, reason: st
 
 def _was_said_before(entry: Entry, state: str, by: str) -> bool:
     """A task that is run again after it succeeded must not fail: an approved parcel may even be loaded by now."""
-    carried_out = entry.state == state or (state == ledger.APPROVED and entry.state == ledger.LOADED)
+    carried_out = entry.state == state or (state == ledger.APPROVED and entry.state in ledger.TAKEN_IN)
     return carried_out and entry.decided_by == by
 
 
-def _check_words(by: str, reason: str) -> None:
+def check_words(by: str, reason: str) -> None:
     """The reason is printed on the practice's receipt and kept for good, so it may not name a patient."""
     if not by.strip() or not reason.strip() or len(by) + len(reason) > _LONGEST:
         raise DecisionRefused(f"A decision needs a name and a reason, {_LONGEST} characters together at most.")

@@ -57,3 +57,11 @@ class NotAllLoaded(PersonMustAct):
 
 class NotAllLoadedYet(TryAgain):
     """Some practices' parcels have not loaded yet; trying again may load them."""
+
+
+class NothingToSkip(PersonMustAct):
+    """The place of a practice's sequence that was to be given up is not one that others wait for."""
+
+
+class PracticesDiffer(PersonMustAct):
+    """Some practices' parcels, records or counts are not what they should be."""

@@ -17,7 +17,13 @@ ROWS_SENT_AT_ONCE = 50_000
 
 
 def load_records(
-    connection: Connection, table: str, rows: Iterable[pa.Table], *, practice_code: str, parcel_number: int
+    connection: Connection,
+    table: str,
+    rows: Iterable[pa.Table],
+    *,
+    practice_code: str,
+    parcel_number: int,
+    schema: str = "records",
 ) -> int:
     """Appends the rows of one canonical table and answers how many. Raises StoreDown or StoreRefused."""
     batches = (
@@ -25,7 +31,7 @@ def load_records(
         for some in rows
         for batch in _by_registration(some).to_batches(max_chunksize=ROWS_SENT_AT_ONCE)
     )
-    return copy_rows(connection, ("records", table), batches)
+    return copy_rows(connection, (schema, table), batches)
 
 
 def _by_registration(rows: pa.Table) -> pa.Table:

@@ -18,10 +18,13 @@ from central_zone.errors import (
     NotAllLoadedYet,
     StoreDown,
 )
+from central_zone.gaps import Gap, gaps
 from central_zone.judge import judge
 from central_zone.ledger import Entry
+from central_zone.places import Place
 from central_zone.settings import Settings
 from central_zone.settle import settle_again
+from central_zone.skip_place import skip_place
 from central_zone.stage import tables_of
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
@@ -47,7 +50,9 @@ def parcels_waiting(collection: str, settings: Settings) -> list[list[str]]:
 
 
 def _is_to_be_tried(folder: Path, entry: Entry | None, refused: set[tuple[str, str]]) -> bool:
-    if entry and (entry.state in (ledger.LOADED, ledger.HELD) or (entry.decided_by and entry.state == ledger.REFUSED)):
+    if entry and (
+        entry.state in (*ledger.TAKEN_IN, ledger.HELD) or (entry.decided_by and entry.state == ledger.REFUSED)
+    ):
         return False
     return (folder.name, inbox.fingerprint(folder)) not in refused
 
@@ -85,7 +90,7 @@ def load_parcel(folder: Path, settings: Settings) -> Result:
     """All the steps for one parcel. The state says "already" where it was loaded before. Raises our errors."""
     with opened(settings, inbox=folder.parent) as zone:
         entry = admit(zone, folder.name)
-        if entry.state == ledger.LOADED:
+        if entry.state in ledger.TAKEN_IN:
             return {**_result(commit(zone, entry.parcel_id)), "state": "already"}
         if entry.state in _TO_VALIDATE:
             judge(zone, [entry])
@@ -101,7 +106,7 @@ def decide(parcel_id: str, *, approve: bool, by: str, reason: str, settings: Set
 
 def not_loaded(result: Result) -> list[GPCollectError]:
     """The error that one result stands for; none where the parcel is loaded."""
-    if result["state"] in (ledger.LOADED, "already"):
+    if result["state"] in (*ledger.TAKEN_IN, "already"):
         return []
     where = f"{result['practice_code']}, parcel {result['sequence']}"
     if result["state"] == ledger.HELD:
@@ -117,6 +122,26 @@ def ledger_entries(settings: Settings) -> list[dict[str, Any]]:
         return ledger.entries(connection)
 
 
+def gaps_of(settings: Settings) -> list[Gap]:
+    """Practices whose sequence does not go on: what is missing, what waits, since when."""
+    with store_of(settings.store_url) as store, transaction(store, "look for gaps") as connection:
+        return gaps(connection)
+
+
+def skip(collection: str, practice_code: str, sequence: int, *, by: str, reason: str, settings: Settings) -> Result:
+    """A steward gives up a parcel that will never come; see skip_place. Raises NothingToSkip or DecisionRefused."""
+    place = Place(
+        parcel_id="",
+        collection=collection,
+        practice_code=practice_code,
+        sequence=sequence,
+        previous_manifest_sha256=None,
+    )
+    with opened(settings) as zone:
+        waiting = skip_place(zone, place, by=by, reason=reason)
+    return {"practice_code": practice_code, "sequence": sequence, "state": "skipped", "waiting": waiting}
+
+
 def verify_audit(settings: Settings, *, published_head: str | None = None) -> tuple[int, str]:
     """The number of entries and the head of the audit chain. Raises AuditBroken."""
     with store_of(settings.store_url) as store, transaction(store, "verify the audit chain") as connection:
@@ -129,9 +154,9 @@ def account_for(collection: str, parcel_ids: Iterable[str], settings: Settings) 
     with opened(settings) as zone:
         found = {entry.parcel_id: entry for entry in _in_state(zone, wanted)}
         for entry in found.values():
-            if entry.state == ledger.LOADED:
+            if entry.state in ledger.TAKEN_IN:
                 settle_again(zone, entry)
-    not_loaded = [entry for entry in found.values() if entry.state != ledger.LOADED]
+    not_loaded = [entry for entry in found.values() if entry.state not in ledger.TAKEN_IN]
     unknown = len(wanted) - len(found)
     if not not_loaded and not unknown:
         return

@@ -30,8 +30,8 @@ def test_every_dag_file_parses(bag: Any) -> None:
     assert bag.import_errors == {}
 
 
-def test_each_collection_in_policy_has_its_three_dags_and_nothing_else_is_there(bag: Any) -> None:
-    of_collections = {f"{verb}__{name}" for name in Policy().collections() for verb in ("collect", "load", "decide")}
+def test_each_collection_in_policy_has_its_four_dags_and_nothing_else_is_there(bag: Any) -> None:
+    of_collections = {f"{verb}__{name}" for name in Policy().collections() for verb in ("collect", "load", "decide", "reconcile")}
     assert set(bag.dags) == of_collections | {"publish_register"}
 
 
@@ -46,6 +46,7 @@ def test_a_new_collection_needs_no_code(tmp_path: Path, monkeypatch: pytest.Monk
         "collect__winter",
         "load__winter",
         "decide__winter",
+        "reconcile__winter",
         "publish_register",
     }
 

@@ -102,7 +102,7 @@ parcel = Table(
     Column("rows_quarantined", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rule -> rows
     Column("validation", JSONB, nullable=False, server_default=text("'{}'")),
     Column("seconds", JSONB, nullable=False, server_default=text("'{}'")),  # step -> seconds it took
-    Column("rows_counted", JSONB),  # table -> rows of this parcel found in the store afterwards
+    Column("rows_counted", JSONB),  # of tables whose rows in the store are not those sent: what was counted
     Column("counted_at", DateTime(timezone=True)),
     Column("audit_hash", Text),  # the audit chain's head when this parcel was settled
     Column("manifest", JSONB, nullable=False),

@@ -1,0 +1,125 @@
+"""What the ledger knows of each practice that is not as it should be, in sentences."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Date, and_, cast, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from central_zone.ledger import APPROVED, HELD, LOADED, RECEIVED, TAKEN_IN, VALIDATED
+from central_zone.reconcile_calendar import Calendar, calendar_of
+from central_zone.reconcile_counts import SUPPLIER
+from central_zone.store.tables import parcel, reconciliation
+from crossing.manifest_fields import DELTA
+
+
+@dataclass(slots=True)
+class Findings:
+    """Of one practice."""
+
+    differences: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def calendars(connection: Connection, collection: str) -> dict[str, Calendar]:
+    """Of each practice that ever sent a parcel, whatever became of it."""
+    day = cast(func.timezone("UTC", parcel.c.extract_taken_at), Date)
+    rows = connection.execute(
+        select(
+            parcel.c.practice_code,
+            func.max(parcel.c.extract_taken_at).label("taken_last"),
+            func.max(parcel.c.received_at).label("arrived_last"),
+            func.array_agg(day.distinct()).label("days"),
+        )
+        .where(parcel.c.collection == collection)
+        .group_by(parcel.c.practice_code)
+    )
+    return {row.practice_code: calendar_of(row.taken_last, row.arrived_last, row.days) for row in rows}
+
+
+def findings(connection: Connection, collection: str) -> dict[str, Findings]:
+    """By practice: parcels that got stuck, counts that do not agree, and the last recon or snapshot extract."""
+    found: dict[str, Findings] = {}
+    for find in (_stuck, _miscounted, _compared):
+        for code, sentence, facts in find(connection, collection):
+            of_practice = found.setdefault(code, Findings())
+            of_practice.differences += [sentence] if sentence else []
+            of_practice.facts |= facts
+    return found
+
+
+_Found = list[tuple[str, str | None, dict[str, Any]]]
+
+
+def _stuck(connection: Connection, collection: str) -> _Found:
+    """Not those that wait for an earlier one: these are told with the gap they wait at."""
+    with_a_reason = and_(parcel.c.state.in_((RECEIVED, VALIDATED, APPROVED)), parcel.c.state_reason.is_not(None))
+    columns = (parcel.c.practice_code, parcel.c.sequence, parcel.c.state, parcel.c.state_reason)
+    rows = connection.execute(
+        select(*columns)
+        .where(parcel.c.collection == collection, with_a_reason | (parcel.c.state == HELD))
+        .order_by(parcel.c.practice_code, parcel.c.sequence)
+    )
+    return [(row.practice_code, f"Parcel {row.sequence} is {row.state}: {row.state_reason}", {}) for row in rows]
+
+
+def _miscounted(connection: Connection, collection: str) -> _Found:
+    rows = connection.execute(
+        select(parcel.c.practice_code, parcel.c.sequence, parcel.c.rows_counted)
+        .where(parcel.c.collection == collection, parcel.c.state == LOADED)
+        .where(func.coalesce(parcel.c.rows_counted, func.jsonb_build_object()) != func.jsonb_build_object())
+        .order_by(parcel.c.practice_code, parcel.c.sequence)
+    )
+    return [each for row in rows for each in _in_words(row.practice_code, row.sequence, row.rows_counted)]
+
+
+def _in_words(code: str, sequence: int, counted: dict[str, dict[str, int]]) -> _Found:
+    told: _Found = [
+        (
+            code,
+            f"Parcel {sequence}, {table}: {each['sent']} rows were sent, {each['stored']} are in the store and "
+            f"{each['kept_out']} in quarantine.",
+            {},
+        )
+        for table, each in sorted(counted.items())
+        if table != SUPPLIER
+    ]
+    # The source refuses an extract whose count is wrong by its supplier's own rule; here it is only shown.
+    said = [(code, None, {"supplier_count": counted[SUPPLIER]})] if SUPPLIER in counted else []
+    return [*told, *said]
+
+
+def _compared(connection: Connection, collection: str) -> _Found:
+    last = (
+        select(parcel.c.practice_code, parcel.c.parcel_number, parcel.c.extract_kind, parcel.c.extract_taken_at)
+        .where(parcel.c.collection == collection, parcel.c.extract_kind != DELTA, parcel.c.state.in_(TAKEN_IN))
+        .ext(distinct_on(parcel.c.practice_code))
+        .order_by(parcel.c.practice_code, parcel.c.parcel_number.desc())
+        .subquery()
+    )
+    rows = connection.execute(
+        select(last, reconciliation)
+        .join(reconciliation, reconciliation.c.parcel_number == last.c.parcel_number)
+        .where(reconciliation.c.missing + reconciliation.c.differs + reconciliation.c.surplus > 0)
+        .order_by(last.c.practice_code, reconciliation.c.table_name)
+    )
+    return [_difference(row) for row in rows.mappings()]
+
+
+def _difference(row: Any) -> tuple[str, str | None, dict[str, Any]]:
+    """A snapshot was loaded after the comparison: of it only the surplus still stands."""
+    of_snapshot = row["extract_kind"] != "recon"
+    counts = {name: row[name] for name in ("missing", "differs", "surplus") if row[name]}
+    if not row["is_in_extract"]:
+        note = {f"not in the {row['extract_kind']}: {row['table_name']}": row["in_store"]}
+        return row["practice_code"], None, note
+    if of_snapshot and not row["surplus"]:
+        return row["practice_code"], None, {}
+    words = {
+        "missing": "the store has not",
+        "differs": "the store has in other words",
+        "surplus": "only the store has",
+    }
+    told = ", ".join(f"{count} {words[name]}" for name, count in counts.items() if name == "surplus" or not of_snapshot)
+    day = row["extract_taken_at"].date()
+    return row["practice_code"], f"The {row['extract_kind']} of {day}, {row['table_name']}: {told}.", {}
