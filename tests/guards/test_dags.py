@@ -31,7 +31,9 @@ def test_every_dag_file_parses(bag: Any) -> None:
 
 
 def test_each_collection_in_policy_has_its_four_dags_and_nothing_else_is_there(bag: Any) -> None:
-    of_collections = {f"{verb}__{name}" for name in Policy().collections() for verb in ("collect", "load", "decide", "reconcile")}
+    of_collections = {
+        f"{verb}__{name}" for name in Policy().collections() for verb in ("collect", "load", "decide", "reconcile")
+    }
     assert set(bag.dags) == of_collections | {"publish_register"}
 
 
