@@ -6,6 +6,7 @@ from source_zone.settings import Settings
 from source_zone.transports.bulk_fhir import BulkFhir
 from source_zone.transports.directory import Directory, folder_of
 from source_zone.transports.landing import Landing
+from source_zone.transports.mesh import Mesh
 from source_zone.transports.sftp import Sftp
 from source_zone.transports.transport import Transport
 
@@ -28,6 +29,8 @@ def choose_transport(practice: Practice, collection: str, settings: Settings, po
         return Sftp.of(practice, landing, policy, settings.keys)
     if practice.transport == "bulk_fhir":
         return BulkFhir.of(practice, landing, policy, settings.keys)
+    if practice.transport == "mesh":
+        return Mesh.of(practice, collection, landing, policy, settings)
     raise TransportUnknown(
         f"{practice.practice_code}: no transport of that name. Use one of {', '.join(TRANSPORTS)} in policy/practices.csv."
     )
