@@ -8,7 +8,7 @@ import pytest
 
 from crossing.canonical import TABLES, Kind
 from crossing.policy import Policy, policy_folder
-from source_zone.adapters.emis_tables import MAPPINGS
+from source_zone.adapters.emis_tables import CLINICAL_CODE, DRUG_CODE, MAPPINGS
 from source_zone.adapters.known_columns import KnownColumns
 from source_zone.identified import identified_name
 from source_zone.rules import read_rules
@@ -57,7 +57,10 @@ def test_a_column_is_read_only_if_policy_lets_it() -> None:
     drugs = DrugCodes.read([pl.DataFrame({name: ["1"] for name in EMIS["Coding_DrugCode"]})], None)
     for table, mapping in MAPPINGS.items():
         read = [name for name, rule in EMIS[table].items() if rule["action"] != "drop" and "same_as" not in rule]
-        mapped = mapping(pl.DataFrame({name: ["1"] for name in read}), codes, drugs)
+        rows = pl.DataFrame({name: ["1"] for name in read})
+        if table in CLINICAL_CODE | DRUG_CODE:
+            rows = (drugs if table in DRUG_CODE else codes).join(rows, (CLINICAL_CODE | DRUG_CODE)[table][1])
+        mapped = mapping(rows)
         for canonical, frame in mapped.items():
             family = [*TABLES[canonical], *(TABLES["observation"] if table == "CareRecord_Observation" else ())]
             known = {identified_name(column.name) for column in family}

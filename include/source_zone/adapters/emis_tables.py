@@ -1,11 +1,13 @@
-"""How each EMIS table becomes canonical tables: one small function a table, nothing but mapping."""
+"""How each EMIS table becomes canonical tables: one small function a table, nothing but mapping.
+
+The rows of a coded table come with their codes and `code_fault` already joined on.
+"""
 
 from collections.abc import Callable
 
 import polars as pl
 
 from source_zone.adapters import emis_words
-from source_zone.adapters.emis_codes import ClinicalCodes, DrugCodes
 from source_zone.adapters.reading import day, first_fault, flag, guid, instant, number, whole_number, words
 
 Mapped = dict[str, pl.DataFrame]
@@ -44,7 +46,7 @@ def _fault_or_uncoded(*, numbers: tuple[str, ...] = (), whole: tuple[str, ...] =
     return pl.coalesce(_fault(numbers=numbers, whole=whole), uncoded).alias("fault")
 
 
-def organisations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def organisations(rows: pl.DataFrame) -> Mapped:
     return {
         "organisation": rows.select(
             guid("OrganisationGuid").alias("record_id"),
@@ -59,7 +61,7 @@ def organisations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) ->
     }
 
 
-def staff_roles(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def staff_roles(rows: pl.DataFrame) -> Mapped:
     return {
         "staff_role": rows.select(
             guid("UserInRoleGuid").alias("record_id"),
@@ -70,7 +72,7 @@ def staff_roles(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> M
     }
 
 
-def patients(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def patients(rows: pl.DataFrame) -> Mapped:
     confidential = flag("IsConfidential").fill_null(True) | flag("SpineSensitive").fill_null(True)
     return {
         "patient": rows.select(
@@ -92,9 +94,9 @@ def patients(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapp
     }
 
 
-def encounters(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def encounters(rows: pl.DataFrame) -> Mapped:
     return {
-        "encounter": codes.join(rows, "ConsultationSourceCodeId").select(
+        "encounter": rows.select(
             *_event("ConsultationGuid"),
             *_CLINICAL,
             guid("AppointmentSlotGuid").alias("appointment_id"),
@@ -104,12 +106,12 @@ def encounters(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Ma
     }
 
 
-def observations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def observations(rows: pl.DataFrame) -> Mapped:
     """One EMIS table holds observations, immunisations and allergies; the type says which.
 
     A tombstone has no type, so it goes as an observation; the token is the same in whichever table the record was.
     """
-    mapped = codes.join(rows).select(
+    mapped = rows.select(
         *_event("ObservationGuid"),
         *_CLINICAL,
         guid("ConsultationGuid").alias("encounter_id"),
@@ -130,7 +132,7 @@ def observations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> 
     }
 
 
-def problems(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def problems(rows: pl.DataFrame) -> Mapped:
     return {
         "problem": rows.select(
             *_of_a_patient("ObservationGuid"),
@@ -146,10 +148,10 @@ def problems(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapp
     }
 
 
-def referrals(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def referrals(rows: pl.DataFrame) -> Mapped:
     reading = first_fault(dates=("ReferralReceivedDate", "ReferralEndDate"))
     return {
-        "referral": codes.join(rows, "ReferralReasonCodeId").select(
+        "referral": rows.select(
             guid("ObservationGuid").alias("record_id"),
             guid("PatientGuid").alias("registration_id"),
             pl.lit(False).alias("is_deleted"),
@@ -169,9 +171,9 @@ def referrals(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Map
     }
 
 
-def recalls(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def recalls(rows: pl.DataFrame) -> Mapped:
     return {
-        "recall": codes.join(rows).select(
+        "recall": rows.select(
             *_event("DiaryGuid"),
             *_CLINICAL,
             guid("ConsultationGuid").alias("encounter_id"),
@@ -182,11 +184,9 @@ def recalls(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mappe
     }
 
 
-def _medication(
-    rows: pl.DataFrame, drugs: DrugCodes, intent: str, record: str, more: list[pl.Expr], whole: tuple[str, ...]
-) -> Mapped:
+def _medication(rows: pl.DataFrame, intent: str, record: str, more: list[pl.Expr], whole: tuple[str, ...]) -> Mapped:
     return {
-        "medication": drugs.join(rows).select(
+        "medication": rows.select(
             *_event(record),
             pl.col("dmd_code"),
             pl.lit(intent).alias("intent"),
@@ -199,7 +199,7 @@ def _medication(
     }
 
 
-def authorisations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def authorisations(rows: pl.DataFrame) -> Mapped:
     own = [
         words("PrescriptionType", emis_words.PRESCRIPTION).alias("prescription_type"),
         flag("IsActive").alias("is_active"),
@@ -207,15 +207,15 @@ def authorisations(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -
         whole_number("NumberOfIssues").alias("issues_made"),
         whole_number("NumberOfIssuesAuthorised").alias("issues_authorised"),
     ]
-    return _medication(rows, drugs, "plan", "DrugRecordGuid", own, ("NumberOfIssues", "NumberOfIssuesAuthorised"))
+    return _medication(rows, "plan", "DrugRecordGuid", own, ("NumberOfIssues", "NumberOfIssuesAuthorised"))
 
 
-def issues(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def issues(rows: pl.DataFrame) -> Mapped:
     own = [guid("DrugRecordGuid").alias("authorisation_id"), whole_number("CourseDurationInDays").alias("course_days")]
-    return _medication(rows, drugs, "order", "IssueRecordGuid", own, ("CourseDurationInDays",))
+    return _medication(rows, "order", "IssueRecordGuid", own, ("CourseDurationInDays",))
 
 
-def appointments(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> Mapped:
+def appointments(rows: pl.DataFrame) -> Mapped:
     return {
         "appointment": rows.select(
             *_of_a_patient("SlotGuid"),
@@ -232,7 +232,7 @@ def appointments(rows: pl.DataFrame, codes: ClinicalCodes, drugs: DrugCodes) -> 
     }
 
 
-MAPPINGS: dict[str, Callable[[pl.DataFrame, ClinicalCodes, DrugCodes], Mapped]] = {
+MAPPINGS: dict[str, Callable[[pl.DataFrame], Mapped]] = {
     "Admin_Organisation": organisations,
     "Admin_UserInRole": staff_roles,
     "Admin_Patient": patients,
@@ -244,4 +244,16 @@ MAPPINGS: dict[str, Callable[[pl.DataFrame, ClinicalCodes, DrugCodes], Mapped]] 
     "Prescribing_DrugRecord": authorisations,
     "Prescribing_IssueRecord": issues,
     "Appointment_Slot": appointments,
+}
+
+# Coded table -> the column of its record's id, the column of its code.
+CLINICAL_CODE = {
+    "CareRecord_Consultation": ("ConsultationGuid", "ConsultationSourceCodeId"),
+    "CareRecord_Observation": ("ObservationGuid", "CodeId"),
+    "CareRecord_ObservationReferral": ("ObservationGuid", "ReferralReasonCodeId"),
+    "CareRecord_Diary": ("DiaryGuid", "CodeId"),
+}
+DRUG_CODE = {
+    "Prescribing_DrugRecord": ("DrugRecordGuid", "CodeId"),
+    "Prescribing_IssueRecord": ("IssueRecordGuid", "CodeId"),
 }
