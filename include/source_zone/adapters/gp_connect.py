@@ -20,6 +20,7 @@ from source_zone.adapters.gp_connect_history import REMEMBERED_AS, History, dige
 from source_zone.adapters.gp_connect_person import MISSING_NOT_DELETED, Person
 from source_zone.adapters.gp_connect_policy import FieldPolicy, read_field_policy
 from source_zone.adapters.gp_connect_record import Record, Rows
+from source_zone.adapters.gp_connect_stamps import is_stamp, stamped_snapshots
 from source_zone.adapters.gp_connect_survey import NOT_DELIVERED, UNCHANGED, Delivered, Survey
 from source_zone.adapters.reading import FileRefused
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally
@@ -37,17 +38,20 @@ class GPConnect:
     name: str = "gp_connect"
 
     def find_extracts(self, folder: Path) -> list[Extract]:
-        """One snapshot, dated by the bundles themselves or, as they seldom are, by the newest file (UTC).
+        """Each folder in it named YYYYMMDDhhmmss (UTC) is one snapshot; bundles beside such folders are one more.
 
-        Raises FileRefused where the folder is missing, holds no bundle, or a bundle is cut off.
+        That one is dated by the bundles themselves or, as they seldom are, by the newest file. Raises FileRefused where
+        the folder is missing, holds no bundle or a folder of another name, or where a bundle is cut off.
         """
+        stamped = stamped_snapshots(folder, self.practice_code)
         paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
-        if not paths:
+        if not paths and not stamped:
             raise FileRefused(
                 f"{self.practice_code}: its folder is missing or holds no *.json bundle. Check the delivery."
             )
         found = [find_file(path, self._place(number, paths)) for number, path in enumerate(paths, 1)]
-        return [Extract(extract_id=snapshot_id(found), taken_at=newest(found), files=tuple(paths))]
+        loose = [Extract(extract_id=snapshot_id(found), taken_at=newest(found), files=tuple(paths))] if found else []
+        return sorted([*stamped, *loose], key=lambda each: each.taken_at)
 
     def read(self, extract: Extract, tally: ReadTally) -> Iterator[IdentifiedBatch]:
         """Every entry of a kind we read is a row, or counted in `tally`; quarantined ones name their fault.
@@ -112,7 +116,7 @@ class GPConnect:
         survey = Survey(fields, tally)
         for number, path in enumerate(extract.files, 1):
             survey.take(number, *read_bundle(path, self._place(number, extract.files), fields))
-        if snapshot_id(survey.seen()) != extract.extract_id:
+        if not is_stamp(extract.extract_id) and snapshot_id(survey.seen()) != extract.extract_id:
             raise self._changed()
         survey.count_shared()
         return survey

@@ -28,10 +28,9 @@ def parents(entries: Sequence[Entry], name_of: NameOf, policy: FieldPolicy) -> d
 
 
 def problems(entries: Sequence[Entry], name_of: NameOf, policy: FieldPolicy) -> dict[str, str]:
-    """The first problem of each entry that one names."""
+    """The first problem of each entry that one names as being about it; not of the entry that the problem itself is."""
     found: dict[str, str] = {}
     for entry in (each for each in entries if each.kind == "Condition"):
-        for name in ("ActualProblem", "RelatedClinicalContent"):
-            for extension in extensions(entry.resource, name):
-                found.setdefault(reference(extension.get("valueReference"), policy) or "", name_of(entry))
+        for extension in extensions(entry.resource, "RelatedClinicalContent"):
+            found.setdefault(reference(extension.get("valueReference"), policy) or "", name_of(entry))
     return found

@@ -39,6 +39,7 @@ def medication_request(entry: Entry, record: Record, practice: PracticeFacts) ->
     kind = next(extensions(resource, "PrescriptionType"), {}).get("valueCodeableConcept")
     row |= supply | issues | {"intent": record.policy.word("intent", resource.get("intent")), "stop_date": stop.value}
     row["authorisation_id"] = based_on
+    row["is_active"] = None if row["intent"] == "order" else row["is_active"]  # an issue is made, and that is that
     row["prescription_type"] = next(
         (record.policy.word("prescription_type", code) for code in sorted(codes_of(kind))), None
     )
