@@ -29,12 +29,11 @@ _NOBODY_KNOWN = "?"  # stands for a registration no patient has: the row stays, 
 
 
 def patients(rows: pl.DataFrame, fields: Fields, deid: Deid) -> pl.DataFrame:
-    """The patient table has no deletion flag: a patient's record ends by what is said of it, never by a tombstone."""
-    marked = pl.col("source_registration_type").str.strip_chars().str.to_lowercase()
+    """The schema has no mark for test, protected or deleted patients; a supplier's own word of the registration can be one."""
     return rows.select(
         guid("id").alias("record_id"),
         guid("id").alias("registration_id"),
-        pl.lit(False).alias("is_deleted"),
+        _marked("deleted", fields).alias("is_deleted"),
         word("gender", fields.words["sex"]).alias("sex"),
         full_day("registered_date").alias("registered_date"),
         full_day("registration_end_date").alias("registration_end_date"),
@@ -42,10 +41,15 @@ def patients(rows: pl.DataFrame, fields: Fields, deid: Deid) -> pl.DataFrame:
         .then(word("registration_type", fields.words["registration_type"]))
         .alias("registration_type"),
         *(_clear() if deid.is_clear else _tokenised(deid)),
-        marked.is_in(fields.marks["test_patient"]).fill_null(False).alias("is_test_patient"),
-        marked.is_in(fields.marks["confidential"]).fill_null(False).alias("is_confidential"),
+        _marked("test_patient", fields).alias("is_test_patient"),
+        _marked("confidential", fields).alias("is_confidential"),
         _patient_fault(deid).alias("fault"),
     )
+
+
+def _marked(mark: str, fields: Fields) -> pl.Expr:
+    own_word = pl.col("source_registration_type").str.strip_chars().str.to_lowercase()
+    return own_word.is_in(fields.marks[mark]).fill_null(False)
 
 
 def _not_registered(deid: Deid) -> pl.Expr:
@@ -126,7 +130,7 @@ def appointments(rows: pl.DataFrame, fields: Fields, deid: Deid, known: pl.DataF
     return joined.select(
         guid("id").alias("record_id"),
         pl.coalesce("registration_id", pl.when(somebody).then(pl.lit(_NOBODY_KNOWN))).alias("registration_id"),
-        pl.lit(False).alias("is_deleted"),
+        pl.col("slot_deletion_date_time").is_not_null().alias("is_deleted"),
         day_of("scheduled_start_time").alias("effective_date"),
         precision_of("scheduled_start_time").alias("effective_date_precision"),
         instant_of("recorded_date").alias("recorded_at"),
