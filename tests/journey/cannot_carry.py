@@ -31,4 +31,34 @@ class CannotCarry:
         return f"`{self.table}.{self.column}`" if self.column else f"`{self.table}`"
 
 
-CANNOT_CARRY: tuple[CannotCarry, ...] = ()
+_GPDPR = "gpdpr_xml"
+_NO_ATTRIBUTE = "The schema has no attribute for it."
+
+_GPDPR_XML = (
+    CannotCarry(_GPDPR, "encounter", _NO_ATTRIBUTE, "is_complete"),
+    CannotCarry(
+        _GPDPR,
+        "observation",
+        "One table for all; the schema does not say of which kind an entry is.",
+        "observation_type",
+    ),
+    CannotCarry(_GPDPR, "recall", _NO_ATTRIBUTE, "is_active"),
+    CannotCarry(_GPDPR, "recall", _NO_ATTRIBUTE, "is_complete"),
+    CannotCarry(_GPDPR, "medication", _NO_ATTRIBUTE, "issues_made"),
+    CannotCarry(_GPDPR, "referral", _NO_ATTRIBUTE, "mode"),
+    CannotCarry(
+        _GPDPR, "referral", "`source` is not an organisation's id; it can name a person.", "source_organisation_token"
+    ),
+    CannotCarry(_GPDPR, "problem", _NO_ATTRIBUTE, "last_review_date"),
+    CannotCarry(_GPDPR, "appointment", "Carried; EMIS's bulk CSV is the one that lacks it.", "status"),
+    CannotCarry(
+        _GPDPR,
+        "appointment",
+        "An appointment names its patient by NHS number only.",
+        which="those of patients without a valid NHS number",
+        rows=pl.col("person") == "no NHS number",
+    ),
+    CannotCarry(_GPDPR, "organisation", _NO_ATTRIBUTE, "open_date"),
+)
+
+CANNOT_CARRY: tuple[CannotCarry, ...] = (*_GPDPR_XML,)
