@@ -58,6 +58,13 @@ _GPDPR_XML = (
         which="those of patients without a valid NHS number",
         rows=pl.col("person") == "no NHS number",
     ),
+    CannotCarry(
+        _GPDPR,
+        "encounter",
+        "They lead to an appointment that could not be carried.",
+        which="those of such patients that had an appointment",
+        rows=(pl.col("person") == "no NHS number") & pl.col("appointment_token").is_not_null(),
+    ),
     CannotCarry(_GPDPR, "organisation", _NO_ATTRIBUTE, "open_date"),
 )
 
