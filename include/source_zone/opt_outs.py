@@ -124,5 +124,13 @@ def known_patients(remembered: pa.Table, pulled: pa.Table) -> pa.Table:
     """The last facts of every patient ever seen. A tombstone keeps the facts it closes: its fields are empty."""
     frames = [pl.DataFrame(pl.from_arrow(each)) for each in (remembered, pulled)]
     both = pl.concat(frames, how="diagonal").select(pulled.column_names)  # an older memory may lack a newer column
-    facts = both.filter(~pl.col("is_deleted").fill_null(False) & pl.col("registration_id").is_not_null())
-    return facts.unique("registration_id", keep="last", maintain_order=True).to_arrow().cast(pulled.schema)
+    last = both.filter(_IS_A_FACT).unique("registration_id", keep="last", maintain_order=True)
+    return last.to_arrow().cast(pulled.schema)
+
+
+def facts(patients: pa.Table) -> pa.Table:
+    """The rows that say something of a registration."""
+    return patients.filter(pl.DataFrame(pl.from_arrow(patients)).select(_IS_A_FACT).to_series().to_arrow())
+
+
+_IS_A_FACT = ~pl.col("is_deleted").fill_null(False) & pl.col("registration_id").is_not_null()

@@ -5,8 +5,11 @@ Patients and objections are also laid aside, so that deciding who may leave need
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from crossing.canonical import TABLES
@@ -17,6 +20,8 @@ from source_zone.identified import Adapter, Extract, ReadTally
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS, Objections
 from source_zone.spool import Spool
+from source_zone.versions import stated
+from source_zone.windows import Window
 
 Progress = Callable[[str], None]
 
@@ -26,11 +31,14 @@ class NothingToTake(TryAgain):
 
 
 class DeliveryOutOfTurn(PersonMustAct):
-    """A delivery changed after it was taken, or is older than one already taken. Taking it now would undo newer facts."""
+    """A delivery changed after it was taken, or is older than one already taken: only a backfill takes that one."""
 
 
-def waiting_extracts(adapter: Adapter, folder: Path, memory: Memory) -> list[Extract]:
-    """Deliveries not taken yet, oldest first. Raises DeliveryOutOfTurn."""
+def waiting_extracts(adapter: Adapter, folder: Path, memory: Memory, window: Window | None = None) -> list[Extract]:
+    """Deliveries not taken yet, oldest first. Raises DeliveryOutOfTurn.
+
+    Of a window, those that are older than one already taken come first and alone: they are taken in another way.
+    """
     found = adapter.find_extracts(folder)
     for each in found:
         taken = memory.taken_extracts.get(each.extract_id)
@@ -40,13 +48,22 @@ def waiting_extracts(adapter: Adapter, folder: Path, memory: Memory) -> list[Ext
                 "Ask the supplier to deliver corrections under a new time stamp, and to put the old files back."
             )
     waiting = [each for each in found if each.extract_id not in memory.taken_extracts]
-    late = [each for each in waiting if memory.taken_until and each.taken_at.isoformat() < memory.taken_until]
-    if late:
+    if window:
+        waiting = [each for each in waiting if window.holds(each.taken_at)]
+        return late_ones(waiting, memory) or waiting
+    if late := late_ones(waiting, memory):
         raise DeliveryOutOfTurn(
-            f"Extract {late[0].extract_id} is older than one already taken, and would undo newer facts. "
-            "Move it away, and ask the supplier for a fresh full extract if nights are missing."
+            f"Extract {late[0].extract_id} is older than one already taken ({len(late)} such). A night's run does not take "
+            f"it. Take it with: gp-source backfill --collection ... --practice ... --from {late[0].taken_at.date()} "
+            f"--until {late[-1].taken_at.date()}, or move it away."
         )
     return waiting
+
+
+def late_ones(extracts: list[Extract], memory: Memory) -> list[Extract]:
+    """Those older than one already taken."""
+    taken_until = memory.taken_until_instant()
+    return [each for each in extracts if taken_until and each.taken_at < taken_until]
 
 
 def pull(
@@ -64,25 +81,37 @@ def pull(
     tally = ReadTally()
     counts: dict[str, int] = {}
     objections = Objections(consent_codes, memory.tables.get("consents", CONSENTS.empty_table()))
+    consents = [stated(CONSENTS.empty_table(), datetime.now(UTC))]
     for extract in extracts:
         before = (tally.reference_rows.copy(), tally.not_collected.copy())
-        for table, rows in _spool_extract(adapter, extract, tally, spool, objections, progress).items():
-            counts[table] = counts.get(table, 0) + rows
+        found_before = objections.found().num_rows
+        rows, deleted = _spool_extract(adapter, extract, tally, spool, objections, progress)
+        for table, count in rows.items():
+            counts[table] = counts.get(table, 0) + count
         spool.write_note(
             f"read-{extract.extract_id}",
             {
                 "taken_at": extract.taken_at.isoformat(),
                 "fingerprint": extract.fingerprint(),
+                "kind": extract.kind,
+                "supplier_record_count": extract.supplier_record_count,
+                "rows": rows,
+                "deleted": deleted,
                 "reference_rows": dict(tally.reference_rows - before[0]),
                 "not_collected": dict(tally.not_collected - before[1]),
             },
         )
-    spool.write_table("consents", objections.found())
+        consents.append(stated(objections.found().slice(found_before), extract.taken_at))
+    spool.write_table("consents", pa.concat_tables(consents))
     for name, table in tally.remembered.items():
         spool.write_table(f"remembered-{name}", table)
-    spool.write_note(
-        "extracts", {"ids": [each.extract_id for each in extracts], "remembered": sorted(tally.remembered)}
-    )
+    note = {
+        "ids": [each.extract_id for each in extracts],
+        "late": bool(late_ones(extracts, memory)),
+        "remembered": sorted(tally.remembered),
+        "told_apart_by": {name: list(key) for name, key in tally.told_apart_by.items()},
+    }
+    spool.write_note("extracts", note)
     return counts
 
 
@@ -92,9 +121,12 @@ def table_in_spool(extract_id: str, table: str) -> str:
 
 def _spool_extract(
     adapter: Adapter, extract: Extract, tally: ReadTally, spool: Spool, objections: Objections, progress: Progress
-) -> dict[str, int]:
-    """Every table gets a file, also an empty one: a table that is not there later is a fault, not an empty night."""
-    counts = dict.fromkeys(TABLES, 0)
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows by table, and how many of them are deletions.
+
+    Every table gets a file, also an empty one: a table that is not there later is a fault, not an empty night.
+    """
+    counts, deleted = dict.fromkeys(TABLES, 0), dict.fromkeys(TABLES, 0)
     writers = {
         table: spool.writer(table_in_spool(extract.extract_id, table), identified.schema(table)) for table in TABLES
     }
@@ -104,10 +136,11 @@ def _spool_extract(
                 background.do(writers[batch.table].write_batch, batch.rows)
                 objections.look_at(batch.table, batch.rows)
                 counts[batch.table] += batch.rows.num_rows
+                deleted[batch.table] += pc.sum(batch.rows.column("is_deleted")).as_py() or 0
                 progress(f"pull {extract.extract_id}: {sum(counts.values()):,} rows")
     finally:
         _close(writers)
-    return counts
+    return counts, deleted
 
 
 def _close(writers: dict[str, pq.ParquetWriter]) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from crossing.policy import Policy, Practice
 from source_zone import spool
 from source_zone.adapters.choose import choose_adapter
+from source_zone.deletions import APPROVED
 from source_zone.identified import Adapter, Extract
 from source_zone.keys import SourceKeys, load_keys
 from source_zone.memory import Memory, MemoryFile
@@ -19,6 +20,7 @@ from source_zone.settings import Settings
 from source_zone.transports.choose import choose_transport
 from source_zone.transports.directory import Directory
 from source_zone.transports.transport import Transport
+from source_zone.windows import Window
 
 Progress = Callable[[str], None]
 
@@ -39,6 +41,7 @@ class Release:
     keys: SourceKeys = field(repr=False)
     transport: Transport
     progress: Progress = silent
+    window: Window | None = None  # of a backfill; a night takes everything that is new
 
     def adapter(self, memory: Memory, pulled: dict[str, pa.Table] | None = None) -> Adapter:
         """`pulled` are reference tables of this run, which the memory does not have yet."""
@@ -56,7 +59,9 @@ class Release:
 
     def waiting(self, memory: Memory) -> list[Extract]:
         """Deliveries that have come to rest and are not taken yet, oldest first. Raises DeliveryOutOfTurn, PersonMustAct."""
-        return waiting_extracts(self.adapter(memory), self.folder, memory) if self.has_deliveries() else []
+        if not self.has_deliveries():
+            return []
+        return waiting_extracts(self.adapter(memory), self.folder, memory, self.window)
 
     def memory_file(self) -> MemoryFile:
         folder = self.settings.memory / self.rules.collection.id / self.practice.practice_code
@@ -77,11 +82,13 @@ def prepare(
     *,
     folder: Path | None = None,
     progress: Progress = silent,
+    window: Window | None = None,
 ) -> Release:
     """Reads policy and keys, and refuses early whatever is missing. `folder` overrides the way in: the files lie there."""
     policy = settings.policy()
     rules = read_rules(policy, collection, synthetic=practice.synthetic)
     policy.note_fields(practice.format)
+    policy.rows(APPROVED)
     return Release(
         run_id=run_id,
         practice=practice,
@@ -91,4 +98,5 @@ def prepare(
         keys=load_keys(settings.keys, collection, rules.collection.token_key_version),
         transport=Directory(folder) if folder else choose_transport(practice, collection, settings, policy),
         progress=progress,
+        window=window,
     )

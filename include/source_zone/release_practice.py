@@ -5,7 +5,10 @@ Each step is also an Airflow task of its own; between them nothing is kept but t
 
 from typing import Any
 
+import pyarrow as pa
+
 from source_zone import opt_outs, spool
+from source_zone.check_volume import check_volume
 from source_zone.identified import schema
 from source_zone.lineage import with_lineage
 from source_zone.memory import Memory
@@ -13,8 +16,9 @@ from source_zone.objections import CONSENTS
 from source_zone.pull import NothingToTake, pull, table_in_spool
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
-from source_zone.roster import decide, held_by_reason, taken_on
+from source_zone.roster import held_by_reason, rosters, taken_at, taken_on
 from source_zone.seal_extracts import seal_extracts
+from source_zone.versions import in_order, stated, without_repeats
 
 Counts = dict[str, Any]
 
@@ -48,12 +52,10 @@ def _pull(release: Release) -> Counts:
     run_spool = spool.open_new(release.settings.spool, release.practice.practice_code, release.run_id)
     codes = release.rules.consent_codes
     rows = pull(release.adapter(memory), extracts, run_spool, memory, codes, release.progress)
+    extract_ids = [each.extract_id for each in extracts]
+    check_volume(release, run_spool, memory, extract_ids)
     run_spool.write_note("policy", dict(release.policy.sha256))
-    return {
-        "practice_code": release.practice.practice_code,
-        "extracts": [each.extract_id for each in extracts],
-        "rows": rows,
-    }
+    return {"practice_code": release.practice.practice_code, "extracts": extract_ids, "rows": rows}
 
 
 @with_lineage("apply_opt_outs")
@@ -62,14 +64,13 @@ def decide_practice(release: Release) -> Counts:
     run_spool = release.spool()
     extract_ids = run_spool.read_note("extracts")["ids"]
     memory = release.memory_file().read()
-    patients = memory.tables.get("patients", schema("patient").empty_table())
-    for each in extract_ids:
-        patients = opt_outs.known_patients(patients, run_spool.read_table(table_in_spool(each, "patient")))
-    remembered = memory.tables.get("consents", CONSENTS.empty_table())
-    consents = opt_outs.latest_entries(remembered, run_spool.read_table("consents"))
-    roster = decide(release.rules, patients, consents, as_of=taken_on(run_spool, extract_ids[-1]))
-    for name, table in (("patients", patients), ("consents-now", consents), ("roster", roster)):
-        run_spool.write_table(name, table)
+    patients, consents = _facts_so_far(run_spool, memory, extract_ids)
+    run_spool.write_table("patients", patients)
+    run_spool.write_table("consents-now", consents)
+    decided = rosters(release.rules, run_spool, patients, consents, as_of=taken_on(run_spool, extract_ids[-1]))
+    for each, roster in decided.items():
+        run_spool.write_table(f"roster-{each}", roster)
+    roster = decided[extract_ids[-1]]
     held = held_by_reason(roster)
     release.progress(
         f"apply opt-outs: {roster.num_rows - sum(held.values()):,} of {roster.num_rows:,} patients may leave"
@@ -79,6 +80,18 @@ def decide_practice(release: Release) -> Counts:
         "may_leave": roster.num_rows - sum(held.values()),
         "held_back": held,
     }
+
+
+def _facts_so_far(run_spool: spool.Spool, memory: Memory, extract_ids: list[str]) -> tuple[pa.Table, pa.Table]:
+    """Patients and objections, of all extracts up to now, each with the instant it was stated."""
+    remembered = memory.tables.get("patients", schema("patient").empty_table())
+    pulled = [
+        stated(opt_outs.facts(run_spool.read_table(table_in_spool(each, "patient"))), taken_at(run_spool, each))
+        for each in extract_ids
+    ]
+    objections = in_order(memory.tables.get("consents", CONSENTS.empty_table()), run_spool.read_table("consents"))
+    patients = without_repeats(in_order(remembered, *pulled), ["registration_id"])
+    return patients, without_repeats(objections, ["record_id", "registration_id"])
 
 
 @with_lineage("pseudonymise")

@@ -1,4 +1,4 @@
-"""The roster of a run: every patient known to the practice, and for each the reason to stay, or none."""
+"""The roster of an extract: every patient known to the practice, and for each the reason to stay, or none."""
 
 from datetime import date, datetime
 
@@ -7,15 +7,51 @@ import pyarrow as pa
 
 from crossing.identifiers import canonical_nhs_number
 from source_zone import opt_outs
+from source_zone.objections import CONSENTS
 from source_zone.rules import ReleaseRules
 from source_zone.spool import Spool
+from source_zone.versions import known_by
+
+# Reasons that count from the moment they are known, also for a delivery taken earlier: whoever objects now, or turns out
+# to be confidential, is not sent from a backfill that would have sent them on its own night.
+_KNOWN_NOW = ("unreadable_patient_record", "test_patient", "confidential_patient", "type_one_opt_out")
+Rosters = dict[str, pa.Table]  # extract id -> roster
+
+
+def rosters(rules: ReleaseRules, run_spool: Spool, patients: pa.Table, consents: pa.Table, *, as_of: date) -> Rosters:
+    """Of each extract pulled. `patients` and `consents` are versions with their instants; `as_of` is the newest day known.
+
+    A night's extracts share one. One that is late gets its own: who was known on its day and as what, but for the
+    reasons that count from the moment they are known.
+    """
+    pulled = run_spool.read_note("extracts")
+    objections = opt_outs.latest_entries(CONSENTS.empty_table(), known_by(consents).cast(CONSENTS))
+    if not pulled["late"]:
+        return dict.fromkeys(pulled["ids"], decide(rules, people(patients), objections, as_of=as_of))
+    return {each: _late(rules, run_spool, patients, objections, each) for each in pulled["ids"]}
+
+
+def _late(rules: ReleaseRules, run_spool: Spool, patients: pa.Table, objections: pa.Table, extract_id: str) -> pa.Table:
+    at = taken_at(run_spool, extract_id)
+    now = pl.DataFrame(pl.from_arrow(decide(rules, people(patients), objections, as_of=at.date())))
+    then = pl.DataFrame(pl.from_arrow(decide(rules, people(patients, at), objections, as_of=at.date())))
+    stays_now = now.filter(pl.col("reason").is_in(_KNOWN_NOW)).select("registration_id", pl.col("reason").alias("now"))
+    both = then.join(stays_now, on="registration_id", how="left", maintain_order="left")
+    decided = both.select("registration_id", pl.coalesce("now", "reason").alias("reason"), "date_of_birth")
+    return decided.to_arrow().cast(opt_outs.ROSTER)
+
+
+def people(versions: pa.Table, at: datetime | None = None) -> pa.Table:
+    """The last facts of every patient, as stated by an instant, or by now."""
+    known = known_by(versions, at)
+    return opt_outs.known_patients(known.slice(0, 0), known)
 
 
 def decide(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of: date) -> pa.Table:
     """Columns as in opt_outs.ROSTER. An objection holds for the person, under whichever registration it was made."""
     return opt_outs.roster(
         patients,
-        _of_the_same_people(patients, opt_outs.dissenting_registrations(consents, as_of=as_of)),
+        _of_the_samepeople(patients, opt_outs.dissenting_registrations(consents, as_of=as_of)),
         start_date=rules.collection.start_date,
         registration_types=rules.collection.scope_registration_types,
     )
@@ -28,10 +64,14 @@ def held_by_reason(roster: pa.Table) -> dict[str, int]:
 
 def taken_on(run_spool: Spool, extract_id: str) -> date:
     """The day of an extract: "the future" and the look-back are measured from it, not from our clock."""
-    return datetime.fromisoformat(run_spool.read_note(f"read-{extract_id}")["taken_at"]).date()
+    return taken_at(run_spool, extract_id).date()
 
 
-def _of_the_same_people(patients: pa.Table, registrations: frozenset[str]) -> frozenset[str]:
+def taken_at(run_spool: Spool, extract_id: str) -> datetime:
+    return datetime.fromisoformat(run_spool.read_note(f"read-{extract_id}")["taken_at"])
+
+
+def _of_the_samepeople(patients: pa.Table, registrations: frozenset[str]) -> frozenset[str]:
     """Somebody who left and came back has two registrations at one practice, and one NHS number, or one token of it."""
     numbers: dict[str | bytes, set[str]] = {}
     for row in patients.select(["registration_id", "nhs_number", "ready_patient_token"]).to_pylist():

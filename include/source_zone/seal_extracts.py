@@ -6,6 +6,7 @@ the memory renamed. A run killed between any two of these is settled by `recover
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,17 +15,20 @@ from crossing.errors import TryAgain
 from crossing.manifest import Manifest, read_manifest
 from crossing.parcel import parcel_id, publish, read_manifest_bytes
 from source_zone.account import manifest_without_parts, outcome
+from source_zone.check_volume import volume
 from source_zone.draft_extract import Drafted, draft_extract
-from source_zone.identified import ReadTally
+from source_zone.identified import Extract, ReadTally
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
 from source_zone.objections import objections_in
-from source_zone.opt_outs import latest_entries
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
-from source_zone.roster import decide, taken_on
+from source_zone.roster import Rosters, rosters, taken_at, taken_on
 from source_zone.seal import draft_folder, seal
 from source_zone.spool import Spool
+from source_zone.versions import added_to, in_order, stated, without_repeats
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class PolicyChanged(TryAgain):
@@ -40,37 +44,49 @@ def seal_extracts(release: Release) -> dict[str, Any]:
     if not extract_ids:
         return release.outcomes().already(release.practice.practice_code)
     _check_policy_unchanged(release, run_spool)
-    roster = run_spool.read_table("roster")
+    decided = {each: run_spool.read_table(f"roster-{each}") for each in run_spool.read_note("extracts")["ids"]}
     withheld = Withheld(set(_remembered_withheld(memory)))
-    drafted = [draft_extract(release, run_spool, each, roster, withheld) for each in extract_ids]
-    roster_now = _look_again(release, run_spool, memory)
-    if not roster_now.equals(roster):
-        drafted = [draft_extract(release, run_spool, each, roster_now, withheld) for each in extract_ids]
+    drafted = [draft_extract(release, run_spool, each, decided[each], withheld) for each in extract_ids]
+    decided_now = _look_again(release, run_spool, memory)
+    if any(not decided_now[each].equals(decided[each]) for each in extract_ids):
+        drafted = [draft_extract(release, run_spool, each, decided_now[each], withheld) for each in extract_ids]
     manifests = []
     for each in drafted:
         manifest = _sealed(release, run_spool, memory, each)
         memory = _leave(release, run_spool, memory, manifest, withheld)
         manifests.append(manifest)
-    said = outcome(manifests, drafted, roster_now, time.monotonic() - started)
+    said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started) | volume(
+        run_spool, extract_ids
+    )
     return release.outcomes().record(release.practice.practice_code, said)
 
 
-def _look_again(release: Release, run_spool: Spool, memory: Memory) -> pa.Table:
+def _look_again(release: Release, run_spool: Spool, memory: Memory) -> Rosters:
     """The opt-outs once more, as the last thing before anything can leave.
 
-    A delivery that came since the pull is not taken in this run, but an objection in it already counts.
+    A delivery that came since the pull is not taken in this run, but an objection in it already counts. Where late
+    deliveries are taken, newer ones are looked at again if they still lie there: now it is known which of their entries
+    amend or delete an objection.
     """
     consents, patients = run_spool.read_table("consents-now"), run_spool.read_table("patients")
-    pulled = run_spool.read_note("extracts")["ids"]
-    remembered = run_spool.read_note("extracts")["remembered"]
-    adapter = release.adapter(memory, {name: run_spool.read_table(f"remembered-{name}") for name in remembered})
-    as_of = taken_on(run_spool, pulled[-1])
+    pulled = run_spool.read_note("extracts")
+    adapter = release.adapter(memory, _remembered(run_spool, memory))
+    as_of, first = taken_on(run_spool, pulled["ids"][-1]), taken_at(run_spool, pulled["ids"][0])
     release.transport.glance(release.progress)
     for extract in adapter.find_extracts(release.folder):
-        if extract.extract_id not in (*pulled, *memory.taken_extracts):
-            found = objections_in(adapter.read(extract, ReadTally()), release.rules.consent_codes, consents)
-            consents, as_of = latest_entries(consents, found), extract.taken_at.date()
-    return decide(release.rules, patients, consents, as_of=as_of)
+        taken = extract.extract_id in memory.taken_extracts
+        if extract.extract_id in pulled["ids"] or (taken and not (pulled["late"] and extract.taken_at > first)):
+            continue
+        found = objections_in(adapter.read(extract, ReadTally()), release.rules.consent_codes, consents)
+        consents = in_order(consents, stated(found, extract.taken_at))
+        if taken:
+            run_spool.write_table("consents-now", _with(run_spool.read_table("consents-now"), found, extract))
+        as_of = max(as_of, extract.taken_at.date())
+    return rosters(release.rules, run_spool, patients, consents, as_of=as_of)
+
+
+def _with(consents: pa.Table, found: pa.Table, extract: Extract) -> pa.Table:
+    return without_repeats(in_order(consents, stated(found, extract.taken_at)), ["record_id", "registration_id"])
 
 
 def _sealed(release: Release, run_spool: Spool, memory: Memory, drafted: Drafted) -> Manifest:
@@ -97,23 +113,33 @@ def _leave(release: Release, run_spool: Spool, memory: Memory, manifest: Manifes
 
 
 def _moved_on(memory: Memory, run_spool: Spool, manifest: Manifest, withheld: Withheld) -> Memory:
-    remembered = run_spool.read_note("extracts")["remembered"]
     extract = run_spool.read_note(f"read-{manifest.extract_id}")
+    taken_until = max(taken_at(run_spool, manifest.extract_id), memory.taken_until_instant() or _EVER)
     return replace(
         memory,
         sequence=manifest.sequence,
         previous_manifest_sha256=manifest.sha256(),
         parcel_id=manifest.parcel_id,
         taken_extracts={**memory.taken_extracts, manifest.extract_id: extract["fingerprint"]},
-        taken_until=extract["taken_at"],
+        taken_until=taken_until.isoformat(),
         tables={
             **memory.tables,
-            **{name: run_spool.read_table(f"remembered-{name}") for name in remembered},
+            **_remembered(run_spool, memory),
             "patients": run_spool.read_table("patients"),
             "consents": run_spool.read_table("consents-now"),
             "withheld": pa.table({"record_id": pa.array(sorted(withheld.record_ids), pa.string())}),
         },
     )
+
+
+def _remembered(run_spool: Spool, memory: Memory) -> dict[str, pa.Table]:
+    """The adapter's tables after this run. A late delivery may add to what newer ones left, and changes nothing of it."""
+    pulled = run_spool.read_note("extracts")
+    read = {name: run_spool.read_table(f"remembered-{name}") for name in pulled["remembered"]}
+    if not pulled["late"]:
+        return read
+    keys = pulled["told_apart_by"]
+    return {name: added_to(memory.tables.get(name), table, keys.get(name, [])) for name, table in read.items()}
 
 
 def _remembered_withheld(memory: Memory) -> list[str]:
