@@ -3,6 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+MESH_SANDBOX := $(VENV)/mesh_sandbox
+MESH_SANDBOX_READY := $(MESH_SANDBOX)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
@@ -28,7 +30,14 @@ up: $(READY)
 down:
 	@$(PYTHON) -m demo --stop
 
-test: $(READY)
+# What stands in for MESH in the tests wants another FastAPI than Airflow, so it has an environment of its own.
+$(MESH_SANDBOX_READY): tests/mesh_sandbox.txt | $(READY)
+	@echo "Installing the MESH sandbox of the tests into $(MESH_SANDBOX) (once) ..."
+	@python3.11 -m venv $(MESH_SANDBOX)
+	@$(MESH_SANDBOX)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+test: $(READY) $(MESH_SANDBOX_READY)
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
@@ -43,6 +52,7 @@ fix: $(READY)
 
 lock:
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes -o requirements.txt
+	@uv pip compile tests/mesh_sandbox.in --python-version 3.11 --universal --generate-hashes -o tests/mesh_sandbox.txt
 
 bench: $(READY)
 	@$(PYTHON) bench/night.py

@@ -11,7 +11,7 @@ from typing import Any
 from crossing.errors import PersonMustAct, TryAgain
 
 DATA, REPORT = "DATA", "REPORT"
-UPLOADING, ACKNOWLEDGED = "uploading", "acknowledged"
+STILL_UPLOADING, ACKNOWLEDGED = "uploading", "acknowledged"
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _PLAIN_CODE = re.compile(r"[A-Za-z0-9 -]{1,40}")
 _MOST_CHUNKS = 4000  # 20 GB, MESH's own limit, in the smallest chunks it takes
@@ -64,6 +64,7 @@ class Envelope:
     checksum: str
     sent_at: datetime | None
     code: str  # of a report: why something of ours was not delivered
+    linked_message_id: str  # of a report: which message of ours
 
     @classmethod
     def of(cls, message_id: str, headers: Mapping[str, str]) -> "Envelope":
@@ -71,7 +72,7 @@ class Envelope:
         kind = headers.get("Mex-MessageType", "")
         if kind not in (DATA, REPORT):
             raise MessageRefused("A message is of a kind that is neither DATA nor REPORT. It was left in the mailbox.")
-        code = headers.get("Mex-StatusCode", "")
+        code = headers.get("Mex-StatusCode", "") if kind == REPORT else ""
         return cls(
             message_id=plain_message_id(message_id),
             kind=kind,
@@ -83,7 +84,8 @@ class Envelope:
             chunks=_chunks(headers.get("Mex-Chunk-Range", "1:1")) if kind == DATA else 0,
             checksum=headers.get("Mex-Content-Checksum", ""),
             sent_at=_instant(headers.get("Mex-StatusTimestamp", "")),
-            code=code if _PLAIN_CODE.fullmatch(code) else "unreadable",
+            linked_message_id=headers.get("Mex-LinkedMsgID", ""),
+            code=code if not code or _PLAIN_CODE.fullmatch(code) else "unreadable",
         )
 
 

@@ -17,7 +17,7 @@ from mesh_client import MeshClient, MeshRetry, try_get_endpoint_from_url
 
 from crossing.connections import ConnectionRefused, Secrets
 from crossing.mesh_answers import DuplicateSent, MessageLocked, answers_told
-from crossing.mesh_envelope import Envelope, MessageRefused, Tracking, plain_message_id
+from crossing.mesh_envelope import STILL_UPLOADING, Envelope, MessageRefused, Tracking, plain_message_id
 from crossing.parcel import sync_folder, write_durably
 
 PAGE = 500
@@ -198,7 +198,7 @@ class OpenMailbox:
             with answers_told(self.where):
                 self.client.send_chunk(to, chunk, number, chunks, compress=False, message_id=message_id)
         except MessageLocked:
-            if self.track(message_id).status == "uploading":
+            if self.track(message_id).status == STILL_UPLOADING:
                 raise
 
     def track(self, message_id: str) -> Tracking:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from crossing.carriers import DIRECTORY, carrier
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy, policy_folder
 
@@ -25,6 +26,7 @@ class Settings:
     outbox: Path
     lineage: Path | None
     policy_folder: Path
+    outbox_carrier: str = DIRECTORY  # how parcels get to central: lying in the outbox, or sent over MESH
 
     def policy(self) -> Policy:
         return Policy(self.policy_folder)
@@ -42,6 +44,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         outbox=_folder(environment, "GP_OUTBOX_DIR"),
         lineage=Path(lineage) if lineage else None,
         policy_folder=policy_folder(),
+        outbox_carrier=carrier(environment, "GP_OUTBOX_CARRIER"),
     )
 
 

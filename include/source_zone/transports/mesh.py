@@ -46,6 +46,7 @@ class Mesh:
         try:
             with self.sorting.mailbox.open() as opened:
                 self.sorting.sort(opened)
+                self.sorting.check_names(self.practice_code)
                 self.sorting.bring(opened, self.practice_code, progress)
                 self.sorting.acknowledge(opened, self.practice_code)
                 self._land()

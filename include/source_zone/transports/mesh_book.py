@@ -46,7 +46,7 @@ class Known:
     message_id: str
     practice_code: str | None
     file_name: str | None
-    problem: str | None  # why it is nobody's: then it stays in the mailbox, and is shown
+    problem: str | None  # why it is not taken: then it stays in the mailbox, and is shown
     code: str
     chunks: int
     checksum: str

@@ -86,8 +86,8 @@ class Sorting:
             self.book.note(_nobodys(message_id, UNREADABLE))
             return
         practice_code, problem = self._whose(envelope)
-        if problem or practice_code is None:
-            self.book.note(_nobodys(message_id, problem or UNKNOWN_PRACTICE, envelope.code))
+        if problem:
+            self.book.note(_nobodys(message_id, problem, practice_code, envelope.code))
             return
         self.book.note(
             Known(
@@ -95,7 +95,7 @@ class Sorting:
                 practice_code=practice_code,
                 file_name=envelope.file_name,
                 problem=None,
-                code=envelope.code,
+                code="",
                 chunks=envelope.chunks,
                 checksum=envelope.checksum,
                 sent_at=(envelope.sent_at or datetime.now(UTC)).isoformat(timespec="seconds"),
@@ -105,20 +105,29 @@ class Sorting:
         )
 
     def _whose(self, envelope: Envelope) -> tuple[str | None, str | None]:
-        """The practice's code, or what stands in the way of knowing it."""
+        """The practice's code where it is known, and what is wrong with the message, if anything."""
         if envelope.kind == REPORT:
             return None, IS_REPORT
-        try:
-            plain_name(envelope.file_name, self.mailbox.where)
-        except NameRefused:
-            return None, NAME_NOT_AGREED
-        if not re.fullmatch(self.connection.file_name, envelope.file_name):
-            return None, NAME_NOT_AGREED
         found = re.fullmatch(self.connection.practice, str(getattr(envelope, self.connection.practice_in)))
-        if not found:
+        code = self.connection.practices.get(found["practice"], found["practice"]) if found else None
+        if code not in self.practice_codes:
             return None, UNKNOWN_PRACTICE
-        code = self.connection.practices.get(found["practice"], found["practice"])
-        return (code, None) if code in self.practice_codes else (None, UNKNOWN_PRACTICE)
+        return code, None if self._is_agreed(envelope.file_name) else NAME_NOT_AGREED
+
+    def _is_agreed(self, file_name: str) -> bool:
+        try:
+            return bool(re.fullmatch(self.connection.file_name, plain_name(file_name, self.mailbox.where)))
+        except NameRefused:
+            return False
+
+    def check_names(self, practice_code: str) -> None:
+        """Raises MessageRefused where the practice has messages that were not named as agreed."""
+        refused = [each for each in self.book.nobodys() if each.practice_code == practice_code]
+        if refused:
+            raise MessageRefused(
+                f"{practice_code}: {len(refused)} messages in the mailbox bring files that are not named as policy says "
+                "(file_name, policy/connections.toml). Ask the supplier, and see: gp-source mailboxes"
+            )
 
     def bring(self, opened: OpenMailbox, practice_code: str, progress: Progress) -> None:
         """Every message of the practice that waits, onto our disk. Raises MessageGone, MessageRefused, ChecksumDiffers."""
@@ -195,12 +204,12 @@ class Sorting:
                 self.book.mark(known.message_id, DONE)
 
 
-def _nobodys(message_id: str, problem: str, code: str = "") -> Known:
-    """Nothing a stranger wrote is kept of a message that is nobody's."""
+def _nobodys(message_id: str, problem: str, practice_code: str | None = None, code: str = "") -> Known:
+    """Nothing a stranger wrote is kept of such a message."""
     at = now()
     return Known(
         message_id=message_id,
-        practice_code=None,
+        practice_code=practice_code,
         file_name=None,
         problem=problem,
         code=code,
