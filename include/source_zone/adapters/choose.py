@@ -3,12 +3,13 @@
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy, Practice
 from source_zone.adapters.emis_csv import EmisCsv
+from source_zone.adapters.fhir_r4 import FhirR4
 from source_zone.adapters.gp_connect import GPConnect
 from source_zone.adapters.gpdpr_xml import GpdprXml
 from source_zone.identified import Adapter
 from source_zone.memory import OWN_TABLES, Memory
 
-FORMATS = ("emis_csv", "gp_connect", "gpdpr_xml")
+FORMATS = ("emis_csv", "fhir_r4", "gp_connect", "gpdpr_xml")
 
 
 class FormatUnknown(PersonMustAct):
@@ -20,6 +21,8 @@ def choose_adapter(practice: Practice, policy: Policy, memory: Memory, token_key
     remembered = {name: table for name, table in memory.tables.items() if name not in OWN_TABLES}
     if practice.format == "emis_csv":
         return EmisCsv(practice.practice_code, policy, remembered)
+    if practice.format == "fhir_r4":
+        return FhirR4(practice.practice_code, policy, remembered)
     if practice.format == "gp_connect":
         return GPConnect(practice.practice_code, policy, remembered)
     if practice.format == "gpdpr_xml":
