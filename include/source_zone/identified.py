@@ -44,6 +44,7 @@ IS_CONFIDENTIAL = pa.field("is_confidential", pa.bool_())
 
 UNREADABLE_DATE = "unreadable_date"
 UNREADABLE_NUMBER = "unreadable_number"
+UNREADABLE_FLAG = "unreadable_flag"
 UNKNOWN_CODE = "unknown_code"
 
 

@@ -31,7 +31,7 @@ _NUMBERS = (
 _EXTENDED = ("observation", "immunisation", "allergy")  # one EMIS table; any of them may bear a problem or a referral
 EXTENDS_AN_OBSERVATION = ("problem", "referral")
 WITHHOLDS_ITS_EXTENSION = ("confidential_record", "legally_restricted_code", "identifier_in_code", "unknown_code")
-_READING_FAULTS = ("unreadable_date", "unreadable_number")
+_READING_FAULTS = ("unreadable_date", "unreadable_number", "unreadable_flag")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +193,7 @@ _QUARANTINE_RULES = frozenset(
     {
         "unreadable_date",
         "unreadable_number",
+        "unreadable_flag",
         "identifier_in_code",
         "unknown_code",
         "dated_before_birth",

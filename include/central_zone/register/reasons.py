@@ -16,6 +16,7 @@ REASONS_IN_WORDS = {
     "duplicate": "The same record twice",
     "unreadable_date": "a date that cannot be read",
     "unreadable_number": "a number that cannot be read",
+    "unreadable_flag": "a yes or no that cannot be read, for example whether the record is deleted",
     "unknown_code": "a code that is in no list of codes",
     "identifier_in_code": "an identifier where a code should be",
     "dated_before_birth": "dated before the patient was born",

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from crossing.errors import PersonMustAct
+from source_zone.identified import UNREADABLE_DATE, UNREADABLE_FLAG, UNREADABLE_NUMBER
 
 _BLOCK_BYTES = 24 * 1024 * 1024
 _ASK_AGAIN = "Ask the supplier to send this extract again."
@@ -97,9 +98,17 @@ def guid(column: str) -> pl.Expr:
 
 
 def flag(column: str) -> pl.Expr:
-    """true/false in any case. Anything else is NULL, which the privacy rules read as the safer answer."""
-    text = pl.col(column).str.to_lowercase()
-    return pl.when(text.is_in(["true", "1", "yes"])).then(True).when(text.is_in(["false", "0", "no"])).then(False)
+    """true/false as people write them. Anything else is NULL, which the privacy rules read as the safer answer."""
+    text = pl.col(column)
+    return pl.when(text.is_in(_TRUE)).then(True).when(text.is_in(_FALSE)).then(False)
+
+
+def _written(*words: str) -> list[str]:
+    """Looked up as they are: lower case for every cell would be the dearest part of reading a flag."""
+    return [way for word in words for way in (word, word.capitalize(), word.upper())]
+
+
+_TRUE, _FALSE = _written("true", "1", "yes"), _written("false", "0", "no")
 
 
 def day(column: str) -> pl.Expr:
@@ -129,12 +138,24 @@ def words(column: str, mapping: dict[str, str]) -> pl.Expr:
     return pl.col(column).replace(mapping)
 
 
-def first_fault(*, dates: tuple[str, ...] = (), numbers: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> pl.Expr:
+def first_fault(
+    *,
+    dates: tuple[str, ...] = (),
+    numbers: tuple[str, ...] = (),
+    whole: tuple[str, ...] = (),
+    flags: tuple[str, ...] = (),
+) -> pl.Expr:
     """The rule a row breaks because a filled cell could not be read, or NULL."""
-    bad_dates = [pl.col(each).is_not_null() & day(each).is_null() for each in dates]
-    bad_numbers = [pl.col(each).is_not_null() & number(each).is_null() for each in numbers]
-    bad_numbers += [pl.col(each).is_not_null() & whole_number(each).is_null() for each in whole]
-    return pl.coalesce(
-        pl.when(pl.any_horizontal(*bad_dates) if bad_dates else pl.lit(False)).then(pl.lit("unreadable_date")),
-        pl.when(pl.any_horizontal(*bad_numbers) if bad_numbers else pl.lit(False)).then(pl.lit("unreadable_number")),
+    bad_numbers = [_is_lost(each, number(each)) for each in numbers]
+    bad_numbers += [_is_lost(each, whole_number(each)) for each in whole]
+    rules = (
+        (UNREADABLE_DATE, [_is_lost(each, day(each)) for each in dates]),
+        (UNREADABLE_NUMBER, bad_numbers),
+        (UNREADABLE_FLAG, [_is_lost(each, flag(each)) for each in flags]),
     )
+    broken = [pl.when(pl.any_horizontal(*lost)).then(pl.lit(rule)) for rule, lost in rules if lost]
+    return pl.coalesce(*broken) if broken else pl.lit(None, pl.String)
+
+
+def _is_lost(column: str, read: pl.Expr) -> pl.Expr:
+    return pl.col(column).is_not_null() & read.is_null()
