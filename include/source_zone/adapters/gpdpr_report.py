@@ -92,7 +92,7 @@ def _lines(path: Path) -> list[bytes]:
 def submissions_of(paths: Iterable[Path], practice_code: str) -> dict[tuple[str, str, int], ActualSubmission]:
     """What the reports say was sent of a practice, by message, channel and sequence. Of two that differ, neither is believed.
 
-    Raises NotComplete where the newest report leaves the practice out of those that take part.
+    Raises NotComplete where a report counts something of a practice that it leaves out of those that take part.
     """
     said: dict[tuple[str, str, int], ActualSubmission] = {}
     for path, report in _reports(paths):

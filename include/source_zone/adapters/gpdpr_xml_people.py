@@ -89,9 +89,11 @@ def _patient_fault(deid: Deid) -> pl.Expr:
     clear = ("date_of_birth_deid", "date_of_death_deid")
     whole_days = (*registration, *(clear if deid.is_clear else ()))
     partial = [pl.col(each).is_not_null() & full_day(each).is_null() for each in whole_days]
+    partial.append(
+        pl.col("date_of_birth_deid" if deid.is_clear else "week_of_birth").is_null()
+    )  # the schema demands it
     if not deid.is_clear:
         partial.append(pl.col("date_of_death_deid").is_not_null() & pl.col("week_of_death").is_null())
-        partial.append(pl.col("week_of_birth").is_null())
     weeks = () if deid.is_clear else ("week_of_birth", "week_of_death")
     return pl.coalesce(
         pl.when(pl.any_horizontal(*partial)).then(pl.lit("unreadable_date")),
