@@ -25,6 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("migrate", help="bring the store to this version").set_defaults(run=_migrate)
+    _add_fetch(commands)
     _add_load(commands)
     _add_ledger(commands)
     _add_decide(commands)
@@ -33,6 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_register(commands)
     _add_audit(commands)
     return parser
+
+
+def _add_fetch(commands: Commands) -> None:
+    fetch = commands.add_parser("fetch", help="bring parcels from the mailbox on MESH into GP_INBOX_DIR")
+    fetch.add_argument("--again", action="store_true", help="look anew at messages that were refused before")
+    fetch.set_defaults(run=_fetch)
 
 
 def _add_load(commands: Commands) -> None:
@@ -103,6 +110,13 @@ def _migrate(_: argparse.Namespace) -> int:
     with store_of(settings.load().store_url) as store:
         changed = migrate(store)
     _print({"store": "migrated" if changed else "already at this version"})
+    return 0
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from central_zone import fetch, settings
+
+    _print(fetch.fetch_parcels(settings.load(), again=arguments.again))
     return 0
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from central_zone.errors import SettingMissing
+from crossing.carriers import carrier
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Settings:
     @property
     def inbox_folder(self) -> Path:
         return self._folder("GP_INBOX_DIR")
+
+    @property
+    def inbox_carrier(self) -> str:
+        """How parcels get into the inbox. Raises CarrierUnknown."""
+        return carrier(self.values, "GP_INBOX_CARRIER")
 
     @property
     def work_folder(self) -> Path:

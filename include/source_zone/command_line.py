@@ -13,6 +13,7 @@ from pathlib import Path
 
 from crossing.errors import PersonMustAct, run_command
 from crossing.policy import Practice
+from source_zone.command_line_mesh import add_mesh
 from source_zone.settings import Settings
 
 
@@ -27,7 +28,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_keys(commands)
     _add_simulate(commands)
     _add_release(commands)
+    _add_backfill(commands)
     _add_status(commands)
+    add_mesh(commands)
     return parser
 
 
@@ -78,6 +81,17 @@ def _add_release(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--real", action="store_true", help="records are not synthetic: every safeguard for real data applies"
     )
     release.set_defaults(run=_release)
+
+
+def _add_backfill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    backfill = commands.add_parser("backfill", help="take what was delivered in days gone by and was never taken")
+    backfill.add_argument("--collection", required=True)
+    which = backfill.add_mutually_exclusive_group(required=True)
+    which.add_argument("--practice", metavar="CODE", action="append", help="may be given again")
+    which.add_argument("--all", action="store_true", help="every practice that takes part today")
+    backfill.add_argument("--from", dest="first", type=date.fromisoformat, required=True, metavar="DATE")
+    backfill.add_argument("--until", type=date.fromisoformat, required=True, metavar="DATE", help="included")
+    backfill.set_defaults(run=_backfill)
 
 
 def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -131,6 +145,23 @@ def _release(arguments: argparse.Namespace) -> int:
     progress = _progress()
     release = prepare(arguments.collection, practice, uuid.uuid4().hex, settings, folder=folder, progress=progress)
     print(json.dumps(release_practice(release), sort_keys=True))
+    return 0
+
+
+def _backfill(arguments: argparse.Namespace) -> int:
+    from source_zone import settings
+    from source_zone.backfill import backfill, practices_to_backfill
+    from source_zone.windows import window_of_days
+
+    window = window_of_days(arguments.first, arguments.until)
+    loaded = settings.load()
+    practices = practices_to_backfill(arguments.practice, loaded)
+    errors = []
+    for outcome, error in backfill(arguments.collection, practices, window, loaded, _progress()):
+        print(json.dumps(outcome, sort_keys=True))
+        errors += [error] if error else []
+    for error in sorted(errors, key=lambda each: not isinstance(each, PersonMustAct)):
+        raise error
     return 0
 
 
