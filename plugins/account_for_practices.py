@@ -1,6 +1,7 @@
 """What a collection's run as a whole came to: Airflow alone calls a run green when only its last task is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
@@ -18,8 +19,24 @@ def announce_parcels(results: Results) -> list[str]:
 
 
 @stop_for_a_person
-def every_practice_collected(shards: Iterable[Iterable[str]] | None, results: Results) -> int:
-    """How many practices were collected. Raises AirflowFailException naming those of `shards` without a result."""
+def send_parcels(collection: str) -> dict[str, Any]:
+    """Where parcels go to central over MESH, sends them; then looks at the suppliers' mailboxes, whoever was due."""
+    from source_zone import mailboxes, send, settings  # only here: the DAG processor has no zone
+
+    loaded = settings.load()
+    sent = send.send_parcels(collection, loaded)
+    mailboxes.check(mailboxes.look(loaded))
+    return sent
+
+
+@stop_for_a_person
+def every_practice_collected(
+    shards: Iterable[Iterable[str]] | None, results: Results, sent: Mapping[str, Any] | None
+) -> int:
+    """How many practices were collected. Raises AirflowFailException naming those of `shards` without a result.
+
+    `sent` is what `send_parcels` gave: nothing where it failed.
+    """
     collected = {result["practice_code"] for result in each_result(results) if result["state"] != "failed"}
     due = set(members_of(shards))
     if missing := sorted(due - collected):
@@ -27,4 +44,6 @@ def every_practice_collected(shards: Iterable[Iterable[str]] | None, results: Re
             f"{len(missing)} of {len(due)} practices were not collected: {' '.join(missing)}. They stay due, and their "
             "window is taken next time. The failed task of each, in this run, says what to mend."
         )
+    if sent is None:
+        raise AirflowFailException("Every practice was collected, but `send_parcels` failed: it says what to mend.")
     return len(collected)

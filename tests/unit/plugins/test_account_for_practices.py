@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from account_for_practices import announce_parcels, every_practice_collected
 
 DUE = [["Y99001", "Y99002"], ["Y99003"]]
+SENT = {"carrier": "directory"}
 
 
 def collected(code: str, *parcels: str, state: str = "released") -> dict[str, Any]:
@@ -16,39 +17,44 @@ def collected(code: str, *parcels: str, state: str = "released") -> dict[str, An
 
 def test_a_practice_without_a_result_is_named() -> None:
     with pytest.raises(AirflowFailException, match=r"1 of 3 practices were not collected: Y99003\."):
-        every_practice_collected(DUE, [[collected("Y99001", "a"), collected("Y99002", "b")]])
+        every_practice_collected(DUE, [[collected("Y99001", "a"), collected("Y99002", "b")]], SENT)
 
 
 def test_a_practice_whose_result_says_failed_is_named() -> None:
     results = [[collected("Y99001", "a"), collected("Y99002", state="failed")], [collected("Y99003", "c")]]
     with pytest.raises(AirflowFailException, match=r"1 of 3 practices were not collected: Y99002\."):
-        every_practice_collected(DUE, results)
+        every_practice_collected(DUE, results, SENT)
 
 
 def test_the_result_of_a_single_shard_comes_bare_and_is_understood() -> None:
     bare = [collected("Y99001", "a")]
     assert announce_parcels(bare) == ["a"]
-    assert every_practice_collected([["Y99001"]], bare) == 1
+    assert every_practice_collected([["Y99001"]], bare, SENT) == 1
 
 
 def test_where_no_shard_came_through_all_are_named() -> None:
     with pytest.raises(AirflowFailException, match="Y99001 Y99002 Y99003"):
-        every_practice_collected(DUE, None)
+        every_practice_collected(DUE, None, SENT)
 
 
 def test_a_run_that_never_knew_what_was_due_is_red() -> None:
     with pytest.raises(AirflowFailException, match="NeverKnown: It never became known"):
-        every_practice_collected(None, None)
+        every_practice_collected(None, None, SENT)
 
 
 def test_all_collected_is_green() -> None:
     results = [[collected("Y99001", "a"), collected("Y99002", state="already")], [collected("Y99003", "b", "c")]]
-    assert every_practice_collected(DUE, results) == 3
+    assert every_practice_collected(DUE, results, SENT) == 3
     assert announce_parcels(results) == ["a", "b", "c"]
 
 
+def test_a_run_whose_parcels_were_not_sent_is_red() -> None:
+    with pytest.raises(AirflowFailException, match="`send_parcels` failed"):
+        every_practice_collected([["Y99001"]], [collected("Y99001", "a")], None)
+
+
 def test_a_night_on_which_nothing_was_due_is_green() -> None:
-    assert every_practice_collected([], []) == 0
+    assert every_practice_collected([], [], SENT) == 0
 
 
 @pytest.mark.parametrize("results", [None, [], [[collected("Y99001", state="already")]]])
