@@ -64,7 +64,7 @@ class FhirR4:
 def _extract(folder: Path, practice_code: str) -> Extract:
     export = read_export(folder, practice_code)
     return Extract(
-        extract_id=folder.name,
+        extract_id=folder.name.lower(),
         taken_at=export.taken_at,
         files=tuple(sorted(each for each in folder.iterdir() if not each.name.startswith("."))),
         kind="delta" if export.is_increment else "snapshot",

@@ -31,6 +31,7 @@ def deleted_rows(export: Export, record: Record, people: People, owners: Owners)
     """Tombstones of the right tables. What is not read is counted in `record.left`."""
     for kind, name in _deleted(export, record.policy):
         if kind == "Patient":
+            people.forget_patient(name)
             yield "patient", {"record_id": name, "registration_id": name, "is_deleted": True}
         elif kind in _WITHOUT_PATIENT:
             yield _WITHOUT_PATIENT[kind], {"record_id": name, "is_deleted": True, "is_confidential": False}

@@ -114,6 +114,9 @@ class People:
         if known:
             self._changed.add(known["patient"])
 
+    def forget_patient(self, name: str) -> None:
+        self._patients.pop(name, None)
+
     def patient(self, entry: Entry, record: Record) -> Rows:
         row = self._patient(entry, record)
         name = row["record_id"]
