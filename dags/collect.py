@@ -1,9 +1,7 @@
 """Collect pseudonymised GP records, each practice on its own, wholly in the zone that may see identifiers.
 
-**pull** into an encrypted spool (deferred while a supplier's server prepares an export), **apply_opt_outs** (who may
-leave), **pseudonymise** (minimise, make tokens, seal a parcel); **shred** destroys the spool and its key whatever
-happened. A practice that fails fails alone and stays due; `every_practice_collected` names it, and the run is not green.
-Try one again from its `pull`: its spool is gone.
+**pull** (deferred while a supplier prepares), **apply_opt_outs**, **pseudonymise** and seal, **shred** the spool, **send_parcels**.
+A practice that fails fails alone, stays due (again from its `pull`), and is named at the end.
 """
 
 from datetime import timedelta
@@ -11,7 +9,7 @@ from functools import partial
 
 from airflow.sdk import Asset, CronTriggerTimetable, TriggerRule, dag, task, task_group
 
-from account_for_practices import announce_parcels, every_practice_collected
+from account_for_practices import announce_parcels, every_practice_collected, send_parcels
 from crossing.policy import Collection, Policy
 from stop_for_a_person import stop_for_a_person
 from when_the_supplier_is_ready import PullWhenReady
@@ -72,7 +70,8 @@ def collect(collection: Collection) -> None:
         announce = whatever_happened(outlets=[Asset(f"parcels__{collection.id}")])(announce_parcels)
         due = practices_due()
         sealed = each_shard.expand(shard=due)
-        announce(sealed) >> whatever_happened()(every_practice_collected)(due, sealed)
+        sent = whatever_happened()(send_parcels)(collection.id)
+        sealed >> sent >> announce(sealed) >> whatever_happened()(every_practice_collected)(due, sealed, sent)
 
     collect_records()
 
