@@ -1,0 +1,200 @@
+"""TPP SystmOne's Strategic Reporting Extract: a folder of SR*.csv, every column named in policy/fields/tpp_csv.toml."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from crossing.policy import Policy
+from source_zone.adapters import tpp_delivery, tpp_patients, tpp_staff
+from source_zone.adapters.known_columns import KnownColumns
+from source_zone.adapters.reading import FileRefused
+from source_zone.adapters.tpp_codes import Ctv3Codes
+from source_zone.adapters.tpp_delivery import Delivery
+from source_zone.adapters.tpp_events import Events
+from source_zone.adapters.tpp_kept import ROW, Meanings, as_it_stands
+from source_zone.adapters.tpp_ownership import REGISTERED_AT, VISIBLE_TO, VISIBLE_TO_ANOTHER, Ownership
+from source_zone.adapters.tpp_patients import People
+from source_zone.adapters.tpp_reading import batch, stream_csv
+from source_zone.adapters.tpp_staff import Staff
+from source_zone.adapters.tpp_tables import Known
+from source_zone.identified import Extract, IdentifiedBatch, ReadTally
+
+DESCRIBED = "described_patients"
+_NOT_STATED = "fields/tpp_csv_not_stated.toml"
+
+
+@dataclass(slots=True)
+class TppCsv:
+    """The adapter of one practice. `remembered` holds its reference tables and the numbers of its records."""
+
+    practice_code: str
+    policy: Policy
+    remembered: dict[str, pa.Table] = field(default_factory=dict, repr=False)
+    name: str = "tpp_csv"
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
+
+    def find_extracts(self, folder: Path) -> list[Extract]:
+        return tpp_delivery.find_extracts(self.practice_code, folder)
+
+    def read(self, extract: Extract, tally: ReadTally) -> Iterator[IdentifiedBatch]:
+        columns = KnownColumns.read(self.policy, self.name, self.today)
+        delivery = Delivery.of(extract, columns)
+        is_confidential = _is_confidential(self.policy)
+        yield from _Reading(self.practice_code, columns, delivery, self.remembered, tally).read(is_confidential)
+
+
+def _is_confidential(policy: Policy) -> bool | None:
+    """What policy says of a mark that this format does not have. Anything but a plain answer holds everybody back."""
+    answers = {"not_confidential": False, "confidential": True}
+    return answers.get(policy.table(_NOT_STATED)["is_confidential"]["reads_as"])
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One extract, while it is read."""
+
+    practice_code: str
+    columns: KnownColumns
+    delivery: Delivery
+    remembered: dict[str, pa.Table] = field(repr=False)
+    tally: ReadTally
+
+    def read(self, is_confidential: bool | None) -> Iterator[IdentifiedBatch]:
+        mapping = Meanings.of(self._kept("SRMapping", ("Mapping",)), "Mapping")
+        yield from self._organisations()
+        yield from self._staff()
+        people = self._people()
+        yield from self._patients(people, mapping, is_confidential)
+        ownership = Ownership(self.practice_code, people.earlier_practices())
+        events = Events(self._known(mapping), ownership, self.tally, self.remembered)
+        for table in events.tables:
+            columns = self.columns.to_read(table)
+            yield from events.read(table, columns, self._stream(table), whole=not self.delivery.is_delta[table])
+
+    def _known(self, mapping: Meanings) -> Known:
+        drugs = self._kept("SRMedicationReadCodeDetails", ("IDMultiLexProduct", "DrugReadCode"))
+        return Known(
+            codes=Ctv3Codes.of(
+                self._kept("SRCtv3", ("Ctv3Code",)),
+                self._kept("SRCtv3ToSnomed", ("Ctv3Code", "SnomedCode")),
+                self._kept("SRCtv3ToVersion2", ("Ctv3Code", "Version2Code")),
+            ),
+            mapping=mapping,
+            options=Meanings.of(
+                self._kept("SRConfiguredListOption", ("ConfiguredListOption",)), "ConfiguredListOption"
+            ),
+            staff=Staff(self._earlier("SRStaffMemberProfile", (ROW, *tpp_staff.PROFILE))),
+            drug_codes=drugs.select(pl.col("IDMultiLexProduct").alias("IDDrugCode"), "DrugReadCode")
+            .drop_nulls()
+            .unique("IDDrugCode", keep="last", maintain_order=True),
+        )
+
+    def _organisations(self) -> Iterator[IdentifiedBatch]:
+        known = self._earlier("SROrganisation", (ROW, *tpp_staff.ORGANISATION))
+        parts = []
+        for rows in self._stream("SROrganisation"):
+            parts.append(rows)
+            told = tpp_staff.organisations(rows, known)
+            if told.height < rows.height:
+                self.tally.not_collected["organisation_without_code"] += rows.height - told.height
+            yield batch("organisation", told)
+        self._keep("SROrganisation", parts, tpp_staff.ORGANISATION)
+
+    def _staff(self) -> Iterator[IdentifiedBatch]:
+        roles = self._kept("SRStaffMemberProfileRole", tpp_staff.ROLE)
+        parts = []
+        for rows in self._stream("SRStaffMemberProfile"):
+            parts.append(rows)
+            yield batch("staff_role", tpp_staff.staff_roles(rows, roles))
+        self._keep("SRStaffMemberProfile", parts, tpp_staff.PROFILE)
+
+    def _people(self) -> People:
+        tables = {
+            "SRPatient": tpp_patients.PERSON,
+            "SRPatientRegistration": tpp_patients.REGISTRATION,
+            "SRPatientAddressHistory": tpp_patients.ADDRESS,
+        }
+        parts = {table: [self._own(rows) for rows in self._counted(table)] for table in tables}
+        self._check_whose(parts["SRPatient"])
+        touched = [
+            rows.select(pl.col("RowIdentifier" if table == "SRPatient" else "IDPatient").alias("patient"))
+            for table, frames in parts.items()
+            for rows in frames
+        ]
+        kept = {table: self._keep(table, parts[table], columns) for table, columns in tables.items()}
+        return People(
+            people=kept["SRPatient"],
+            registrations=kept["SRPatientRegistration"],
+            addresses=kept["SRPatientAddressHistory"],
+            touched=pl.concat([pl.DataFrame(schema={"patient": pl.String}), *touched]),
+        )
+
+    def _own(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Lines that do not say whose extract they are in describe nobody here: counted, and left."""
+        ours = rows.filter((pl.col(VISIBLE_TO) == self.practice_code).fill_null(False))
+        if ours.height < rows.height:
+            self.tally.not_collected[VISIBLE_TO_ANOTHER] += rows.height - ours.height
+        return ours
+
+    def _check_whose(self, patients: list[pl.DataFrame]) -> None:
+        if self.tally.not_collected[VISIBLE_TO_ANOTHER] and not any(rows.height for rows in patients):
+            raise FileRefused(
+                f"{self.practice_code}: every patient in this extract is another organisation's. "
+                "Ask the supplier whose extract it is; check `connection` in policy/practices.csv."
+            )
+
+    def _patients(self, people: People, mapping: Meanings, is_confidential: bool | None) -> Iterator[IdentifiedBatch]:
+        """Whoever has a line in one of the three tables or is otherwise than before, and whoever is no more the practice's."""
+        own = people.own(self.practice_code, mapping)
+        before = self._earlier(DESCRIBED, tuple(own.columns))
+        changed = own.filter(people.is_touched(own) | tpp_patients.differs(own, before))
+        if changed.height:
+            yield batch("patient", tpp_patients.mapped(changed, is_confidential=is_confidential))
+        gone = before.join(own, on="RowIdentifier", how="anti", maintain_order="left")
+        if gone.height:
+            yield batch("patient", tpp_patients.removed(gone))
+        self._remember(DESCRIBED, own)
+
+    def _kept(self, table: str, columns: tuple[str, ...]) -> pl.DataFrame:
+        """A reference table as it stands tonight; it is remembered so, too."""
+        return self._keep(table, self._counted(table), columns)
+
+    def _keep(self, table: str, parts: Iterable[pl.DataFrame], columns: tuple[str, ...]) -> pl.DataFrame:
+        whole = not self.delivery.is_delta[table]
+        stands = as_it_stands(self._remembered(table), parts, columns, whole=whole)
+        self._remember(table, stands)
+        return stands
+
+    def _counted(self, table: str) -> Iterator[pl.DataFrame]:
+        for rows in self._stream(table):
+            self.tally.reference_rows[table] += rows.height
+            yield rows
+
+    def _stream(self, table: str) -> Iterator[pl.DataFrame]:
+        header = self.delivery.headers[table]
+        for rows in stream_csv(self.delivery.files[table], list(header.to_read)):
+            complete = header.complete(rows)
+            if REGISTERED_AT in header.absent:  # the version lacks it; what the practice wrote itself is its own
+                complete = complete.with_columns(pl.col("IDOrganisation").alias(REGISTERED_AT))
+            yield complete
+
+    def _earlier(self, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
+        """What is remembered under a name, with just these columns; empty where nothing is."""
+        table = self._remembered(name)
+        if table is None:
+            return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+        known = pl.DataFrame(pl.from_arrow(table))
+        return known.with_columns(
+            pl.lit(None, pl.String).alias(each) for each in columns if each not in known.columns
+        ).select(columns)
+
+    def _remembered(self, name: str) -> pa.Table | None:
+        return self.tally.remembered.get(name, self.remembered.get(name))
+
+    def _remember(self, name: str, rows: pl.DataFrame) -> None:
+        self.tally.remembered[name] = rows.to_arrow()
+        self.tally.told_apart_by[name] = (ROW,)

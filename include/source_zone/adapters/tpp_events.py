@@ -1,0 +1,120 @@
+"""The tables about what happened to patients, one after the other: whose each row is, what it says, what was removed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+import pyarrow as pa
+
+from source_zone.adapters import tpp_medication, tpp_tables
+from source_zone.adapters.tpp_kept import is_removed
+from source_zone.adapters.tpp_late_codes import LateCodes
+from source_zone.adapters.tpp_ownership import Ownership
+from source_zone.adapters.tpp_reading import batch
+from source_zone.adapters.tpp_records import Records
+from source_zone.adapters.tpp_tables import Known, Mapping
+from source_zone.identified import IdentifiedBatch, ReadTally
+
+
+@dataclass(frozen=True, slots=True)
+class EventTable:
+    """What a table of TPP becomes, and whether its codes need the dictionary, which may come later."""
+
+    canonical: str
+    mapping: Mapping
+    has_dictionary_codes: bool = False
+
+
+# Entries before the problems that are about them.
+_TABLES = {
+    "SREvent": EventTable("encounter", tpp_tables.encounters),
+    "SRCode": EventTable("observation", tpp_tables.observations, has_dictionary_codes=True),
+    "SRImmunisation": EventTable("immunisation", tpp_tables.immunisations, has_dictionary_codes=True),
+    "SRDrugSensitivity": EventTable("allergy", tpp_tables.allergies, has_dictionary_codes=True),
+    "SRProblem": EventTable("problem", tpp_tables.problems, has_dictionary_codes=True),
+    "SRReferralOut": EventTable("referral", tpp_tables.referrals, has_dictionary_codes=True),
+    "SRRecall": EventTable("recall", tpp_tables.recalls),
+    "SRRepeatTemplate": EventTable("medication", tpp_medication.authorisations),
+    "SRPrimaryCareMedication": EventTable("medication", tpp_medication.issues),
+    "SRAppointment": EventTable("appointment", tpp_tables.appointments),
+}
+
+
+@dataclass(slots=True)
+class Events:
+    """Reads the event tables of one extract."""
+
+    known: Known
+    ownership: Ownership
+    tally: ReadTally
+    remembered: dict[str, pa.Table] = field(repr=False)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return tuple(_TABLES)
+
+    def read(
+        self, name: str, columns: tuple[str, ...], parts: Iterable[pl.DataFrame], *, whole: bool
+    ) -> Iterator[IdentifiedBatch]:
+        """Rows that had waited for their codes first, then the extract's own, then what it removes."""
+        table = _TABLES[name]
+        records = Records(self._earlier(_records(name)))
+        late = LateCodes(self._earlier(_waiting(name)), columns)
+        mapped = self._mapped(table)
+        if table.has_dictionary_codes:
+            yield from _told(table, late.now_known(mapped))
+        for rows in parts:
+            own = self.ownership.own(rows, self.tally)
+            live = _without_removed(own, records, late)
+            records.saw(live)
+            told = mapped(live)
+            if table.has_dictionary_codes:
+                late.look_at(live, told)
+            yield from _told(table, told)
+        yield from _told(table, _removals(name, records.removals(whole=whole)))
+        self._remember(_records(name), records.standing(whole=whole), "record")
+        if table.has_dictionary_codes:
+            self._remember(_waiting(name), late.still_waiting(), "RowIdentifier")
+
+    def _mapped(self, table: EventTable) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        return lambda rows: table.mapping(self.ownership.with_fault(rows), self.known)
+
+    def _earlier(self, name: str) -> pa.Table | None:
+        return self.tally.remembered.get(name, self.remembered.get(name))
+
+    def _remember(self, name: str, table: pa.Table, key: str) -> None:
+        self.tally.remembered[name] = table
+        self.tally.told_apart_by[name] = (key,)
+
+
+def _records(table: str) -> str:
+    return f"records_{table}"
+
+
+def _waiting(table: str) -> str:
+    return f"waiting_{table}"
+
+
+def _without_removed(rows: pl.DataFrame, records: Records, late: LateCodes) -> pl.DataFrame:
+    flags = rows.select(is_removed()).to_series()
+    if not flags.any():
+        return rows
+    gone = rows.filter(flags)
+    records.removed(gone)
+    late.forget(gone)
+    return rows.filter(~flags)
+
+
+def _removals(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """A removal says which record of whom, and nothing else."""
+    return rows.select(
+        pl.concat_str(pl.lit(f"{name}/"), pl.col("record").cast(pl.String)).alias("record_id"),
+        pl.concat_str(pl.lit("SRPatient/"), pl.col("patient").cast(pl.String)).alias("registration_id"),
+        pl.lit(True).alias("is_deleted"),
+        pl.lit(False).alias("is_confidential"),
+    )
+
+
+def _told(table: EventTable, rows: pl.DataFrame | None) -> Iterator[IdentifiedBatch]:
+    if rows is not None and rows.height:
+        yield batch(table.canonical, rows)

@@ -1,0 +1,134 @@
+"""TPP's text: Windows-1252, English dates in local time, 01 Jan 1900 and -1 for nothing, whole columns at a time.
+
+Times stay as SystmOne shows them, in local time; midnight is how it writes a time that nobody knows.
+"""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from source_zone.adapters.reading import FileRefused
+from source_zone.identified import IdentifiedBatch, schema
+
+ENCODING = "cp1252"
+_BLOCK_BYTES = 24 * 1024 * 1024
+_ASK_AGAIN = "Ask the supplier to send this extract again."
+_DAY, _INSTANT = "%d %b %Y", "%d %b %Y %H:%M:%S"
+_LENGTHS = (11, 17, 20)  # a day alone, with hours and minutes, with seconds
+_NOBODY_KNOWS = "01 Jan 1900"
+
+
+class _AsUtf8(io.RawIOBase):
+    """A Windows-1252 file as UTF-8. What is pure ASCII, nearly everything, passes as it is."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """A byte that Windows-1252 does not have becomes U+FFFD: it is no code, no number and no date."""
+        data = self._file.read(size)
+        return data if data.isascii() else data.decode(ENCODING, errors="replace").encode()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def stream_csv(path: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
+    """Frames of the named columns, all as text, empty text as NULL. Raises FileRefused with the row's number."""
+    try:
+        with _open(path, columns, threads=True) as reader:
+            for batch in reader:
+                yield pl.DataFrame(pl.from_arrow(batch))
+    except (pa.ArrowException, OSError, UnicodeError):
+        raise FileRefused(_why_unreadable(path, columns)) from None
+
+
+def _open(path: Path, columns: list[str], *, threads: bool, on_bad_row: object = None) -> pacsv.CSVStreamingReader:
+    return pacsv.open_csv(
+        _AsUtf8(path),
+        read_options=pacsv.ReadOptions(use_threads=threads, block_size=_BLOCK_BYTES),
+        parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad_row),
+        convert_options=pacsv.ConvertOptions(
+            include_columns=columns,
+            column_types=dict.fromkeys(columns, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+
+
+def _why_unreadable(path: Path, columns: list[str]) -> str:
+    """Reads once more in one thread, only to learn the number of the first bad row."""
+    bad: list[int] = []
+
+    def note(row: pacsv.InvalidRow) -> str:
+        bad.append(row.number or 0)
+        return "error"
+
+    try:
+        with _open(path, columns, threads=False, on_bad_row=note) as reader:
+            for _ in reader:
+                pass
+    except (pa.ArrowException, OSError, UnicodeError):
+        where = f", row {bad[0]}" if bad else ""
+        rule = "a row has too few or too many columns" if bad else "its quotes do not close"
+        return f"{path.name}{where}: {rule}. {_ASK_AGAIN}"
+    return f"{path.name}: could not be read at first and could at the second attempt. Run the practice again."
+
+
+def day(column: str) -> pl.Expr:
+    """A day of the years 1 to 9999. The day that stands for "unknown" is none; nor is what cannot be read."""
+    text = pl.col(column)
+    found = text.str.slice(0, 11).str.to_date(_DAY, strict=False)
+    sound = text.str.len_bytes().is_in(_LENGTHS) & found.dt.year().is_between(1, 9999)
+    return pl.when(sound & ~_is_unknown(column)).then(found)
+
+
+def instant(column: str) -> pl.Expr:
+    """A day and a time of day, local. Midnight says that nobody knows the time, and nobody's midnight is made up."""
+    found = pl.col(column).str.to_datetime(_INSTANT, strict=False, time_unit="us")
+    known = ~_is_unknown(column) & ~pl.col(column).str.ends_with(" 00:00:00")
+    return pl.when(known & found.dt.year().is_between(1, 9999)).then(found)
+
+
+def precision(column: str) -> pl.Expr:
+    """TPP has no partial dates: a day, or nothing."""
+    return pl.when(day(column).is_null()).then(pl.lit("unknown")).otherwise(pl.lit("day"))
+
+
+def unreadable_date(*columns: str) -> pl.Expr:
+    """Whether a cell is filled, is not the day for "unknown", and still gives no day."""
+    return pl.any_horizontal(
+        *(pl.col(each).is_not_null() & ~_is_unknown(each) & day(each).is_null() for each in columns)
+    )
+
+
+def something(column: str) -> pl.Expr:
+    """The text, where it is not a negative number: TPP's word for nothing."""
+    return pl.when(~pl.col(column).str.starts_with("-")).then(pl.col(column))
+
+
+def reference(table: str, column: str) -> pl.Expr:
+    """The id of a row of a table: numbers are counted anew in each, so the table is part of it."""
+    return pl.concat_str(pl.lit(f"{table}/"), something(column).str.strip_chars())
+
+
+def batch(table: str, rows: pl.DataFrame) -> IdentifiedBatch:
+    """Adds the columns this format does not carry, as NULL, and fixes the order and types."""
+    wanted = schema(table)
+    missing = [pl.lit(None).alias(each.name) for each in wanted if each.name not in rows.columns]
+    whole = rows.with_columns(missing).select(wanted.names).to_arrow().cast(wanted)
+    return IdentifiedBatch(table, whole.combine_chunks().to_batches()[0])
+
+
+def _is_unknown(column: str) -> pl.Expr:
+    return pl.col(column).str.starts_with(_NOBODY_KNOWS)
