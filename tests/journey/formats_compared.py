@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from crossing.canonical import TABLES, Kind, schema
 from journey.cannot_carry import CannotCarry
+from journey.stories import stories
 from support.simulated_nights import SimulatedNights
 
 State = dict[str, pl.DataFrame]  # the records of each table as they stand after the last night, reduced
@@ -31,7 +32,7 @@ _LEADS_TO = {
 }
 _SAYS_MOST = ("effective_date", "snomed_concept_id", "dmd_code", "job_category_code", "ods_code")
 _OF_THE_RECORD = ("record_token", "registration_token", "patient_token")
-PERSON = "person"
+PERSON, STORY = "person", "story"
 
 
 def state_of(lived: SimulatedNights) -> State:
@@ -57,10 +58,10 @@ def _state_of_practice(lived: SimulatedNights, practice: str) -> State:
         for table, rows in lived.opened(extract):
             parts[table].append(rows.select(schema(table).names))
     last = {table: _last_versions(pa.concat_tables(each)) for table, each in parts.items()}
-    people = _people(last["patient"])
+    people = _people(last["patient"], stories(lived, practice))
     standing = {table: _standing(rows, people) for table, rows in last.items()}
     for table in ("problem", "referral"):
-        standing[table] = _completed(standing[table], standing["observation"])
+        standing[table] = _completed(standing[table], _extended(standing))
     told = {table: _told(rows) for table, rows in standing.items()}
     return {
         table: _reduced(table, rows, told).with_columns(practice=pl.lit(practice)) for table, rows in standing.items()
@@ -72,21 +73,29 @@ def _last_versions(rows: pa.Table) -> pl.DataFrame:
     return frame.unique("record_token", keep="last", maintain_order=True).filter(~pl.col("is_deleted"))
 
 
-def _people(patients: pl.DataFrame) -> pl.DataFrame:
+def _people(patients: pl.DataFrame, told: dict[str, str]) -> pl.DataFrame:
     """The person of each registration that stands. Those without a token of their own are not told apart."""
     token = pl.col("patient_token").bin.encode("hex").fill_null("no NHS number")
-    return patients.select("registration_token", token.alias(PERSON))
+    story = token.replace_strict(told, default="", return_dtype=pl.String)
+    return patients.select("registration_token", token.alias(PERSON), story.alias(STORY))
 
 
 def _standing(rows: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     if "registration_token" not in rows.columns:
-        return rows.with_columns(pl.lit("").alias(PERSON))
+        return rows.with_columns(pl.lit("").alias(PERSON), pl.lit("").alias(STORY))
     return rows.join(people, on="registration_token", how="inner", maintain_order="left")
+
+
+def _extended(standing: State) -> pl.DataFrame:
+    """What EMIS's problems and referrals can be about: entries of its one table of observations."""
+    return pl.concat([standing[table] for table in ("observation", "immunisation", "allergy")], how="diagonal")
 
 
 def _completed(rows: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:
     """EMIS splits a problem or referral into two records of one id; its date and code stand on the observation."""
-    shared = [name for name in rows.columns if name in observations.columns and name not in (*_OF_THE_RECORD, PERSON)]
+    shared = [
+        name for name in rows.columns if name in observations.columns and name not in (*_OF_THE_RECORD, PERSON, STORY)
+    ]
     of_observation = observations.select("record_token", pl.col(shared).name.suffix(" of observation"))
     joined = rows.join(of_observation, on="record_token", how="left", maintain_order="left")
     return joined.with_columns(pl.coalesce(name, f"{name} of observation") for name in shared).select(rows.columns)
