@@ -1,7 +1,7 @@
 """Collect pseudonymised GP records, each practice on its own, wholly in the zone that may see identifiers.
 
 **pull** (deferred while a supplier prepares), **apply_opt_outs**, **pseudonymise** and seal, **shred** the spool, **send_parcels**.
-A practice that fails fails alone, stays due (again from its `pull`), and is named at the end.
+A practice that fails fails alone, stays due (again from its `pull`), and is named at the end. A backfill takes its past.
 """
 
 from datetime import timedelta
@@ -27,10 +27,10 @@ def collect(collection: Collection) -> None:
     def collect_records():
         @task
         @stop_for_a_person
-        def practices_due() -> list[list[str]]:
+        def practices_due(run_id: str | None = None) -> list[list[str]]:
             from source_zone import settings, shards
 
-            return shards.practices_due(collection.id, settings.load())
+            return shards.practices_due(collection.id, settings.load(), run_id)
 
         @stop_for_a_person
         def pull(shard: list[str], run_id: str) -> list[dict]:

@@ -25,20 +25,25 @@ def rosters(rules: ReleaseRules, run_spool: Spool, patients: pa.Table, consents:
     reasons that count from the moment they are known.
     """
     pulled = run_spool.read_note("extracts")
-    objections = opt_outs.latest_entries(CONSENTS.empty_table(), known_by(consents).cast(CONSENTS))
     if not pulled["late"]:
-        return dict.fromkeys(pulled["ids"], decide(rules, people(patients), objections, as_of=as_of))
-    return {each: _late(rules, run_spool, patients, objections, each) for each in pulled["ids"]}
+        decided = decide(rules, people(patients), _objections(consents), as_of=as_of)
+        return dict.fromkeys(pulled["ids"], decided)
+    return {each: _late(rules, patients, consents, taken_at(run_spool, each)) for each in pulled["ids"]}
 
 
-def _late(rules: ReleaseRules, run_spool: Spool, patients: pa.Table, objections: pa.Table, extract_id: str) -> pa.Table:
-    at = taken_at(run_spool, extract_id)
-    now = pl.DataFrame(pl.from_arrow(decide(rules, people(patients), objections, as_of=at.date())))
-    then = pl.DataFrame(pl.from_arrow(decide(rules, people(patients, at), objections, as_of=at.date())))
+def _late(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, at: datetime) -> pa.Table:
+    """An objection holds back that stood on the day, or stands now."""
+    day = at.date()
+    then = pl.DataFrame(pl.from_arrow(decide(rules, people(patients, at), _objections(consents, at), as_of=day)))
+    now = pl.DataFrame(pl.from_arrow(decide(rules, people(patients), _objections(consents), as_of=day)))
     stays_now = now.filter(pl.col("reason").is_in(_KNOWN_NOW)).select("registration_id", pl.col("reason").alias("now"))
     both = then.join(stays_now, on="registration_id", how="left", maintain_order="left")
     decided = both.select("registration_id", pl.coalesce("now", "reason").alias("reason"), "date_of_birth")
     return decided.to_arrow().cast(opt_outs.ROSTER)
+
+
+def _objections(versions: pa.Table, at: datetime | None = None) -> pa.Table:
+    return opt_outs.latest_entries(CONSENTS.empty_table(), known_by(versions, at).cast(CONSENTS))
 
 
 def people(versions: pa.Table, at: datetime | None = None) -> pa.Table:

@@ -5,7 +5,7 @@ practices of its shard failed, since Airflow would take the others' results away
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from crossing.errors import PersonMustAct, TryAgain, as_ours
@@ -17,6 +17,7 @@ from source_zone.release_practice import decide_practice, pull_practice, seal_pr
 from source_zone.settings import Settings
 from source_zone.spool import SpoolMissing, spool_folder
 from source_zone.transports.transport import NotReadyYet
+from source_zone.windows import Window, window_of_run
 
 WAITS = "waits_for_supplier"
 Step = Callable[[Release], dict[str, Any]]
@@ -30,32 +31,35 @@ class PracticesNotReady(TryAgain):
     """Some practices of a shard may succeed later; none needs a person."""
 
 
-def practices_due(collection: str, settings: Settings) -> list[list[str]]:
-    """Shards of practice codes that take part today and have a delivery not taken, or one that cannot be looked at."""
+def practices_due(collection: str, settings: Settings, run_id: str = "due") -> list[list[str]]:
+    """Shards of practice codes that take part today and have a delivery not taken, or one that cannot be looked at.
+
+    The id of a backfill's run says which window of the past it takes; any other run takes all that is new.
+    """
     policy = settings.policy()
+    window = window_of_run(run_id, policy.collection(collection).schedule)
     size = policy.collection(collection).practices_per_shard
     today = datetime.now(UTC).date()
-    due = [
-        each for each in policy.practices() if _takes_part(each, today) and _has_something(collection, each, settings)
-    ]
+    taking_part = [each for each in policy.practices() if takes_part(each, today)]
+    due = [each for each in taking_part if _has_something(collection, each, settings, window)]
     codes: dict[str, list[str]] = {}
     for practice in due:
         codes.setdefault(practice.supplier, []).append(practice.practice_code)
     return [each[start : start + size] for each in codes.values() for start in range(0, len(each), size)]
 
 
-def _takes_part(practice: Practice, today: Any) -> bool:
+def takes_part(practice: Practice, today: date) -> bool:
     until = practice.participates_until
     return practice.participates_from <= today and (until is None or today <= until)
 
 
-def _has_something(collection: str, practice: Practice, settings: Settings) -> bool:
+def _has_something(collection: str, practice: Practice, settings: Settings, window: Window | None) -> bool:
     """A delivery that cannot even be listed counts as due: its pull will fail and be seen, rather than be passed over.
 
     A remote supplier is asked by the pull itself, so such a practice is due every time.
     """
     try:
-        release = prepare(collection, practice, "due", settings)
+        release = prepare(collection, practice, "due", settings, window=window)
         return release.transport.is_remote or bool(release.waiting(release.memory_file().read()))
     except Exception:  # whatever it is, the pull will meet it again and say so in the practice's name
         return True
@@ -82,10 +86,11 @@ def _each(
     name: str, step: Step, collection: str, shard: list[str], run_id: str, settings: Settings
 ) -> list[dict[str, Any]]:
     policy, outcomes = settings.policy(), Outcomes(settings.memory / collection)
+    window = window_of_run(run_id, policy.collection(collection).schedule)
     done, failed = [], []
     for code in shard:
         try:
-            release = prepare(collection, policy.practice(code), run_id, settings)
+            release = prepare(collection, policy.practice(code), run_id, settings, window=window)
             done.append(_or_already(step, release))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             error = as_ours(foreign)

@@ -67,6 +67,8 @@ class EmisCsv:
             table: LateCodes.of(table, record, code, earlier)
             for table, (record, code) in (CLINICAL_CODE | DRUG_CODE).items()
         }
+        tally.told_apart_by |= {"clinical_codes": ("code_id",), "drug_codes": ("code_id",)}
+        tally.told_apart_by |= {remembered_as(table): (each.record,) for table, each in late.items()}
         for table in _ORDER:
             yield from _of_one_table(table, files[table], drugs if table in DRUG_CODE else codes, late)
         tally.remembered |= {remembered_as(table): each.still_waiting() for table, each in late.items()}

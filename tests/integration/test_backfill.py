@@ -1,0 +1,312 @@
+"""A delivery that comes late and is backfilled gives the store that would be there had it been taken on its own night.
+
+Through both zones and a real PostgreSQL: five nights in order against the third one taken last.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from central_zone import load_parcel
+from crossing.canonical import TABLES
+from journey.both_zones import COLLECTION, BothZones, make_both_zones
+from source_zone import shards
+from source_zone.backfill import backfill, practices_to_backfill
+from source_zone.windows import window_of_days
+from support.emis_files import CODES, PRACTICE, Rows, a_patient, an_observation, write_extract
+from support.postgres import Postgres, a_server, psycopg_url
+
+NIGHTS = (1, 2, 3, 4, 5)
+LATE = 3
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with a_server() as server:
+        yield server
+
+
+def stamp(night: int) -> str:
+    return f"2026090{night}010000"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Both zones, and one practice whose deliveries a test writes."""
+
+    zones: BothZones
+
+    def deliver(self, night: int, rows: Rows) -> None:
+        write_extract(self.zones.source.incoming / PRACTICE, rows, stamp(night))
+
+    def night(self, run_id: str) -> list[dict[str, Any]]:
+        steps = (shards.pull_shard, shards.decide_shard, shards.seal_shard)
+        try:
+            return [step(COLLECTION, [PRACTICE], run_id, self.zones.source) for step in steps][-1]
+        finally:
+            shards.shred_shard(COLLECTION, [PRACTICE], run_id, self.zones.source)
+
+    def backfill(self, night: int) -> list[dict[str, Any]]:
+        day = date(2026, 9, night)
+        practices = practices_to_backfill([PRACTICE], self.zones.source)
+        told = list(backfill(COLLECTION, practices, window_of_days(day, day), self.zones.source, lambda _: None))
+        assert [error for _, error in told if error] == []
+        return [outcome for outcome, _ in told]
+
+    def today(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every current view, without the number of the parcel that brought a row."""
+        with psycopg.connect(psycopg_url(self.zones.central.store_url)) as connection:
+            found = {}
+            for table, columns in TABLES.items():
+                names = ", ".join(column.name for column in columns)
+                rows = connection.execute(f"SELECT {names} FROM records.current_{table}").fetchall()
+                found[table] = sorted(rows, key=repr)
+            return found
+
+    def counts(self, night: int) -> dict[str, Any]:
+        return self.zones.manifests()[PRACTICE, stamp(night)].counts["tables"]
+
+
+@pytest.fixture
+def worlds(tmp_path: Path, postgres: Postgres) -> tuple[World, World]:
+    """Two of them under the same keys, so that their tokens can be compared."""
+    first, second = (make_both_zones(tmp_path / name, postgres) for name in ("in_order", "late"))
+    shutil.rmtree(tmp_path / "late" / "keys")
+    shutil.copytree(tmp_path / "in_order" / "keys", tmp_path / "late" / "keys")
+    return World(first), World(second)
+
+
+PEOPLE = ("anne", "bob", "cat", "dan", "eve")
+
+
+def nights() -> dict[int, Rows]:
+    """Everybody has two entries from the first night; each later night brings bob another one."""
+    first = [an_observation(who, f"{who}-{number}") for who in PEOPLE for number in (1, 2)]
+    later = {night: [an_observation("bob", f"bob-of-night-{night}")] for night in (2, 3, 4, 5)}
+    return {
+        1: {"Admin_Patient": [a_patient(who) for who in PEOPLE], "CareRecord_Observation": first},
+        **{night: {"CareRecord_Observation": rows} for night, rows in later.items()},
+    }
+
+
+def entries(night: Rows, *more: dict[str, str]) -> None:
+    night["CareRecord_Observation"] += more
+
+
+def lived(worlds: tuple[World, World], content: dict[int, Rows]) -> tuple[World, World]:
+    """One world takes night after night; the other gets the third night's delivery only after the fourth's was taken."""
+    in_order, late = worlds
+    for night in NIGHTS[:4]:
+        in_order.deliver(night, content[night])
+        in_order.night(f"night-{night}")
+        in_order.zones.load()
+    for night in (1, 2, 4):
+        late.deliver(night, content[night])
+        late.night(f"night-{night}")
+        late.zones.load()
+    late.deliver(LATE, content[LATE])
+    assert [each["state"] for each in late.backfill(LATE)] == ["released"]
+    late.zones.load()
+    return in_order, late
+
+
+def both_take_the_fifth_night(worlds: tuple[World, World], content: dict[int, Rows]) -> None:
+    """What is remembered shows in what comes next."""
+    for world in worlds:
+        world.deliver(5, content[5])
+        world.night("night-5")
+        world.zones.load()
+
+
+def moved(name: str, day: int) -> dict[str, str]:
+    return an_observation(name.split("-", maxsplit=1)[0], name, EffectiveDate=f"2024-05-{day:02d}")
+
+
+def gone(name: str) -> dict[str, str]:
+    return an_observation(name.split("-", maxsplit=1)[0], name, Deleted="true")
+
+
+def nothing_more(content: dict[int, Rows]) -> None:
+    """Only the entries that each night brings."""
+
+
+def a_record_deleted_and_one_changed(content: dict[int, Rows]) -> None:
+    entries(content[3], gone("dan-1"), moved("anne-1", 3))
+
+
+def records_that_the_next_night_touches_too(content: dict[int, Rows]) -> None:
+    entries(content[3], moved("anne-1", 3), gone("cat-1"), moved("dan-1", 3), gone("eve-1"))
+    entries(content[4], moved("anne-1", 4), moved("cat-1", 4), gone("dan-1"), gone("eve-1"))
+
+
+def a_record_said_again_as_it_was(content: dict[int, Rows]) -> None:
+    entries(content[3], moved("anne-1", 3))
+    entries(content[4], an_observation("anne", "anne-1"))
+
+
+def patients_whose_facts_change(content: dict[int, Rows]) -> None:
+    content[3]["Admin_Patient"] = [
+        a_patient("anne", Sex="M"),
+        a_patient("cat", Sex="M"),
+        a_patient("dan", PatientTypeDescription="Temporary"),
+    ]
+    content[4]["Admin_Patient"] = [a_patient("anne", Sex="F"), a_patient("dan")]
+    entries(content[3], an_observation("dan", "dan-while-temporary"))
+    entries(content[5], an_observation("dan", "dan-of-night-5"), an_observation("cat", "cat-of-night-5"))
+
+
+def a_patient_who_is_withdrawn(content: dict[int, Rows]) -> None:
+    content[3]["Admin_Patient"] = [a_patient("anne", Deleted="true"), a_patient("cat", Deleted="true")]
+    content[4]["Admin_Patient"] = [a_patient("cat")]
+
+
+def a_patient_who_is_new_on_the_next_night(content: dict[int, Rows]) -> None:
+    """On the third night nobody knew flo: an entry of hers was held back, and it is so in a backfill too."""
+    entries(content[3], an_observation("flo", "flo-before-she-was-known"))
+    content[4]["Admin_Patient"] = [a_patient("flo")]
+    entries(content[4], an_observation("flo", "flo-1"))
+
+
+def a_code_that_comes_with_it(content: dict[int, Rows]) -> None:
+    content[3]["Coding_ClinicalCode"] = [
+        *CODES,
+        {"CodeId": "77", "Term": "Hypertension", "ReadTermId": "G20..", "SnomedCTConceptId": "38341003"},
+    ]
+    entries(content[3], an_observation("anne", "anne-77", "77"))
+    entries(content[5], an_observation("cat", "cat-77", "77"))
+
+
+def a_dissent_that_is_withdrawn_the_next_night(content: dict[int, Rows]) -> None:
+    entries(content[3], an_observation("eve", "eve-no", "2", EffectiveDate="2026-09-02"), moved("eve-1", 3))
+    entries(content[4], an_observation("eve", "eve-yes", "3", EffectiveDate="2026-09-04"), moved("eve-2", 4))
+    entries(content[5], moved("eve-1", 5))
+
+
+def a_dissent_that_was_an_error(content: dict[int, Rows]) -> None:
+    """The third night says no, the fourth amends the same entry to asthma: read late, it is known which entry that was."""
+    entries(content[3], an_observation("eve", "eve-no", "2"))
+    entries(content[4], an_observation("eve", "eve-no", "1"))
+    entries(content[5], moved("eve-1", 5))
+
+
+def a_dissent_that_was_deleted(content: dict[int, Rows]) -> None:
+    entries(content[3], an_observation("eve", "eve-no", "2"))
+    entries(content[4], an_observation("eve", "eve-no", "", Deleted="true"))
+    entries(content[5], moved("eve-1", 5))
+
+
+CASES = (
+    nothing_more,
+    a_record_deleted_and_one_changed,
+    records_that_the_next_night_touches_too,
+    a_record_said_again_as_it_was,
+    patients_whose_facts_change,
+    a_patient_who_is_withdrawn,
+    a_patient_who_is_new_on_the_next_night,
+    a_code_that_comes_with_it,
+    a_dissent_that_is_withdrawn_the_next_night,
+    a_dissent_that_was_an_error,
+    a_dissent_that_was_deleted,
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_a_backfilled_night_gives_the_store_that_the_nights_in_order_give(
+    worlds: tuple[World, World], case: Any
+) -> None:
+    content = nights()
+    case(content)
+    in_order, late = lived(worlds, content)
+    assert late.today() == in_order.today()
+    assert late.counts(3) == in_order.counts(3)
+    both_take_the_fifth_night(worlds, content)
+    assert late.today() == in_order.today()
+    assert late.counts(5) == in_order.counts(5)
+
+
+def test_an_opt_out_known_today_counts_in_a_backfill_too_and_is_the_only_difference(
+    worlds: tuple[World, World],
+) -> None:
+    content = nights()
+    entries(content[3], moved("eve-1", 3), moved("anne-1", 3))
+    entries(content[4], an_observation("eve", "eve-no", "2", EffectiveDate="2026-09-03"))
+    in_order, late = lived(worlds, content)
+    on_its_night, now = in_order.today(), late.today()
+    differing = {table for table in TABLES if on_its_night[table] != now[table]}
+    assert differing == {"observation"}
+    assert len({*on_its_night["observation"]} ^ {*now["observation"]}) == 2  # eve's entry as it was, and as amended
+    assert late.counts(3)["observation"]["held_back"] == {"type_one_opt_out": 1}
+    assert in_order.counts(3)["observation"]["held_back"] == {}
+
+
+def test_nothing_is_taken_twice_and_a_night_does_not_take_what_is_late(worlds: tuple[World, World]) -> None:
+    _, late = worlds
+    content = nights()
+    for night in (1, 2, 4):
+        late.deliver(night, content[night])
+        late.night(f"night-{night}")
+    late.deliver(LATE, content[LATE])
+    with pytest.raises(shards.PracticesFailed, match=r"gp-source backfill .* --from 2026-09-03 --until 2026-09-03"):
+        late.night("night-5")
+    assert [each["state"] for each in late.backfill(2)] == ["already"]
+    assert [each["state"] for each in late.backfill(LATE)] == ["released"]
+    assert [each["state"] for each in late.backfill(LATE)] == ["already"]
+    assert [each["state"] for each in late.night("night-5")] == ["already"]
+    assert len(late.zones.load()) == 4
+
+
+def test_nights_that_were_missed_are_taken_together_in_their_order(worlds: tuple[World, World]) -> None:
+    in_order, missed = worlds
+    content = nights()
+    records_that_the_next_night_touches_too(content)
+    for night in NIGHTS:
+        in_order.deliver(night, content[night])
+        in_order.night(f"night-{night}")
+        in_order.zones.load()
+    missed.deliver(1, content[1])
+    missed.night("night-1")
+    for night in NIGHTS[1:]:
+        missed.deliver(night, content[night])
+    (taken,) = missed.night("night-5")
+    assert taken["extracts"] == [stamp(night) for night in NIGHTS[1:]]
+    missed.zones.load()
+    assert missed.today() == in_order.today()
+    assert missed.night("once more") == [{"practice_code": PRACTICE, "state": "already", "parcels": []}]
+
+
+def test_a_backfill_of_airflow_takes_the_window_that_ends_at_the_moment_it_is_named_by(
+    worlds: tuple[World, World],
+) -> None:
+    _, late = worlds
+    content = nights()
+    for night in (1, 2, 4):
+        late.deliver(night, content[night])
+        late.night(f"night-{night}")
+    late.deliver(LATE, content[LATE])
+    settings = late.zones.source
+    due = [
+        code
+        for shard in shards.practices_due(COLLECTION, settings, "backfill__2026-09-03T00:00:00+00:00")
+        for code in shard
+    ]
+    assert PRACTICE not in due  # taken at 01:00 UTC of the third: after one o'clock in London, so in the next window
+    (taken,) = late.night("backfill__2026-09-04T00:00:00+00:00")
+    assert taken["extracts"] == [stamp(LATE)]
+    late.zones.load()
+    entry = next(each for each in late.zones.ledger().values() if each["extract_id"] == stamp(LATE))
+    assert (entry["sequence"], entry["state"]) == (4, "loaded")
+    assert entry["extract_taken_at"] == datetime(2026, 9, 3, 1, tzinfo=UTC)
+
+
+def test_the_ledger_ranks_by_the_time_of_the_extract_not_by_arrival(worlds: tuple[World, World]) -> None:
+    _, late = lived(worlds, nights())
+    ranked = sorted(late.zones.ledger().values(), key=lambda entry: entry["parcel_number"])
+    assert [entry["extract_id"] for entry in ranked] == [stamp(night) for night in NIGHTS[:4]]
+    assert [entry["sequence"] for entry in ranked] == [1, 2, 4, 3]
+    assert load_parcel.gaps_of(late.zones.central) == []
