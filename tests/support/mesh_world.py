@@ -10,7 +10,7 @@ from typing import Any
 from crossing.policy import Practice, policy_folder
 from source_zone.release import Release, prepare
 from source_zone.settings import Settings
-from source_zone.transports.mesh_sorting import Sorting
+from source_zone.transports.mesh import Mesh
 from support import mesh_server
 from support.emis_files import CODES, PRACTICE, a_patient, an_observation, write_extract
 from support.mesh_server import Sandbox
@@ -69,11 +69,27 @@ class World:
     def fetch(self, practice: str = PRACTICE) -> None:
         self.release(practice=practice).transport.fetch(None, lambda _: None)
 
-    @property
-    def sorting(self) -> Sorting:
-        transport = self.release().transport
-        found: Sorting = transport.sorting  # type: ignore[attr-defined]
+    def transport(self, practice: str = PRACTICE) -> Mesh:
+        found = self.release(practice=practice).transport
+        assert isinstance(found, Mesh)
         return found
+
+    @property
+    def room(self) -> Path:
+        return self.settings.landing / ".mesh" / mesh_server.OURS
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.landing / "gpdpr" / PRACTICE
+
+    def add_practice(self, code: str) -> None:
+        with (self.settings.policy_folder / "practices.csv").open("a") as practices:
+            practices.write(f"{code},EMIS,emis_csv,mesh,supplier,2026-09-01,,yes\n")
+
+    def add_collection(self, name: str) -> None:
+        collections = self.settings.policy_folder / "collections"
+        written = (collections / "gpdpr.toml").read_text().replace('id = "gpdpr"', f'id = "{name}"')
+        (collections / f"{name}.toml").write_text(written)
 
     def files(self, stamp: str = "20260902010000") -> dict[str, bytes]:
         """A delivery's files by name."""
@@ -95,8 +111,7 @@ class World:
 
     @property
     def landed(self) -> list[str]:
-        folder = self.settings.landing / "gpdpr" / PRACTICE
-        return sorted(path.name for path in folder.glob("[!.]*")) if folder.exists() else []
+        return sorted(path.name for path in self.folder.glob("[!.]*")) if self.folder.exists() else []
 
     @property
     def waiting(self) -> list[str]:
@@ -105,6 +120,11 @@ class World:
     @property
     def parcels(self) -> list[str]:
         return sorted(path.name for path in self.settings.outbox.glob("[!.]*"))
+
+
+def a_name(number: int = 0) -> str:
+    """A file name of the agreed form."""
+    return f"{292 + number}_Admin_Patient_20260902010000_45E7CD20-EE37-41AB-90D6-DC9D4B03D102.csv"
 
 
 def write_secrets(folder: Path, password: str = mesh_server.PASSWORD, key: str = mesh_server.SHARED_KEY) -> None:
