@@ -194,10 +194,10 @@ class Stream:
 
     def _not_in_policy(self, what: str, name: str) -> NoReturn:
         told = f": {name}" if _PLAIN_NAME.match(name) else ", whose name does not look like one, so it is not repeated"
-        raise NotInPolicy(f"{self._place()}: an {what} that is not in {POLICY_FILE}{told}. {_REVIEW}")
+        raise NotInPolicy(f"{self._place()}: an {what} that is not in {POLICY_FILE}{told}. {_REVIEW}") from None
 
     def _refuse(self, rule: str, remedy: str) -> NoReturn:
-        raise FileRefused(f"{self._place()}: {rule}. {remedy}")
+        raise FileRefused(f"{self._place()}: {rule}. {remedy}") from None
 
     def _place(self) -> str:
         return f"{self.path.name}, line {self._parser.CurrentLineNumber}, row {self.rows}"
