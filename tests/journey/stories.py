@@ -9,11 +9,11 @@ from simulator.practice import Practice, Size, practice
 from source_zone.keys import NHS_NUMBER, load_keys
 from support.simulated_nights import SimulatedNights
 
-CAME_BACK, DELETED = "came back", "deleted"
+CAME_BACK, DELETED, PROTECTED = "came back", "deleted", "became protected"
 
 
 def stories(lived: SimulatedNights, practice_code: str) -> dict[str, str]:
-    """By token of the person, in hexadecimal: who opted out and in again, and who was deleted."""
+    """By token of the person, in hexadecimal: who opted out and in again, who was marked confidential later, and who was deleted."""
     truth = lived.truth
     nights = len(truth["practices"][practice_code]["nights"])
     size = Size(
@@ -24,6 +24,8 @@ def stories(lived: SimulatedNights, practice_code: str) -> dict[str, str]:
     )
     source = practice(int(practice_code[1:]) - 99_000, size, nights=nights)
     told = dict.fromkeys(_who_came_back(source, nights), CAME_BACK)
+    protected = source.roster.confidential_from.tolist()
+    told |= {who: PROTECTED for who, night in enumerate(protected) if 1 < night <= nights}
     told |= {who: DELETED for who, night in enumerate(source.roster.deleted_on.tolist()) if night <= nights}
     numbers = [canonical_nhs_number(source.roster.nhs_number[who].as_py()) for who in told]
     key = load_keys(lived.zone.settings.keys, "gpdpr", 1).token_keys[NHS_NUMBER]
