@@ -69,7 +69,7 @@ def refuse_kind(kind: str, place: str) -> NoReturn:
         if _PLAUSIBLE.fullmatch(kind)
         else "a resource type that cannot be one of the standard's"
     )
-    raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}")
+    raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}") from None
 
 
 def refuse_element(kind: str, error: msgspec.ValidationError, place: str) -> None:
@@ -80,7 +80,7 @@ def refuse_element(kind: str, error: msgspec.ValidationError, place: str) -> Non
     name = matched["name"].removeprefix("_")
     where = ".".join(part for part in (kind, re.sub(r"\[[^\]]*\]", "", matched["where"] or "")) if part)
     what = f"{where}.{name}" if _PLAUSIBLE.fullmatch(name) else f"an element of {where} whose name cannot be printed"
-    raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}")
+    raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}") from None
 
 
 def refuse_modifier(kind: str, place: str) -> NoReturn:
@@ -91,7 +91,7 @@ def refuse_modifier(kind: str, place: str) -> NoReturn:
 def refuse_extension(kind: str, name: object, place: str) -> NoReturn:
     printable = isinstance(name, str) and _PLAUSIBLE_EXTENSION.fullmatch(name)
     what = f"the extension {name}" if printable else "an extension whose address cannot be printed"
-    raise NotInPolicy(f"{place}: {what} of {kind} is not in policy/{FILE}. {_REMEDY}")
+    raise NotInPolicy(f"{place}: {what} of {kind} is not in policy/{FILE}. {_REMEDY}") from None
 
 
 def read_field_policy(policy: Policy) -> FieldPolicy:
