@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import quote, urlparse
 
 from mesh_client import MeshClient, MeshRetry, try_get_endpoint_from_url
+from requests import Response
+from urllib3.util.retry import Retry
 
 from crossing.connections import ConnectionRefused, Secrets
 from crossing.mesh_answers import DuplicateSent, MessageLocked, answers_told
@@ -30,7 +32,16 @@ Progress = Callable[[str], None]
 
 
 class _Client(MeshClient):  # type: ignore[misc]
-    """With the two calls that the library lacks: a message's headers alone, and tracking by our own id."""
+    """With what the library lacks: a message's headers alone, tracking by our own id, a first call made just once."""
+
+    def send_once(self, *given: Any, **named: Any) -> Response:
+        """The library does not repeat a first call either, but loses hold of the connection in refusing to."""
+        adapter = self._session.get_adapter(self.mailbox_url)
+        usual, adapter.max_retries = adapter.max_retries, Retry(0, read=False)
+        try:
+            return self.send_chunk(*given, **named)
+        finally:
+            adapter.max_retries = usual
 
     def headers_of(self, message_id: str) -> dict[str, str]:
         answer = self._session.head(f"{self.mailbox_url}/inbox/{quote(message_id)}", timeout=_TIMEOUT_SECONDS)
@@ -188,7 +199,7 @@ class OpenMailbox:
     def send_first(self, to: str, chunk: bytes, chunks: int, **headers: str) -> str:
         """The id of the message that MESH made of it. Where this raises MeshDown, one may have been made all the same."""
         with answers_told(self.where):
-            answer = self.client.send_chunk(to, chunk, 1, chunks, compress=False, **headers)
+            answer = self.client.send_once(to, chunk, 1, chunks, compress=False, **headers)
             answer.raise_for_status()
             return plain_message_id(str(answer.json().get("message_id", "")))
 
