@@ -68,6 +68,8 @@ _GPDPR_XML = (
     CannotCarry(_GPDPR, "organisation", _NO_ATTRIBUTE, "open_date"),
 )
 
+_UNDATED_REFERRALS = "A referral without a date of its own has none; EMIS's is that of the observation it is about."
+
 _GP_CONNECT = "gp_connect"
 _NO_PLACE = "The record has no place for it."
 _OF_PATIENTS = (
@@ -96,7 +98,6 @@ _GP_CONNECT_DELETED = (
     )
     for table in _OF_PATIENTS
 )
-_UNDATED_REFERRALS = "A referral without a date of its own has none; EMIS's is that of the observation it is about."
 _GP_CONNECT_OTHERS = (
     CannotCarry(_GP_CONNECT, "appointment", "Appointments are a service of their own."),
     CannotCarry(_GP_CONNECT, "encounter", "Appointments are not part of the record.", "appointment_token"),
@@ -194,7 +195,27 @@ _TPP_OTHERS = (
     CannotCarry(_TPP, "organisation", _NOT_IN_THE_EXTRACT, "open_date"),
 )
 
+_FHIR = "fhir_r4"
+_NO_ELEMENT = "The resource has no element for it."
+_FHIR_R4 = (
+    CannotCarry(
+        _FHIR, "observation", "A problem does not name its entries, nor an observation its problem.", "problem_token"
+    ),
+    CannotCarry(_FHIR, "allergy", "A problem does not name its entries, nor an allergy its problem.", "problem_token"),
+    CannotCarry(_FHIR, "immunisation", "Carried; EMIS's bulk CSV is the one that lacks it.", "status"),
+    CannotCarry(_FHIR, "medication", "Carried of issues too; EMIS says it of authorisations only.", "is_active"),
+    CannotCarry(_FHIR, "referral", _NO_ELEMENT, "mode"),
+    CannotCarry(_FHIR, "referral", _UNDATED_REFERRALS, "effective_date"),
+    CannotCarry(_FHIR, "referral", _UNDATED_REFERRALS, "effective_date_precision"),
+    CannotCarry(_FHIR, "referral", _UNDATED_REFERRALS, "recorded_at"),
+    CannotCarry(_FHIR, "problem", _NO_ELEMENT, "last_review_date"),
+    CannotCarry(_FHIR, "appointment", "Carried; EMIS's bulk CSV is the one that lacks it.", "status"),
+    CannotCarry(_FHIR, "appointment", _NO_ELEMENT, "actual_minutes"),
+    CannotCarry(_FHIR, "organisation", _NO_ELEMENT, "open_date"),
+)
+
 CANNOT_CARRY: tuple[CannotCarry, ...] = (
+    *_FHIR_R4,
     *_GPDPR_XML,
     *_GP_CONNECT_WHOLE_RECORDS,
     *_GP_CONNECT_DELETED,

@@ -6,21 +6,25 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 import numpy as np
 
 from simulator.calendar import extract_date
+from simulator.consents import consents
+from simulator.emis.nights import Night
 from simulator.facts import TABLE, Rows
 from simulator.formats import CHANGED_HEADER, CUT_FILE, RowsOf, Written
 from simulator.formats import fhir_r4_people as people
 from simulator.formats import fhir_r4_resources as resources
 from simulator.formats.fhir_r4_elements import Cells, Resource, concepts, drug_concepts, plain
 from simulator.practice import Practice
+from simulator.record import observations_behind
 
 _SERVER = "https://server.example.invalid/fhir/"
 _COMPRESSED = ("Appointment",)
 _AT_ONCE = 10_000
+PROBLEM, REFERRAL = "CareRecord_Problem", "CareRecord_ObservationReferral"
 _SOMETIMES_SAID = (  # what not all rows of a file have
     *("EffectiveDate", "EffectiveDatePrecision", "EnteredDate", "EnteredTime", "ClinicianUserInRoleGuid"),
     *("AssociatedText", "ConsultationGuid", "ProblemGuid", "ProblemObservationGuid", "OriginalTerm"),
@@ -60,7 +64,7 @@ class _Folder:
 
     path: Path
     counts: dict[str, int] = field(default_factory=dict)
-    _open: dict[str, IO[bytes]] = field(default_factory=dict, repr=False)
+    _open: dict[str, BinaryIO] = field(default_factory=dict, repr=False)
 
     def add(self, kind: str, made: Resource) -> None:
         if kind not in self._open:
@@ -71,8 +75,8 @@ class _Folder:
     def name(self, kind: str) -> str:
         return f"{kind}.ndjson.gz" if kind in _COMPRESSED else f"{kind}.ndjson"
 
-    def _opened(self, path: Path) -> IO[bytes]:
-        return gzip.GzipFile(path, "wb", mtime=0) if path.suffix == ".gz" else path.open("wb")
+    def _opened(self, path: Path) -> BinaryIO:
+        return cast("BinaryIO", gzip.GzipFile(path, "wb", mtime=0)) if path.suffix == ".gz" else path.open("wb")
 
     def close(self) -> None:
         for file in self._open.values():
@@ -94,6 +98,12 @@ class FhirR4:
             return None
         numbered = ~np.isin(rows.facts.table, [TABLE["immunisation"], TABLE["allergy"]])
         return replace(rows, facts=replace(rows.facts, unreadable_number=rows.facts.unreadable_number & numbered))
+
+    def rows(self, source: Practice, night: int, file: str) -> Iterator[Rows]:
+        """A night's changes. What EMIS says of a problem or referral in its observation is said in the resource itself."""
+        for rows in Night(source, night, consents(source, night)).rows(file):
+            is_about = file in (PROBLEM, REFERRAL) and rows.facts is not None and not rows.facts.deleted.any()
+            yield _with_observations(source, night, rows) if is_about and len(rows) else rows
 
     def write(self, folder: Path, source: Practice, night: int, rows_of: RowsOf, trouble: str | None) -> Written:
         """Trouble is always with the observations."""
@@ -133,6 +143,18 @@ class FhirR4:
             "deleted": [each for each in files if each["type"] == "Bundle"],
             "error": [],
         }
+
+
+def _with_observations(source: Practice, night: int, rows: Rows) -> Rows:
+    behind = observations_behind(source, night, rows)
+    facts = behind.facts
+    if facts is None:
+        raise ValueError(f"{behind.file} holds reference rows.")
+    said = {name: column for name, column in behind.columns.items() if name not in rows.columns}
+    dated = {"effective": facts.effective, "precision": facts.precision} if rows.file == PROBLEM else {}
+    return replace(rows, columns={**rows.columns, **said}).with_facts(
+        code=facts.code, confidential=facts.confidential, **dated
+    )
 
 
 def _put(source: Practice, rows: Rows, export: _Folder, *, changed: bool) -> list[str]:

@@ -20,6 +20,7 @@ from simulator.formats.fhir_r4_elements import (
     word,
 )
 
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 _OBSERVATION_TYPES = {"Test Request": "test_request", "Family History": "family_history"}
 _PRESCRIPTIONS = {
     "Acute medication": "acute",
@@ -95,12 +96,11 @@ def _immunisation(cells: Cells, code: Resource) -> Resource:
 
 
 def _allergy(cells: Cells, code: Resource) -> Resource:
-    system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
     return resource(
         "AllergyIntolerance",
         cells["ObservationGuid"],
         cells,
-        verificationStatus=concept((system, "confirmed")),
+        verificationStatus=concept((VERIFICATION, "confirmed")),
         code=code,
         patient=reference("Patient", cells["PatientGuid"]),
         encounter=reference("Encounter", cells["ConsultationGuid"]),
@@ -111,8 +111,7 @@ def _allergy(cells: Cells, code: Resource) -> Resource:
     )
 
 
-def condition(cells: Cells, _: Resource) -> Resource:
-    """A problem has no code of its own in EMIS: it is about an observation."""
+def condition(cells: Cells, code: Resource) -> Resource:
     significance = "minor" if cells["SignificanceDescription"] == "Minor Problem" else "significant"
     past = cells["ProblemStatusDescription"] == "Past Problem"
     return resource(
@@ -121,14 +120,20 @@ def condition(cells: Cells, _: Resource) -> Resource:
         cells,
         extension=[{"url": f"{UK_SITE}ProblemSignificance", "valueCode": significance}],
         clinicalStatus=word("past" if past else "active"),
-        evidence=[{"detail": [reference("Observation", cells["ObservationGuid"])]}],
+        verificationStatus=concept((VERIFICATION, "confirmed")),
+        code=code,
         subject=reference("Patient", cells["PatientGuid"]),
+        encounter=reference("Encounter", cells["ConsultationGuid"]),
+        onsetDateTime=effective(cells),
+        recordedDate=entered(cells),
+        recorder=reference("PractitionerRole", cells["ClinicianUserInRoleGuid"]),
+        evidence=[{"detail": [reference("Observation", cells["ObservationGuid"])]}],
         abatementDateTime=cells["EndDate"],
         note=note(cells["Comment"]),
     )
 
 
-def referral(cells: Cells, _: Resource) -> Resource:
+def referral(cells: Cells, code: Resource) -> Resource:
     return resource(
         "ServiceRequest",
         cells["ObservationGuid"],
@@ -137,9 +142,12 @@ def referral(cells: Cells, _: Resource) -> Resource:
         intent="order",
         category=[concept((SNOMED, "3457005")), word(_SERVICES[cells["ReferralServiceType"]])],
         priority=_PRIORITIES[cells["ReferralUrgency"]],
+        code=code,
         subject=reference("Patient", cells["PatientGuid"]),
+        encounter=reference("Encounter", cells["ConsultationGuid"]),
         authoredOn=moment(cells["ReferralReceivedDate"], cells["ReferralReceivedTime"]),
-        requester=reference("Organization", cells["ReferralSourceOrganisationGuid"]),
+        requester=reference("PractitionerRole", cells["ClinicianUserInRoleGuid"]),
+        supportingInfo=[reference("Organization", cells["ReferralSourceOrganisationGuid"])],
         performer=[reference("Organization", cells["ReferralTargetOrganisationGuid"])],
         reasonReference=[reference("Observation", cells["ObservationGuid"])],
         requisition={"system": "https://fhir.nhs.uk/Id/UBRN", "value": cells["ReferralUBRN"]},

@@ -16,7 +16,6 @@ from source_zone.adapters.gp_connect_elements import (
     UNCODED_ENTRY,
     PartialDate,
     code_text,
-    five_byte_form,
     partial_date,
 )
 from source_zone.adapters.gp_connect_elements import instant as any_instant
@@ -218,7 +217,5 @@ def _spelt_as_policy(system: object) -> str:
 
 
 def _in_our_shape(column: str, code: str) -> str:
-    """Read codes are five characters, padded with dots; two more name a synonym, and rules are written without them."""
-    if column == "read_v2_code":
-        return five_byte_form(code)
-    return code.ljust(5, ".") if column == "ctv3_code" else code
+    """Read and CTV3 codes are five characters, padded with dots."""
+    return code.ljust(5, ".") if column in ("read_v2_code", "ctv3_code") else code
