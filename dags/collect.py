@@ -1,6 +1,5 @@
 """Collect pseudonymised GP records, each practice on its own, wholly in the zone that may see identifiers.
 
-**pull** (deferred while a supplier prepares), **apply_opt_outs**, **pseudonymise** and seal, **shred** the spool, **send_parcels**.
 A practice that fails fails alone, stays due (again from its `pull`), and is named at the end. A backfill takes its past.
 """
 
@@ -11,6 +10,7 @@ from airflow.sdk import Asset, CronTriggerTimetable, TriggerRule, dag, task, tas
 
 from account_for_practices import announce_parcels, every_practice_collected, send_parcels
 from crossing.policy import Collection, Policy
+from name_of_run import name_of
 from stop_for_a_person import stop_for_a_person
 from when_the_supplier_is_ready import PullWhenReady
 
@@ -27,10 +27,10 @@ def collect(collection: Collection) -> None:
     def collect_records():
         @task
         @stop_for_a_person
-        def practices_due(run_id: str | None = None) -> list[list[str]]:
+        def practices_due(dag_run=None) -> list[list[str]]:
             from source_zone import settings, shards
 
-            return shards.practices_due(collection.id, settings.load(), run_id)
+            return shards.practices_due(collection.id, settings.load(), name_of(dag_run))
 
         @stop_for_a_person
         def pull(shard: list[str], run_id: str) -> list[dict]:
@@ -40,24 +40,24 @@ def collect(collection: Collection) -> None:
 
         @task
         @stop_for_a_person
-        def apply_opt_outs(shard: list[str], run_id: str | None = None) -> list[dict]:
+        def apply_opt_outs(shard: list[str], dag_run=None) -> list[dict]:
             from source_zone import settings, shards
 
-            return shards.decide_shard(collection.id, shard, run_id, settings.load())
+            return shards.decide_shard(collection.id, shard, name_of(dag_run), settings.load())
 
         @task
         @stop_for_a_person
-        def pseudonymise(shard: list[str], run_id: str | None = None) -> list[dict]:
+        def pseudonymise(shard: list[str], dag_run=None) -> list[dict]:
             from source_zone import settings, shards
 
-            return shards.seal_shard(collection.id, shard, run_id, settings.load())
+            return shards.seal_shard(collection.id, shard, name_of(dag_run), settings.load())
 
         @task
         @stop_for_a_person
-        def shred(shard: list[str], run_id: str | None = None) -> list[dict]:
+        def shred(shard: list[str], dag_run=None) -> list[dict]:
             from source_zone import settings, shards
 
-            return shards.shred_shard(collection.id, shard, run_id, settings.load())
+            return shards.shred_shard(collection.id, shard, name_of(dag_run), settings.load())
 
         @task_group(default_args={"map_index_template": "{{ task.op_args[0] | join(' ') }}"})
         def each_shard(shard: list[str]):

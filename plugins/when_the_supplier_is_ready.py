@@ -11,6 +11,7 @@ from typing import Any
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator, Context
 
+from name_of_run import name_of
 from results_of_shards import Result
 
 Pull = Callable[[list[str], str], list[Result]]
@@ -37,7 +38,7 @@ class PullWhenReady(BaseOperator):
         return self.ask(context, waiting, done)
 
     def ask(self, context: Context, practices: list[str], done: list[Result]) -> list[Result]:
-        results = self.pull(practices, str(context["run_id"]))
+        results = self.pull(practices, name_of(context["dag_run"]))
         done = [*done, *(each for each in results if "ask_again_at" not in each)]
         moments = {each["practice_code"]: each["ask_again_at"] for each in results if "ask_again_at" in each}
         if moments:

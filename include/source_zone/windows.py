@@ -51,5 +51,13 @@ def window_of_run(run_id: str, schedule: str) -> Window | None:
         raise WindowUnreadable(
             "The run is named as a backfill but not by the moment it stands for. Make it with: airflow backfill create"
         ) from None
-    before = croniter(schedule, moment.astimezone(_ENGLAND)).get_prev(datetime)
-    return Window(after=before.astimezone(UTC), until=moment)
+    return Window(after=_scheduled_before(moment, schedule), until=moment)
+
+
+def _scheduled_before(moment: datetime, schedule: str) -> datetime:
+    """By the clock on the wall, as Airflow reckons: also when the clocks change, no hour lies between two windows."""
+    earlier = croniter(schedule, moment.astimezone(_ENGLAND).replace(tzinfo=None))
+    before = moment
+    while before >= moment:  # in March the hour that the wall's clock leaves out is the moment itself
+        before = earlier.get_prev(datetime).replace(tzinfo=_ENGLAND).astimezone(UTC)
+    return before
