@@ -35,7 +35,7 @@ def read_once(format_name: str, folder: Path) -> dict[str, Any]:
     from source_zone.memory import Memory
     from support.source_zone import a_practice
 
-    adapter = choose_adapter(a_practice(PRACTICE, format_name), Policy(), Memory())
+    adapter = choose_adapter(a_practice(PRACTICE, format_name), Policy(), Memory(), "token-gpdpr-v1")
     [extract] = adapter.find_extracts(folder / PRACTICE)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     tally, rows = ReadTally(), 0
