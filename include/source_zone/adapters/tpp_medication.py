@@ -5,7 +5,7 @@ import polars as pl
 from source_zone.adapters import tpp_words
 from source_zone.adapters.reading import flag
 from source_zone.adapters.tpp_reading import day, reference, something
-from source_zone.adapters.tpp_tables import Known, event, fault
+from source_zone.adapters.tpp_tables import Known, dated, event, fault
 from source_zone.adapters.tpp_words import by_its_distinct
 from source_zone.identified import UNKNOWN_CODE
 
@@ -15,12 +15,12 @@ _QUANTITY = r"^\s*(\d+(?:\.\d+)?)\s*([A-Za-z][A-Za-z() ]*)?$"
 
 def authorisations(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     start, end = "DateMedicationTemplateStart", "DateMedicationTemplateEnd"
-    return known.staff.join(rows).select(
+    return dated(known.staff.join(rows), start, end).select(
         *event("SRRepeatTemplate", start),
         *_supply(rows, "plan"),
         pl.lit("repeat").alias("prescription_type"),
         pl.col(end).is_null().alias("is_active"),
-        day(end).alias("stop_date"),
+        pl.col(day(end)).alias("stop_date"),
         _whole("MaxIssues").alias("issues_authorised"),
         _whole("CourseLengthPerIssue").alias("course_days"),
         fault(
@@ -34,14 +34,14 @@ def authorisations(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
 
 def issues(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     start, end = "DateMedicationStart", "DateMedicationEnd"
-    lasts = (day(end) - day(start)).dt.total_days()
+    lasts = (pl.col(day(end)) - pl.col(day(start))).dt.total_days()
     kind = (
         pl.when(flag("IsRepeatMedication"))
         .then(pl.lit("repeat"))
         .when(~flag("IsRepeatMedication"))
         .then(pl.lit("acute"))
     )
-    return known.staff.join(rows).select(
+    return dated(known.staff.join(rows), start, end).select(
         *event("SRPrimaryCareMedication", start),
         *_supply(rows, "order"),
         kind.alias("prescription_type"),

@@ -10,7 +10,7 @@ import polars as pl
 from source_zone.adapters import tpp_words
 from source_zone.adapters.reading import flag
 from source_zone.adapters.tpp_kept import Meanings
-from source_zone.adapters.tpp_reading import day, something, unreadable_date
+from source_zone.adapters.tpp_reading import day, something, unreadable, with_days
 
 PERSON = ("NHSNumber", "DateBirth", "DateDeath", "Gender", "TestPatient")
 REGISTRATION = ("DateRegistration", "DateDeRegistration", "RegistrationStatus", "IDPatient", "IDOrganisation")
@@ -36,6 +36,7 @@ class People:
     def own(self, practice_code: str, meanings: Meanings) -> pl.DataFrame:
         """The practice's own patients, one row each: those with a registration here."""
         here = _with_type(self.registrations).filter(pl.col("IDOrganisation") == practice_code)
+        here = with_days(here, "DateRegistration")
         present = here.sort(
             pl.col("DateDeRegistration").is_null(),
             pl.col("registration_type") == _GMS,
@@ -43,6 +44,7 @@ class People:
             nulls_last=False,
             maintain_order=True,
         ).unique("IDPatient", keep="last", maintain_order=True)
+        present = present.select(*REGISTRATION, "registration_type")
         homes = _homes(self.addresses, meanings)
         joined = self.people.join(
             present, left_on="RowIdentifier", right_on="IDPatient", how="inner", maintain_order="left"
@@ -65,21 +67,21 @@ def mapped(own: pl.DataFrame, *, is_confidential: bool | None) -> pl.DataFrame:
     """In canonical form. `is_confidential` is what policy says of a format that does not say it of anybody."""
     patient = pl.concat_str(pl.lit("SRPatient/"), pl.col("RowIdentifier"))
     sex = {cell: tpp_words.exactly(cell, tpp_words.SEX) for cell in own["Gender"].drop_nulls().unique().to_list()}
-    return own.select(
+    return with_days(own, *_DATES).select(
         patient.alias("record_id"),
         patient.alias("registration_id"),
         pl.lit(False).alias("is_deleted"),
         tpp_words.by_its_distinct(pl.col("Gender"), sex).alias("sex"),
-        day("DateRegistration").alias("registered_date"),
-        day("DateDeRegistration").alias("registration_end_date"),
+        pl.col(day("DateRegistration")).alias("registered_date"),
+        pl.col(day("DateDeRegistration")).alias("registration_end_date"),
         pl.col("registration_type"),
         something("NHSNumber").alias("nhs_number"),
-        day("DateBirth").alias("date_of_birth"),
-        day("DateDeath").alias("date_of_death"),
+        pl.col(day("DateBirth")).alias("date_of_birth"),
+        pl.col(day("DateDeath")).alias("date_of_death"),
         pl.col("FullPostCode").alias("postcode"),
         flag("TestPatient").alias("is_test_patient"),
         pl.lit(is_confidential, pl.Boolean).alias("is_confidential"),
-        pl.when(unreadable_date(*_DATES)).then(pl.lit("unreadable_date")).alias("fault"),
+        pl.when(unreadable(*_DATES)).then(pl.lit("unreadable_date")).alias("fault"),
     )
 
 
@@ -104,7 +106,7 @@ def _homes(addresses: pl.DataFrame, meanings: Meanings) -> pl.DataFrame:
     """Each patient's present home, else the best there is: open before closed, home before any other, then the latest."""
     kinds = meanings.of_cells(addresses["AddressType"], {tpp_words.HOME_ADDRESS: tpp_words.HOME_ADDRESS})
     is_home = tpp_words.by_its_distinct(pl.col("AddressType"), kinds) == tpp_words.HOME_ADDRESS
-    ordered = addresses.sort(
+    ordered = with_days(addresses, "DateEvent").sort(
         pl.col("DateTo").is_null(), is_home.fill_null(False), day("DateEvent"), nulls_last=False, maintain_order=True
     )
     best = ordered.unique("IDPatient", keep="last", maintain_order=True)

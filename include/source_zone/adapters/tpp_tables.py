@@ -9,7 +9,7 @@ from source_zone.adapters import tpp_words
 from source_zone.adapters.reading import flag, number
 from source_zone.adapters.tpp_codes import CODE_COLUMNS, Ctv3Codes
 from source_zone.adapters.tpp_kept import Meanings
-from source_zone.adapters.tpp_reading import day, instant, precision, reference, something, unreadable_date
+from source_zone.adapters.tpp_reading import day, precision, reference, something, unreadable, with_days, with_moment
 from source_zone.adapters.tpp_staff import Staff
 from source_zone.adapters.tpp_words import by_its_distinct
 from source_zone.identified import UNKNOWN_CODE, UNREADABLE_NUMBER
@@ -44,9 +44,9 @@ def of_a_patient(table: str) -> list[pl.Expr]:
 def event(table: str, happened: str = "DateEvent") -> list[pl.Expr]:
     return [
         *of_a_patient(table),
-        day(happened).alias("effective_date"),
+        pl.col(day(happened)).alias("effective_date"),
         precision(happened).alias("effective_date_precision"),
-        instant("DateEventRecorded").alias("recorded_at"),
+        pl.col(day("DateEventRecorded")).alias("recorded_at"),
         pl.col("staff_role_id"),
         reference("SREvent", "IDEvent").alias("encounter_id"),
     ]
@@ -54,16 +54,22 @@ def event(table: str, happened: str = "DateEvent") -> list[pl.Expr]:
 
 def fault(*dates: str, number_fault: pl.Expr | None = None, code_fault: pl.Expr | None = None) -> pl.Expr:
     """Why the row may not leave, the first that holds: whose it is, dates, numbers, codes."""
-    reasons = [pl.col("not_own"), pl.when(unreadable_date("DateEventRecorded", *dates)).then(pl.lit("unreadable_date"))]
+    reasons = [pl.col("not_own"), pl.when(unreadable("DateEventRecorded", *dates)).then(pl.lit("unreadable_date"))]
     if number_fault is not None:
         reasons.append(pl.when(number_fault).then(pl.lit(UNREADABLE_NUMBER)))
     return pl.coalesce(*reasons, *([] if code_fault is None else [code_fault])).alias("fault")
 
 
+def dated(rows: pl.DataFrame, *dates: str) -> pl.DataFrame:
+    """With the dates that `event` and `fault` look at."""
+    return with_moment(with_days(rows, *dates), "DateEventRecorded")
+
+
 def encounters(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
-    with_staff = known.staff.join(rows.with_columns(IDEvent=pl.lit(None, pl.String)))
     complete = ~flag("EventIncomplete")
-    return with_staff.select(*event("SREvent"), complete.alias("is_complete"), fault("DateEvent"))
+    return dated(known.staff.join(rows.with_columns(IDEvent=pl.lit(None, pl.String))), "DateEvent").select(
+        *event("SREvent"), complete.alias("is_complete"), fault("DateEvent")
+    )
 
 
 def observations(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
@@ -72,7 +78,7 @@ def observations(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     is_numeric = flag("IsNumeric").fill_null(False)
     filled = is_numeric & pl.col("NumericValue").is_not_null()
     uncoded = pl.when(pl.col("CTV3Code").is_null() & something("SNOMEDCode").is_null()).then(pl.lit("uncoded_entry"))
-    return coded.select(
+    return dated(coded, "DateEvent").select(
         *event("SRCode"),
         *_CODED,
         pl.when(is_numeric).then(number("NumericValue")).alias("value"),
@@ -91,7 +97,7 @@ def immunisations(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     coded = known.staff.join(known.codes.join(rows, "ImmsReadCode", "ImmsSNOMEDCode", "SRImmunisation"))
     none = pl.col("ImmsReadCode").is_null() & something("ImmsSNOMEDCode").is_null()
     uncoded = pl.when(none).then(pl.lit("uncoded_entry"))
-    return coded.select(
+    return dated(coded, "DateEvent").select(
         *event("SRImmunisation"),
         *_CODED,
         "code_fault",
@@ -107,7 +113,7 @@ def allergies(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     nameless = pl.when(something("IDDrugCode").is_null()).then(pl.lit("uncoded_entry"))
     unknown = pl.when(pl.col("DrugReadCode").is_null()).then(pl.lit(UNKNOWN_CODE))
     told = coded.with_columns(pl.coalesce(nameless, unknown, "code_fault").alias("code_fault"))
-    return told.select(
+    return dated(told, "DateStarted", "DateEnded").select(
         *event("SRDrugSensitivity", "DateStarted"),
         *_CODED,
         ended.alias("status"),
@@ -120,14 +126,14 @@ def problems(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     coded = known.staff.join(known.codes.join(rows, "CTV3Code", None, "SRProblem"))
     severity = known.mapping.of_cells(rows["Severity"], tpp_words.SEVERITY)
     ended = pl.when(pl.col("DateEnd").is_null()).then(pl.lit("active")).otherwise(pl.lit("past"))
-    return coded.select(
+    return dated(coded, "DateEvent", "DateEnd").select(
         *event("SRProblem"),
         *_CODED,
         reference("SRCode", "IDCode").alias("extends_id"),
         by_its_distinct(pl.col("Severity"), severity).alias("significance"),
         ended.alias("status"),
-        day("DateEnd").alias("end_date"),
-        pl.when(day("DateEnd").is_not_null()).then(pl.lit("day")).alias("end_date_precision"),
+        pl.col(day("DateEnd")).alias("end_date"),
+        pl.when(pl.col(day("DateEnd")).is_not_null()).then(pl.lit("day")).alias("end_date_precision"),
         "code_fault",
         fault("DateEvent", "DateEnd", code_fault=pl.col("code_fault")),
     )
@@ -139,7 +145,7 @@ def referrals(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     offered = known.mapping.of_cells(rows["ServiceOffered"], tpp_words.SERVICE, whole_words=False)
     kind = known.mapping.of_cells(rows["TypeOfReferral"], tpp_words.SERVICE, whole_words=False)
     service = [by_its_distinct(pl.col("ServiceOffered"), offered), by_its_distinct(pl.col("TypeOfReferral"), kind)]
-    return coded.select(
+    return dated(coded, "DateEvent").select(
         *event("SRReferralOut"),
         *_CODED,
         by_its_distinct(pl.col("Urgency"), urgency).alias("urgency"),
@@ -155,7 +161,7 @@ def recalls(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
         pl.col("RecallStatus"), known.mapping.of_cells(rows["RecallStatus"], tpp_words.RECALL, whole_words=False)
     )
     told = pl.when(state != tpp_words.UNLISTED).then(state)
-    return known.staff.join(rows).select(
+    return dated(known.staff.join(rows), "DateRecall").select(
         *event("SRRecall", "DateRecall"),
         (told == "active").alias("is_active"),
         (told == "complete").alias("is_complete"),
@@ -167,15 +173,15 @@ def appointments(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     status = known.mapping.of_cells(rows["AppointmentStatus"], tpp_words.APPOINTMENT, whole_words=False)
     ours = by_its_distinct(pl.col("AppointmentStatus"), status)
     lasts = (_moment("DateEnd") - _moment("DateStart")).dt.total_minutes()
-    return rows.select(
+    return with_days(rows, "DateStart", "DateEnd").select(
         *of_a_patient("SRAppointment"),
-        day("DateStart").alias("effective_date"),
+        pl.col(day("DateStart")).alias("effective_date"),
         precision("DateStart").alias("effective_date_precision"),
         reference("SRStaffMemberProfile", "IDProfileClinician").alias("staff_role_id"),
         ours.alias("status"),
         pl.when(ours != tpp_words.UNLISTED).then(ours == "did_not_attend").alias("did_not_attend"),
         pl.when(lasts.is_between(0, 1440)).then(lasts).cast(pl.Int32).alias("planned_minutes"),
-        pl.coalesce("not_own", pl.when(unreadable_date("DateStart", "DateEnd")).then(pl.lit("unreadable_date"))).alias(
+        pl.coalesce("not_own", pl.when(unreadable("DateStart", "DateEnd")).then(pl.lit("unreadable_date"))).alias(
             "fault"
         ),
     )
