@@ -49,7 +49,7 @@ def test_a_backfill_that_does_not_say_which_moment_takes_nothing(run_id: str) ->
 @pytest.mark.airflow
 @pytest.mark.parametrize("schedule", [NIGHTLY, "30 1 * * *", "0 2 * * 1-5"])
 def test_the_windows_of_a_year_leave_no_moment_out_also_when_the_clocks_change(schedule: str) -> None:
-    """Held against Airflow's own timetable, which makes the moments."""
+    """Held against Airflow's own timetable, which makes the moments. Two windows may share an hour: nothing is taken twice."""
     from airflow.timetables.base import TimeRestriction
     from airflow.timetables.trigger import CronTriggerTimetable
     from pendulum import instance
@@ -67,7 +67,7 @@ def test_the_windows_of_a_year_leave_no_moment_out_also_when_the_clocks_change(s
     gaps = [
         (before.until, after.after)
         for before, after in pairwise(windows)
-        if before and after and before.until != after.after
+        if before and after and before.until < after.after
     ]
     assert gaps == []
     assert all(each and each.until - each.after < timedelta(days=4) for each in windows)
