@@ -57,8 +57,8 @@ class _Client(MeshClient):  # type: ignore[misc]
             return None
         if answer.status_code == 300:
             raise DuplicateSent(
-                "MESH has several messages of ours with one LocalID. Central takes a parcel once, so no harm is done: "
-                "note the message id of one of them, as docs/mesh.md says."
+                "MESH has several messages of ours with one LocalID, and does not say which it is asked about. Central takes "
+                "a parcel once, so no harm is done: gp-source send --again PARCEL sends it under a new LocalID."
             )
         answer.raise_for_status()
         return dict(answer.json())

@@ -12,6 +12,7 @@ def add_mesh(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     send.add_argument("--again", metavar="PARCEL", help="send this parcel as a new message, once its way is mended")
     send.set_defaults(run=_send)
     mailboxes = commands.add_parser("mailboxes", help="each supplier's mailbox on MESH; exit 4 where one needs you")
+    mailboxes.add_argument("--drop", metavar="MESSAGE", help="acknowledge this message without ever taking it")
     mailboxes.set_defaults(run=_mailboxes)
 
 
@@ -25,9 +26,13 @@ def _send(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _mailboxes(_: argparse.Namespace) -> int:
+def _mailboxes(arguments: argparse.Namespace) -> int:
     from source_zone import mailboxes, settings
 
+    if arguments.drop:
+        connection = mailboxes.drop(arguments.drop, settings.load())
+        print(json.dumps({"dropped": arguments.drop, "connection": connection}, sort_keys=True))
+        return 0
     found = mailboxes.look(settings.load())
     for mailbox in found:
         print(json.dumps(mailbox, sort_keys=True))

@@ -15,7 +15,7 @@ from crossing.key_files import KeyRefused
 from crossing.mesh_answers import MeshDown, MeshRefused, MessageGone
 from crossing.mesh_envelope import ChecksumDiffers, MessageRefused
 from source_zone import mailboxes
-from source_zone.mailboxes import MailboxNeedsAPerson
+from source_zone.mailboxes import MailboxNeedsAPerson, MessageUnknown
 from source_zone.release_practice import release_practice
 from source_zone.transports.landing import Landing
 from source_zone.transports.mesh import Mesh
@@ -283,6 +283,29 @@ def test_a_name_that_comes_twice_with_other_content_is_for_a_person(world: World
     with pytest.raises(NameTaken):
         world.fetch()
     assert (world.folder / a_name()).read_bytes() == b"one"
+
+
+@pytest.mark.parametrize(("dropped", "kept"), [(0, b"other"), (1, b"one")])
+def test_a_person_says_which_of_two_is_right(world: World, dropped: int, kept: bytes) -> None:
+    sent = [world.send(a_name(), b"one")]
+    world.fetch()
+    sent.append(world.send(a_name(), b"other"))
+    with pytest.raises(NameTaken, match=sent[1]):
+        world.fetch()
+    assert mailboxes.drop(sent[dropped], world.settings) == "supplier"
+    world.fetch()
+    assert (world.folder / a_name()).read_bytes() == kept
+    assert world.waiting == [sent[1 - dropped]]
+
+
+def test_a_message_that_is_nobodys_stays_until_a_person_drops_it(world: World) -> None:
+    message_id = world.send(a_name(), b"whose?", "Y99777")
+    assert len(mailboxes.look(world.settings)[0]["left"]) == 1
+    mailboxes.drop(message_id, world.settings)
+    mailboxes.check(mailboxes.look(world.settings))
+    assert world.waiting == []
+    with pytest.raises(MessageUnknown):
+        mailboxes.drop("ABCDEF", world.settings)
 
 
 def test_every_collection_gets_what_the_first_of_them_acknowledged(world: World) -> None:

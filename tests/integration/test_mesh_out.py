@@ -172,6 +172,22 @@ def test_a_parcel_that_nobody_collected_is_told_every_night_until_it_is_sent_aga
     assert ends.send() == {"carrier": "mesh", DELIVERED: 1}
 
 
+def test_two_messages_under_one_id_of_ours_are_for_a_person_and_do_no_harm(ends: BothEnds) -> None:
+    parcel = ends.seal()
+    with pytest.MonkeyPatch.context() as patch:
+        kill(patch, OpenMailbox, "send_first", after=False, time=1)
+        with pytest.raises(Killed):
+            ends.send()
+    for _ in range(2):
+        ends.send_by_hand(ends.tar(parcel), parcel)
+    with pytest.raises(NotAllSent, match="DuplicateSent"):
+        ends.send()
+    sent_parcels("gpdpr", ends.settings).again(parcel)
+    ends.send()
+    assert ends.fetch() == {"carrier": "mesh", "fetched": 1, "already": 2}
+    assert ends.send() == {"carrier": "mesh", DELIVERED: 1}
+
+
 def test_data_lost_on_the_way_is_sent_again_by_itself(ends: BothEnds) -> None:
     parcel = ends.seal()
     ends.send()

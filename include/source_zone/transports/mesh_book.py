@@ -85,6 +85,10 @@ class Book:
                 {name: getattr(known, name) for name in columns},
             )
 
+    def find(self, message_id: str) -> Known | None:
+        rows = self._rows("select * from message where message_id = ?", message_id)
+        return Known(**rows[0]) if rows else None
+
     def not_sorted(self, message_ids: Iterable[str]) -> list[str]:
         """Those of the messages that are new, or nobody's so far."""
         known = "select 1 from message where message_id = ? and problem is null"

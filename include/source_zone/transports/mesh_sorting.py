@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -171,8 +171,8 @@ class Sorting:
         there = landing.folder / name
         if there.exists() and checksum_of(there, "sha256") != known.sha256:
             raise NameTaken(
-                f"{known.practice_code}: a message brings a file of a name that is here already, with other content. "
-                "Ask the supplier which is right, and see docs/mesh.md."
+                f"{known.practice_code}: message {known.message_id} brings a file of a name that is here already, with other "
+                "content. Ask the supplier which is right, and drop the other: gp-source mailboxes --drop MESSAGE"
             )
         landing.part(name).unlink(missing_ok=True)
         os.link(self.path(known), landing.part(name))
@@ -194,6 +194,21 @@ class Sorting:
                     opened.acknowledge(known.message_id)
                 self.book.mark(known.message_id, ACKNOWLEDGED)
         self.forget(practice_code)
+
+    def drop(self, opened: OpenMailbox, message_id: str, landing: Path) -> bool:
+        """A person's decision that a message shall not be taken; False where it is not known. What was taken stays taken."""
+        known = self.book.find(message_id)
+        if known is None:
+            return False
+        with suppress(MessageGone):
+            opened.acknowledge(message_id)
+        for collection, let_go in self.book.landings(message_id).items():
+            if not let_go:
+                (landing / collection / str(known.practice_code) / str(known.file_name)).unlink(missing_ok=True)
+            self.book.landed(message_id, collection, let_go=True)
+        self.path(known).unlink(missing_ok=True)
+        self.book.note(replace(known, problem=None, state=DONE))
+        return True
 
     def forget(self, practice_code: str) -> None:
         """Our copy of what MESH was told to forget and every collection has let go."""
