@@ -6,11 +6,12 @@ from source_zone.adapters.emis_csv import EmisCsv
 from source_zone.adapters.fhir_r4 import FhirR4
 from source_zone.adapters.gp_connect import GPConnect
 from source_zone.adapters.gpdpr_xml import GpdprXml
+from source_zone.adapters.medicus_csv import MedicusCsv
 from source_zone.adapters.tpp_csv import TppCsv
 from source_zone.identified import Adapter
 from source_zone.memory import OWN_TABLES, Memory
 
-FORMATS = ("emis_csv", "fhir_r4", "gp_connect", "gpdpr_xml", "tpp_csv")
+FORMATS = ("emis_csv", "fhir_r4", "gp_connect", "gpdpr_xml", "medicus_csv", "tpp_csv")
 
 
 class FormatUnknown(PersonMustAct):
@@ -28,6 +29,8 @@ def choose_adapter(practice: Practice, policy: Policy, memory: Memory, token_key
         return GPConnect(practice.practice_code, policy, remembered)
     if practice.format == "gpdpr_xml":
         return GpdprXml(practice.practice_code, policy, token_key_name, remembered)
+    if practice.format == "medicus_csv":
+        return MedicusCsv(practice.practice_code, policy, remembered)
     if practice.format == "tpp_csv":
         return TppCsv(practice.practice_code, policy, remembered)
     raise FormatUnknown(

@@ -4,8 +4,11 @@ Foreign parsers quote the text they stumble over. Every failure here names the f
 """
 
 import csv
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -49,20 +52,37 @@ def read_header(path: Path, encoding: str = "utf-8-sig") -> list[str]:
         raise FileRefused(f"{path.name}, line 1: the header is not UTF-8 text. {_ASK_AGAIN}") from None
 
 
+Source: TypeAlias = Callable[[], Any]  # opens the text anew: a path, or a file of bytes
+
+
 def stream_csv(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of the named columns, all as text, empty text as NULL. Raises FileRefused with the line's number."""
+    """Batches of the named columns, all as text, empty text as NULL. Raises FileRefused with the row's number."""
+    yield from stream_text(path.name, lambda: path, columns)
+
+
+def stream_text(
+    name: str, source: Source, columns: list[str], *, escape: str | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The same of any source of text. `escape` is the character before a quote, where quotes are not doubled."""
     try:
-        with _open(path, columns, threads=True) as reader:
+        with _open(source, columns, threads=True, escape=escape) as reader:
             yield from reader
-    except (pa.ArrowException, OSError):
-        raise FileRefused(_why_unreadable(path, columns)) from None
+    except _UNREADABLE:
+        raise FileRefused(f"{name}{_why_unreadable(source, columns, escape)}. {_ASK_AGAIN}") from None
 
 
-def _open(path: Path, columns: list[str], *, threads: bool, on_bad_row: object = None) -> pacsv.CSVStreamingReader:
+# What Arrow says of a file, and what a source of text may say while Arrow reads it.
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeError, EOFError, zlib.error, zipfile.BadZipFile)
+
+
+def _open(
+    source: Source, columns: list[str], *, threads: bool, escape: str | None, on_bad_row: object = None
+) -> pacsv.CSVStreamingReader:
+    quoting = {"escape_char": escape, "double_quote": False} if escape else {}
     return pacsv.open_csv(
-        path,
+        source(),
         read_options=pacsv.ReadOptions(use_threads=threads, block_size=_BLOCK_BYTES),
-        parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad_row),
+        parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad_row, **quoting),
         convert_options=pacsv.ConvertOptions(
             include_columns=columns,
             column_types=dict.fromkeys(columns, pa.string()),
@@ -73,7 +93,7 @@ def _open(path: Path, columns: list[str], *, threads: bool, on_bad_row: object =
     )
 
 
-def _why_unreadable(path: Path, columns: list[str]) -> str:
+def _why_unreadable(source: Source, columns: list[str], escape: str | None) -> str:
     """Reads once more in one thread, only to learn the number of the first bad row."""
     bad: list[int] = []
 
@@ -82,14 +102,14 @@ def _why_unreadable(path: Path, columns: list[str]) -> str:
         return "error"
 
     try:
-        with _open(path, columns, threads=False, on_bad_row=note) as reader:
+        with _open(source, columns, threads=False, escape=escape, on_bad_row=note) as reader:
             for _ in reader:
                 pass
-    except (pa.ArrowException, OSError):
+    except _UNREADABLE:
         where = f", row {bad[0]}" if bad else ""
         rule = "a row has too few or too many columns" if bad else "the text is not UTF-8, or its quotes do not close"
-        return f"{path.name}{where}: {rule}. {_ASK_AGAIN}"
-    return f"{path.name}: could not be read at first and could at the second attempt. Run the practice again."
+        return f"{where}: {rule}"
+    return ": could not be read at first and could at the second attempt"
 
 
 def guid(column: str) -> pl.Expr:
@@ -121,6 +141,12 @@ def instant(date_column: str, time_column: str) -> pl.Expr:
     """Date and time come apart; without a time there is no instant, and nobody's midnight is made up."""
     text = pl.col(date_column) + pl.lit(" ") + pl.col(time_column)
     found = text.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    return pl.when(found.dt.year().is_between(1, 9999)).then(found)
+
+
+def whole_instant(column: str) -> pl.Expr:
+    """Date and time in one cell, yyyy-mm-dd hh:mm:ss."""
+    found = pl.col(column).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
     return pl.when(found.dt.year().is_between(1, 9999)).then(found)
 
 
