@@ -152,7 +152,7 @@ def check_untroubled(export: Export) -> int:
     return remarks
 
 
-def _issues(line: bytes, place: str) -> list[Any]:
+def _issues(line: bytes, place: Place) -> list[Any]:
     try:
         outcome = json.loads(line)
     except (ValueError, RecursionError):
@@ -161,20 +161,32 @@ def _issues(line: bytes, place: str) -> list[Any]:
     return issues if isinstance(issues, list) and issues else [None]
 
 
-def lines(file: ExportFile) -> Iterator[tuple[str, bytes]]:
-    """Every line, with its number for messages. Raises FileRefused at the end where there are fewer or more than stated."""
+@dataclass(slots=True)
+class Place:
+    """Which line of which file is being read; becomes words only where a message needs it."""
+
+    file: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}"
+
+
+def lines(file: ExportFile) -> Iterator[tuple[Place, bytes]]:
+    """Every line, with its place, which is the same object for all. Raises FileRefused at the end where there are fewer or more than stated."""
+    place = Place(file.place)
     found = 0
     try:
         with _opened(file.path) as stream:
             for line in iter(partial(stream.readline, _LONGEST_LINE), b""):
                 if line.isspace():
                     continue
-                found += 1
+                place.line = found = found + 1
                 if len(line) == _LONGEST_LINE:
-                    _refuse(f"{file.place}, line {found}", "is far too long for a resource", _ASK_AGAIN)
+                    _refuse(place, "is far too long for a resource", _ASK_AGAIN)
                 if file.count is not None and found > file.count:
                     break
-                yield f"{file.place}, line {found}", line
+                yield place, line
     except (OSError, EOFError, zlib.error):
         raise FileRefused(f"{file.place}: cannot be read, or was cut off after {found} lines. {_ASK_AGAIN}") from None
     if file.count is not None and found != file.count:
@@ -189,5 +201,5 @@ def _opened(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path)) if compressed else path.open("rb")
 
 
-def _refuse(place: str, rule: str, remedy: str) -> NoReturn:
-    raise FileRefused(f"{place}: {rule}. {remedy}")
+def _refuse(place: str | Place, rule: str, remedy: str) -> NoReturn:
+    raise FileRefused(f"{place}: {rule}. {remedy}") from None

@@ -15,9 +15,17 @@ import pyarrow as pa
 
 from crossing.policy import Policy
 from source_zone.adapters.gp_connect_batches import in_batches
-from source_zone.adapters.gp_connect_bundles import Bundle, Seen, find_file, newest, read_bundle, snapshot_id
+from source_zone.adapters.gp_connect_bundles import (
+    Bundle,
+    Seen,
+    collector_paused,
+    find_file,
+    newest,
+    read_bundle,
+    snapshot_id,
+)
 from source_zone.adapters.gp_connect_history import REMEMBERED_AS, History, digest, row_digest, rules_digest
-from source_zone.adapters.gp_connect_person import MISSING_NOT_DELETED, Person
+from source_zone.adapters.gp_connect_person import GONE_SINCE, MISSING_NOT_DELETED, Person
 from source_zone.adapters.gp_connect_policy import FieldPolicy, read_field_policy
 from source_zone.adapters.gp_connect_record import Record, Rows
 from source_zone.adapters.gp_connect_stamps import is_stamp, stamped_snapshots
@@ -72,7 +80,8 @@ class GPConnect:
         patients = ((table, row) for table, row in survey.people.patient_rows() if row["record_id"] in changed)
         yield from in_batches(chain(shared, patients))
         yield from in_batches(self._entries(extract, fields, survey, history, changed, tally))
-        tally.remembered[REMEMBERED_AS] = history.table()
+        tally.remembered[REMEMBERED_AS] = history.table(extract.taken_at)
+        tally.told_apart_by[REMEMBERED_AS] = ("name",)
 
     def _changed_records(self, survey: Survey, history: History, rules: str, tally: ReadTally) -> dict[str, bytes]:
         """Registration -> digest. The others are counted."""
@@ -94,11 +103,17 @@ class GPConnect:
         changed: dict[str, bytes],
         tally: ReadTally,
     ) -> Rows:
-        roles = survey.people.practitioner_of_role()
+        roles, known = survey.people.practitioner_of_role(), history.names()
+        is_late = history.is_newer_than(extract.taken_at)
         for who, now in changed.items():
-            person = Person(who, self._records(extract, fields, survey.delivered[who]), fields, history.ids(who))
-            yield from person.rows(roles)
-            history.remember(who, b"" if person.has_consent_codes() else now, person.ids)
+            with collector_paused():
+                records = self._records(extract, fields, survey.delivered[who])
+                person = Person(who, records, fields, history.ids(who), is_late=is_late and who in known)
+                rows = list(person.rows(roles))
+            yield from rows
+            if not person.is_late:
+                history.remember(who, b"" if person.has_consent_codes() else now, person.ids)
+            tally.not_collected[GONE_SINCE] += person.gone_since
             tally.not_collected[MISSING_NOT_DELETED] += person.missing
             for record in person.records:
                 tally.not_collected.update(record.left)
@@ -115,7 +130,8 @@ class GPConnect:
     def _survey(self, extract: Extract, fields: FieldPolicy, tally: ReadTally) -> Survey:
         survey = Survey(fields, tally)
         for number, path in enumerate(extract.files, 1):
-            survey.take(number, *read_bundle(path, self._place(number, extract.files), fields))
+            with collector_paused():
+                survey.take(number, *read_bundle(path, self._place(number, extract.files), fields))
         if not is_stamp(extract.extract_id) and snapshot_id(survey.seen()) != extract.extract_id:
             raise self._changed()
         survey.count_shared()

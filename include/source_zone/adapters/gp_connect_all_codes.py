@@ -20,8 +20,10 @@ _FORMS_KEPT = 50_000
 def all_codes(value: object, policy: FieldPolicy) -> set[str]:
     """Of any system, known or not, also one that policy passes over, and out of a code with text around it."""
     found: set[str] = set()
+    known = policy.forms
     for written in _written(value):
-        found.update(_forms(written, policy))
+        forms = known.get(written) if written.__class__ is str else None
+        found.update(_forms(written, policy) if forms is None else forms)
     return found
 
 
@@ -51,12 +53,9 @@ def _description_as_text(element: dict[str, Any]) -> Iterator[object]:
 
 def _forms(written: object, policy: FieldPolicy) -> tuple[str, ...]:
     """As it stands, and as the five bytes by which Read and CTV3 codes are listed, whatever system claims it."""
-    text = a_text(code_text(written)) or ""
-    forms = policy.forms.get(text)
-    if forms is None:
-        forms = tuple(_made_forms(text, policy))
-        if len(policy.forms) < _FORMS_KEPT:
-            policy.forms[text] = forms
+    forms = tuple(_made_forms(a_text(code_text(written)) or "", policy))
+    if isinstance(written, str) and len(policy.forms) < _FORMS_KEPT:
+        policy.forms[written] = forms
     return forms
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from source_zone.adapters.gp_connect_policy import FieldPolicy
@@ -56,11 +57,19 @@ class PartialDate:
     fault: str | None = None
 
 
+_UNDATED = PartialDate()
+
+
 def partial_date(value: object) -> PartialDate:
     """YYYY, YYYY-MM, YYYY-MM-DD or a date and time, of which the local day counts."""
     if value is None:
-        return PartialDate()
-    matched = _DATE_TIME.fullmatch(value) if isinstance(value, str) else None
+        return _UNDATED
+    return _partial_date(value) if isinstance(value, str) else PartialDate(fault=UNREADABLE_DATE)
+
+
+@lru_cache(maxsize=50_000)
+def _partial_date(text: str) -> PartialDate:
+    matched = _DATE_TIME.fullmatch(text)
     try:
         if not matched:
             return PartialDate(fault=UNREADABLE_DATE)
@@ -84,14 +93,14 @@ def instant(value: object) -> tuple[datetime | None, str | None]:
     if value is None:
         return None, None
     matched = _DATE_TIME.fullmatch(value) if isinstance(value, str) else None
-    if not matched or partial_date(value).fault:
+    if not matched:
         return None, UNREADABLE_DATE
-    if not matched["time"] or not matched["zone"]:
-        return None, None
-    day = f"{matched['year']}-{matched['month']}-{matched['day']}"
-    fraction = (matched["fraction"] or "0")[:6].ljust(6, "0")
+    time, fraction, zone = matched.group("time", "fraction", "zone")
+    if not time or not zone:
+        return None, partial_date(value).fault
     try:
-        at = datetime.fromisoformat(f"{day}T{matched['time']}{matched['zone']}").replace(microsecond=int(fraction))
+        at = datetime.fromisoformat(f"{matched[0][:10]}T{time}{zone}")
+        at = at.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if fraction else at
         return at.astimezone(UTC).replace(tzinfo=None), None
     except (ValueError, OverflowError):
         return None, UNREADABLE_DATE
@@ -135,7 +144,7 @@ def codes(concept: object, policy: FieldPolicy, *, snomed_column: str = "snomed_
     left: list[str] = []
     malformed: set[str] = set()
     for coding in dicts(a_dict(concept).get("coding")):
-        system = policy.code_systems.get(_system(coding), "local_code")
+        system = _column_of(coding.get("system"), policy)
         if system == "nothing" or coding.get("code") is None:
             continue
         code, column = code_text(coding["code"]), snomed_column if system == "snomed_concept_id" else system
@@ -160,17 +169,22 @@ def _says_nothing(found: Mapping[str, str], policy: FieldPolicy) -> str | None:
     return DEGRADED_ENTRY if meant <= policy.degraded_codes else None
 
 
-def _system(coding: Element) -> str:
+def _column_of(written: object, policy: FieldPolicy) -> str:
     """Spelt as policy spells it: a slash or an s too many must not make a dissent unknown."""
-    system = str(coding.get("system")).strip().rstrip("/")
-    return f"http:{system.removeprefix('https:')}" if system.startswith("https:") else system
+    if isinstance(written, str) and written in policy.code_systems:
+        return policy.code_systems[written]
+    system = str(written).strip().rstrip("/")
+    system = f"http:{system.removeprefix('https:')}" if system.startswith("https:") else system
+    return policy.code_systems.get(system, "local_code")
 
 
 def code_text(value: object) -> str:
     """Written as a number, or with a blank at an end, a code is still the code: it may be a dissent."""
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip() if isinstance(value, str) or type(value) is int else ""
+    return str(value) if type(value) is int else ""
 
 
 def codes_of(concepts: object) -> set[str]:
@@ -206,16 +220,20 @@ def _description(coding: Element, policy: FieldPolicy) -> dict[str, str]:
 
 def reference(value: object, policy: FieldPolicy) -> str | None:
     """`Type/id` of a reference, also of an absolute or versioned one. None where it points into its container."""
-    text = a_text(a_dict(value).get("reference"))
-    parts = text.split("/_history/")[0].split("/")[-2:] if text else []
+    text = value.get("reference") if isinstance(value, dict) else None
+    if not isinstance(text, str):
+        return None
+    parts = (text.split("/_history/")[0] if "/_history/" in text else text).rsplit("/", 2)[-2:]
     if len(parts) != 2 or not parts[0].isalpha() or not policy.id.fullmatch(parts[1]):
         return None
-    return "/".join(parts)
+    return f"{parts[0]}/{parts[1]}"
 
 
 def extensions(element: Element, name: str) -> Iterator[Element]:
     """The extensions whose address ends in this name, whatever version or host the supplier wrote before it."""
-    for extension in dicts(element.get("extension")):
+    if "extension" not in element:
+        return
+    for extension in dicts(element["extension"]):
         url = extension.get("url")
         if isinstance(url, str) and url.rsplit("/", 1)[-1].removesuffix("-1").endswith(name):
             yield extension
@@ -223,23 +241,3 @@ def extensions(element: Element, name: str) -> Iterator[Element]:
 
 def first_extension(element: Element, name: str) -> Element:
     return next(extensions(element, name), _NOTHING)
-
-
-def is_restricted(resource: Element, policy: FieldPolicy) -> bool:
-    """Whether a security label keeps it from being shared. A label that cannot be read is one."""
-    meta = resource.get("meta", _NOTHING)
-    if not isinstance(meta, dict):
-        return True
-    return any(
-        code not in policy.harmless_labels
-        for labels in (meta.get("security"), resource.get("securityLabel"))
-        for code in _label_codes(labels)
-    )
-
-
-def _label_codes(labels: object) -> list[str]:
-    """The codes of security labels, plain codings or concepts of several; "None" for one that has no code."""
-    if labels is None:
-        return []
-    found = labels if isinstance(labels, list) else [labels]
-    return [str(coding.get("code")) for each in found for coding in dicts(a_dict(each).get("coding")) or [a_dict(each)]]

@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ import pyarrow as pa
 from crossing.policy import Policy
 from source_zone.adapters.gp_connect_policy import FILE
 
+_NEWEST = "newest delivery"
 REMEMBERED_AS = "gp_connect_records"
 RECORDS = pa.schema([("name", pa.string()), ("digest", pa.binary()), ("ids", pa.binary())])
 # Raise it where the same bundle would now be read otherwise: everything is then sent once more.
@@ -55,11 +57,12 @@ class History:
         rows = [] if remembered is None else remembered.to_pylist()
         return cls({row["name"]: (row["digest"], row["ids"]) for row in rows})
 
-    def __len__(self) -> int:
-        return len(self._known)
+    def is_newer_than(self, taken_at: datetime) -> bool:
+        """Whether a delivery is late: what it lacks was not deleted, and what it has may have been."""
+        return taken_at.isoformat().encode() < self._known.get(_NEWEST, (b"", b""))[0]
 
     def names(self) -> set[str]:
-        return set(self._known)
+        return self._known.keys() - {_NEWEST}
 
     def is_unchanged(self, name: str, now: bytes) -> bool:
         """Never where no digest was remembered: that is read again each time."""
@@ -73,6 +76,8 @@ class History:
         packed = zlib.compress("\n".join(sorted(ids)).encode(), 1) if ids else b""
         self._known[name] = (now, packed)
 
-    def table(self) -> pa.Table:
+    def table(self, taken_at: datetime) -> pa.Table:
+        if not self.is_newer_than(taken_at):
+            self._known[_NEWEST] = (taken_at.isoformat().encode(), b"")
         names, kept = list(self._known), list(self._known.values())
         return pa.table([names, [each[0] for each in kept], [each[1] for each in kept]], schema=RECORDS)

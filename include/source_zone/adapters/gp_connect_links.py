@@ -1,19 +1,17 @@
 """How the entries of one record belong together: groups and their members, problems and what is about them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from source_zone.adapters.gp_connect_bundles import Entry
 from source_zone.adapters.gp_connect_elements import dicts, extensions, reference
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 
-NameOf = Callable[[Entry], str]
 
-
-def parents(entries: Sequence[Entry], name_of: NameOf, policy: FieldPolicy) -> dict[str, str]:
+def parents(entries: Sequence[Entry], policy: FieldPolicy) -> dict[str, str]:
     """Groups name their members, members their group, reports their results; whatever the supplier chose."""
     found: dict[str, str] = {}
     for entry in (each for each in entries if each.kind == "Observation" and "related" in each.resource):
-        own = name_of(entry)
+        own = entry.name
         for related in dicts(entry.resource["related"]):
             target = reference(related.get("target"), policy)
             if target and target.startswith("Observation/") and target != own:
@@ -23,14 +21,14 @@ def parents(entries: Sequence[Entry], name_of: NameOf, policy: FieldPolicy) -> d
                     found[own] = target
     for entry in (each for each in entries if each.kind == "DiagnosticReport"):
         for result in dicts(entry.resource.get("result")):
-            found.setdefault(reference(result, policy) or "", name_of(entry))
+            found.setdefault(reference(result, policy) or "", entry.name)
     return found
 
 
-def problems(entries: Sequence[Entry], name_of: NameOf, policy: FieldPolicy) -> dict[str, str]:
+def problems(entries: Sequence[Entry], policy: FieldPolicy) -> dict[str, str]:
     """The first problem of each entry that one names as being about it; not of the entry that the problem itself is."""
     found: dict[str, str] = {}
     for entry in (each for each in entries if each.kind == "Condition"):
         for extension in extensions(entry.resource, "RelatedClinicalContent"):
-            found.setdefault(reference(extension.get("valueReference"), policy) or "", name_of(entry))
+            found.setdefault(reference(extension.get("valueReference"), policy) or "", entry.name)
     return found

@@ -29,7 +29,7 @@ def observation(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
         staff=dicts(resource.get("performer")),
         faults=(fault, value_fault, range_fault),
     )
-    parent = record.id_of(record.parent_of.get(record.name_of(entry)))
+    parent = record.id_of(record.parent_of.get(entry.name))
     kind = _observation_type(resource, coded, record)
     row |= coded | value | ranges | record.of_problem(entry) | {"parent_id": parent, "observation_type": kind}
     if "valueCodeableConcept" in resource:

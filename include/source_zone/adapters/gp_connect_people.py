@@ -14,10 +14,10 @@ from source_zone.adapters.gp_connect_elements import (
     codes_of,
     dicts,
     first_extension,
-    is_restricted,
     partial_date,
     reference,
 )
+from source_zone.adapters.gp_connect_labels import is_restricted
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 from source_zone.adapters.gp_connect_record import Record, Row
 from source_zone.adapters.gp_connect_registration import nhs_number
@@ -49,7 +49,7 @@ class People:
                 else:
                     row = self._role(entry.resource) if entry.kind == "PractitionerRole" else {}
                     row = self._organisation(entry.resource) if entry.kind == "Organization" else row
-                    self._keep(entry.kind, record.name_of(entry), restricted | row)
+                    self._keep(entry.kind, entry.name, restricted | row)
 
     def _keep_patient(self, patient: Row, record: Record, as_of: datetime) -> None:
         who = record.registration_id

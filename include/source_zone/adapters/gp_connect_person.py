@@ -11,6 +11,7 @@ from source_zone.adapters.gp_connect_record import Record, Row, Rows
 from source_zone.adapters.gp_connect_rows import rows_of
 
 MISSING_NOT_DELETED = "missing_but_not_deleted"
+GONE_SINCE = "gone_since"  # entries of a late delivery that a newer one no longer had
 
 
 @dataclass(slots=True)
@@ -21,7 +22,9 @@ class Person:
     records: Sequence[Record] = field(repr=False)
     policy: FieldPolicy = field(repr=False)
     before: set[str] = field(repr=False)  # ids that were sent
+    is_late: bool = False  # `before` is from a newer delivery: it says what of this one still stands
     ids: set[str] = field(default_factory=set, repr=False)  # ids to remember as sent
+    gone_since: int = 0
     missing: int = 0  # entries of the last time that are neither here nor surely deleted
     _present: set[str] = field(default_factory=set, repr=False)
 
@@ -32,8 +35,12 @@ class Person:
             for entry in record.entries:
                 for table, row in rows_of(entry, record, practice):
                     self._note(table, row, self._is_dissent(entry, record, practice))
-                    yield table, row
-        yield from self._deletions()
+                    if self._still_stands(table, row, entry, record):
+                        yield table, row
+                    else:
+                        self.gone_since += 1
+        if not self.is_late:
+            yield from self._deletions()
 
     def has_consent_codes(self) -> bool:
         """Whether a dissent or a withdrawal stands anywhere: with time alone, one can come into force."""
@@ -45,11 +52,20 @@ class Person:
         return PracticeFacts(practitioner_of_role, confidential, dissents)
 
     def _is_dissent(self, entry: Entry, record: Record, practice: PracticeFacts) -> bool:
-        return bool(practice.dissent_ids) and record.id_of(record.name_of(entry)) in practice.dissent_ids
+        return bool(practice.dissent_ids) and record.id_of(entry.name) in practice.dissent_ids
+
+    def _still_stands(self, table: str, row: Row, entry: Entry, record: Record) -> bool:
+        """What would leave now could not be deleted any more. An objection is looked at whenever it comes."""
+        if not self.is_late or row["is_deleted"] or row["is_confidential"] or row["fault"] is not None:
+            return True
+        return self._key(table, row) in self.before or record.has_consent_code(entry)
+
+    def _key(self, table: str, row: Row) -> str:
+        return f"{table}\t{row['record_id'][len(self.registration_id) + 1 :]}"
 
     def _note(self, table: str, row: Row, is_dissent: bool) -> None:
         """A dissent is never remembered as sent: that it is missing one day must not lift it."""
-        key = f"{table}\t{row['record_id'].removeprefix(f'{self.registration_id}|')}"
+        key = self._key(table, row)
         self._present.add(key)
         leaves = row["fault"] is None and not row["is_confidential"]
         if not row["is_deleted"] and not is_dissent and (leaves or key in self.before):

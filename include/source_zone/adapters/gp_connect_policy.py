@@ -42,6 +42,12 @@ class FieldPolicy:
     empty_list_reasons: frozenset[str]  # of an empty list that nevertheless shows all there is
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # codes seen, as they are listed
 
+    def knows(self, resource: Mapping[str, Any]) -> bool:
+        """Whether every element is on the list of its type, quickly; `check_elements` says what is not."""
+        kind = resource.get("resourceType")
+        known = (self.read.get(kind) or self.left.get(kind)) if isinstance(kind, str) else None
+        return known is not None and resource.keys() <= known
+
     def check_elements(self, kind: object, found: Mapping[str, Any], place: str) -> None:
         """Raises NotInPolicy, naming the type only where it is one of the standard's: any other can be data."""
         if not isinstance(kind, str) or (kind not in self.read and kind not in self.left):

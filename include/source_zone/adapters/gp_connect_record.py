@@ -1,7 +1,5 @@
 """One patient's record as the mappings see it: whose it is, what its entries are called, and how they refer to each other."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -20,9 +18,9 @@ from source_zone.adapters.gp_connect_elements import (
     extensions,
     first_extension,
     instant,
-    is_restricted,
     reference,
 )
+from source_zone.adapters.gp_connect_labels import is_restricted
 from source_zone.adapters.gp_connect_links import parents, problems
 from source_zone.adapters.gp_connect_lists import Completeness, completeness
 from source_zone.adapters.gp_connect_policy import FieldPolicy
@@ -43,7 +41,6 @@ class Record:
         self.policy = policy
         self.left: Counter[str] = Counter()
         self.entries = bundle.entries
-        self._names: dict[int, str] = {}
         self._codes: dict[int, set[str]] = {}
         self._own = reference({"reference": f"Patient/{bundle.patient.get('id')}"}, policy)
         self._nhs_number = canonical_nhs_number(nhs_number(bundle.patient))
@@ -51,7 +48,7 @@ class Record:
 
     @cached_property
     def requests(self) -> frozenset[str]:
-        return frozenset(self.name_of(entry) for entry in self._of_kind("MedicationRequest"))
+        return frozenset(entry.name for entry in self._of_kind("MedicationRequest"))
 
     @cached_property
     def _medications(self) -> dict[str, Element]:
@@ -64,20 +61,6 @@ class Record:
 
     def _of_kind(self, kind: str) -> list[Entry]:
         return [entry for entry in self.entries if entry.kind == kind]
-
-    def name_of(self, entry: Entry) -> str:
-        """`Type/id`. What has no id of its own, or one good only inside its container, is named by a hash of itself."""
-        name = self._names.get(id(entry))
-        if name is None:
-            name = self._names[id(entry)] = self._made_name(entry)
-        return name
-
-    def _made_name(self, entry: Entry) -> str:
-        own = entry.resource.get("id")
-        if entry.container is None and isinstance(own, str) and self.policy.id.fullmatch(own):
-            return f"{entry.kind}/{own}"
-        content = json.dumps(entry.resource, sort_keys=True).encode()
-        return f"{entry.kind}/content-{hashlib.sha256(content).hexdigest()[:32]}"
 
     def id_of(self, name: str | None) -> str | None:
         """The record id behind a `Type/id`, bound to the registration: suppliers' test copies share ids."""
@@ -105,7 +88,7 @@ class Record:
             self.left[what] += how_many
 
     def of_problem(self, entry: Entry) -> Row:
-        return {"problem_id": self.id_of(self.problem_of.get(self.name_of(entry)))}
+        return {"problem_id": self.id_of(self.problem_of.get(entry.name))}
 
     def _is_of_the_patient(self, resource: Element) -> bool:
         """Not where it names another patient, or none that can be read."""
@@ -122,6 +105,8 @@ class Record:
 
     def medication(self, resource: Element) -> object:
         """The concept of the drug: written in place, contained, or a resource of the bundle."""
+        if resource.get("medicationReference") is None:
+            return resource.get("medicationCodeableConcept")
         if "medicationCodeableConcept" in resource:
             return resource["medicationCodeableConcept"]
         pointer = a_dict(resource.get("medicationReference")).get("reference")
@@ -140,11 +125,14 @@ class Record:
         """Record ids of the entries that say, anywhere in them, that the patient objects."""
         for entry in self.entries:
             if not self.policy.dissent_codes.isdisjoint(self.all_codes(entry)) and not self.is_deleted(entry.resource):
-                yield f"{self.registration_id}|{self.name_of(entry)}"
+                yield f"{self.registration_id}|{entry.name}"
 
     def has_consent_codes(self) -> bool:
-        consent = self.policy.dissent_codes | self.policy.withdrawal_codes
-        return any(not consent.isdisjoint(self.all_codes(entry)) for entry in self.entries)
+        return any(self.has_consent_code(entry) for entry in self.entries)
+
+    def has_consent_code(self, entry: Entry) -> bool:
+        found = self.all_codes(entry)
+        return not (self.policy.dissent_codes.isdisjoint(found) and self.policy.withdrawal_codes.isdisjoint(found))
 
     def all_codes(self, entry: Entry) -> set[str]:
         """Also of what repeats it and what it repeats, and of the drug it points to."""
@@ -154,8 +142,9 @@ class Record:
         return found
 
     def _found_codes(self, entry: Entry) -> set[str]:
-        twins = self._twins.get(self.name_of(entry), ())
-        return all_codes([entry.resource, *twins, self.medication(entry.resource)], self.policy)
+        twins = self._twins.get(entry.name, ())
+        drug = self.medication(entry.resource)
+        return all_codes([entry.resource, *twins, drug] if twins or drug else entry.resource, self.policy)
 
     def restricted_ids(self) -> Iterator[str]:
         """Record ids that a label of this bundle keeps confidential, and with each what it merely repeats."""
@@ -164,7 +153,7 @@ class Record:
                 yield from self._with_twins(entry)
 
     def _with_twins(self, entry: Entry) -> Iterator[str]:
-        yield from (f"{self.registration_id}|{name}" for name in (self.name_of(entry), *self._repeats(entry)))
+        yield from (f"{self.registration_id}|{name}" for name in (entry.name, *self._repeats(entry)))
 
     def _repeats(self, entry: Entry) -> list[str]:
         """The names of entries that this one says once more."""
@@ -176,12 +165,12 @@ class Record:
     @cached_property
     def _twins(self) -> dict[str, list[Element]]:
         """By name, what is said once more elsewhere in the bundle: a problem and its entry, a drug and its statement."""
-        by_name = {self.name_of(entry): entry.resource for entry in self.entries}
+        by_name = {entry.name: entry.resource for entry in self.entries}
         twins: dict[str, list[Element]] = {}
         for entry in self.entries:
             for name in self._repeats(entry):
                 twins.setdefault(name, []).append(entry.resource)
-                twins.setdefault(self.name_of(entry), []).append(by_name.get(name, {}))
+                twins.setdefault(entry.name, []).append(by_name.get(name, {}))
         return twins
 
     def event(
@@ -199,7 +188,7 @@ class Record:
         the patient, as it may be a dissent; its id is apart.
         """
         resource = entry.resource
-        record_id, encounter_id = self.id_of(self.name_of(entry)), self._encounter(resource)
+        record_id, encounter_id = self.id_of(entry.name), self._encounter(resource)
         at, recorded_fault = instant(recorded)
         surely = self._is_of_the_patient(resource)
         repeated = self.link(
@@ -225,8 +214,10 @@ class Record:
     def _encounter(self, resource: Element) -> str | None:
         context = resource.get("context")
         said = (a_dict(context).get("encounter"), context, resource.get("encounter"))
-        extended = first_extension(resource, "associatedEncounter").get("valueReference")
-        return next((link for each in (*said, extended) if (link := self.link(each, "Encounter"))), None)
+        for each in said:
+            if each is not None and (link := self.link(each, "Encounter")):
+                return link
+        return self.link(first_extension(resource, "associatedEncounter").get("valueReference"), "Encounter")
 
     def staff(self, people: Iterable[object], practice: PracticeFacts) -> str | None:
         """The first practitioner among them. Patients and relatives are not staff."""
@@ -239,11 +230,11 @@ class Record:
 
     @cached_property
     def parent_of(self) -> dict[str, str]:
-        return parents(self.entries, self.name_of, self.policy)
+        return parents(self.entries, self.policy)
 
     @cached_property
     def problem_of(self) -> dict[str, str]:
-        return problems(self.entries, self.name_of, self.policy)
+        return problems(self.entries, self.policy)
 
 
 def _is_patient(actor: object) -> bool:

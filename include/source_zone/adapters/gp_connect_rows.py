@@ -46,15 +46,21 @@ def rows_of(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
 
 def _apart(entry: Entry, found: set[str], record: Record, practice: PracticeFacts) -> Callable[[Row], Row]:
     """Of two entries of one snapshot with one id, none is the later one: the other must not take a dissent's place."""
+    if not practice.dissent_ids:
+        return _as_it_is
     live_dissent = found & record.policy.dissent_codes and not record.is_deleted(entry.resource)
-    if live_dissent or record.id_of(record.name_of(entry)) not in practice.dissent_ids:
-        return lambda row: row
+    if live_dissent or record.id_of(entry.name) not in practice.dissent_ids:
+        return _as_it_is
     own = {"is_deleted": False, "fault": SHARES_ITS_ID_WITH_A_DISSENT}
     return lambda row: row | own | {"record_id": f"{row['record_id']}|shares-its-id"}
 
 
+def _as_it_is(row: Row) -> Row:
+    return row
+
+
 def _with_further_codes(row: Row, found: set[str], entry: Entry, record: Record) -> Row:
-    own = {row[column] for column in _CODE_COLUMNS if row.get(column)}
+    own = {row[column] for column in _CODE_COLUMNS if column in row}
     unsure = _is_unsure_withdrawal(own, found, entry, record)
     fault = row["fault"] or (UNSURE_WITHDRAWAL if unsure else None)
     return row | {FURTHER_CODES.name: _joined(found - own), "fault": fault}
@@ -63,6 +69,8 @@ def _with_further_codes(row: Row, found: set[str], entry: Entry, record: Record)
 def _is_unsure_withdrawal(own: set[str], found: set[str], entry: Entry, record: Record) -> bool:
     """A withdrawal lifts a dissent only as the entry's own code and in a final entry; any other stays, under a fault."""
     withdrawals = record.policy.withdrawal_codes
+    if withdrawals.isdisjoint(found) and withdrawals.isdisjoint(own):
+        return False  # what is found has the five-byte forms of the entry's own codes too
     plainly = not withdrawals.isdisjoint({*own, *map(five_byte_form, own)})
     if plainly and record.policy.is_final(entry.kind, entry.resource):
         return False

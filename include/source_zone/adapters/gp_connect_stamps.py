@@ -35,4 +35,4 @@ def _snapshot(folder: Path, practice_code: str) -> Extract:
 
 
 def _refuse(practice_code: str, rule: str, remedy: str) -> NoReturn:
-    raise FileRefused(f"{practice_code}: {rule}. {remedy}")
+    raise FileRefused(f"{practice_code}: {rule}. {remedy}") from None

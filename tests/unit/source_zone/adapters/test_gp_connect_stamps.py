@@ -9,7 +9,7 @@ from crossing.policy import Policy
 from source_zone.adapters.gp_connect import GPConnect
 from source_zone.adapters.reading import FileRefused
 from source_zone.identified import Extract, ReadTally
-from support.gp_connect_bundles import a_bundle, an_observation, write
+from support.gp_connect_bundles import a_bundle, an_observation, coded, write
 
 FIRST, SECOND = "20260902010000", "20260903010000"
 
@@ -59,3 +59,30 @@ def test_a_bundle_cut_off_in_a_snapshot_stops_the_practice_before_a_row(tmp_path
     adapter = GPConnect("Y99001", Policy())
     with pytest.raises(FileRefused):
         next(adapter.read(adapter.find_extracts(tmp_path)[0], ReadTally()))
+
+
+def rows_of(adapter: GPConnect, extract: Extract) -> tuple[dict[str, bool], ReadTally]:
+    """Observation -> whether it is a deletion."""
+    tally = ReadTally()
+    batches = [batch for batch in adapter.read(extract, tally) if batch.table == "observation"]
+    rows = [row for batch in batches for row in batch.rows.to_pylist()]
+    return {row["record_id"].split("/")[1]: row["is_deleted"] for row in rows}, tally
+
+
+def test_a_late_snapshot_deletes_nothing_and_brings_back_nothing(tmp_path: Path) -> None:
+    """The second night's comes first: of the first night's, what still stood on the second is told as it was then."""
+    lists = [
+        {"resourceType": "List", "id": code, "status": "current", "code": coded(code)}
+        for code in ("826501000000100", "887191000000108")
+    ]
+    dissent = an_observation(id="4", code=coded("827241000000103"))
+    a_snapshot(tmp_path, FIRST, an_observation(id="1"), an_observation(id="2"), dissent, *lists)
+    a_snapshot(tmp_path, SECOND, an_observation(id="1"), an_observation(id="3"), *lists)
+    first, second = found(tmp_path)
+    newest, tally = rows_of(GPConnect("Y99001", Policy()), second)
+    assert newest == {"1": False, "3": False}
+    late, late_tally = rows_of(GPConnect("Y99001", Policy(), tally.remembered), first)
+    assert late == {"1": False, "4": False}, "the objection counts, whenever it comes"
+    assert late_tally.not_collected["gone_since"] == 1
+    assert late_tally.remembered["gp_connect_records"].equals(tally.remembered["gp_connect_records"])
+    assert late_tally.told_apart_by["gp_connect_records"] == ("name",)
