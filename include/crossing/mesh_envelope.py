@@ -97,7 +97,7 @@ def plain_message_id(text: str) -> str:
 
 
 def _chunks(text: str) -> int:
-    found = re.fullmatch(r"\d{1,5}:(\d{1,5})", text)
+    found = re.fullmatch(r"[0-9]{1,5}:([0-9]{1,5})", text)
     if not found or not 1 <= int(found[1]) <= _MOST_CHUNKS:
         raise MessageRefused("A message's number of chunks cannot be read. It was left in the mailbox.")
     return int(found[1])
