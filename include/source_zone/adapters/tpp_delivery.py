@@ -21,6 +21,7 @@ _TABLE = re.compile(r"SR[A-Za-z0-9]{1,60}")
 _MANIFEST, _LISTS = "SRManifest", ("SRMapping", "SRMappingGroup")
 _MANIFEST_HEADER = ["FileName", "IsDelta"]
 _ASK_AGAIN = "Ask the supplier to send this extract again, whole."
+_ANY_BYTES = "latin-1"  # for headers, which are known whole or not at all; reading one decodes some rows after it, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Delivery:
         for path in files.values():
             check_whole(path)
         read = {table: files[table] for table in known.fields}
-        headers = {table: known.check(path, table, read_header(path, ENCODING)) for table, path in read.items()}
+        headers = {table: known.check(path, table, read_header(path, _ANY_BYTES)) for table, path in read.items()}
         is_delta = {table: listed.get(table, False) for table in read}
         for table, header in headers.items():
             if is_delta[table] and "RemovedData" not in header.columns:
