@@ -94,6 +94,7 @@ class GpdprXml:
             tally.not_collected[LINKS_WITHOUT_ENTRY] += stream.links["not_applied"]
             taken = pa.concat_tables([taken, _as_taken(file, digest.hexdigest())])
         tally.remembered |= {CHANNELS: taken, PEOPLE: reading.people_now()}
+        tally.told_apart_by |= {CHANNELS: ("channel_id", "sequence"), PEOPLE: ("registration_id",)}
 
     def _remembered(self, name: str, columns: pa.Schema) -> pa.Table:
         return self.remembered.get(name, columns.empty_table())
