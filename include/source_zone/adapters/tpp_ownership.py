@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from source_zone.adapters.reading import flag
+from source_zone.adapters.tpp_kept import REMOVED
 from source_zone.identified import ReadTally
 
 VISIBLE_TO, REGISTERED_AT = "IDOrganisationVisibleTo", "IDOrganisationRegisteredAt"
 REGISTERED_ELSEWHERE, UNKNOWN_ORGANISATION = "registered_elsewhere", "unknown_organisation"
+UNREADABLE_FLAG = "unreadable_flag"
+# Neither a removal nor none: nobody can tell whether the row still stands.
+_UNCLEAR = pl.col(REMOVED).is_not_null() & flag(REMOVED).is_null()
 VISIBLE_TO_ANOTHER = "visible_to_another_organisation"
 
 
@@ -33,7 +38,7 @@ class Ownership:
 
     def with_fault(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Adds `not_own`: why a row may not leave for whose it is, or NULL."""
-        here = (pl.col(VISIBLE_TO) == self.practice_code) & (pl.col(REGISTERED_AT) == self.practice_code)
+        here = (pl.col(VISIBLE_TO) == self.practice_code) & (pl.col(REGISTERED_AT) == self.practice_code) & ~_UNCLEAR
         if rows.select(here.fill_null(False).all()).item():
             return rows.with_columns(pl.lit(None, pl.String).alias("not_own"))
         before = self.earlier_practices.unique().with_columns(pl.lit(True).alias("was_there"))
@@ -46,5 +51,12 @@ class Ownership:
         )
         unknown = pl.col(VISIBLE_TO).is_null() | pl.col(REGISTERED_AT).is_null()
         own = (pl.col(REGISTERED_AT) == self.practice_code) | pl.col("was_there").fill_null(False)
-        reason = pl.when(unknown).then(pl.lit(UNKNOWN_ORGANISATION)).when(~own).then(pl.lit(REGISTERED_ELSEWHERE))
+        reason = (
+            pl.when(unknown)
+            .then(pl.lit(UNKNOWN_ORGANISATION))
+            .when(~own)
+            .then(pl.lit(REGISTERED_ELSEWHERE))
+            .when(_UNCLEAR)
+            .then(pl.lit(UNREADABLE_FLAG))
+        )
         return joined.with_columns(reason.alias("not_own")).drop("was_there")

@@ -82,6 +82,7 @@ def test_another_organisations_rows_are_counted_and_left(tmp_path: Path) -> None
         ({"IDOrganisationRegisteredAt": OTHER}, "registered_elsewhere"),
         ({"IDOrganisationRegisteredAt": ""}, "unknown_organisation"),
         ({"IDOrganisationVisibleTo": ""}, "unknown_organisation"),
+        ({"RemovedData": "perhaps"}, "unreadable_flag"),
     ],
 )
 def test_a_row_of_another_service_is_held_back_but_looked_at(tmp_path: Path, cells: dict[str, str], fault: str) -> None:
