@@ -35,7 +35,6 @@ REASONS_IN_WORDS = {
     "shares_its_id_with_a_dissent": "one number for two entries, one of them an objection",
     "registered_elsewhere": "Written while the patient was registered with another service, whose record it is",
     "unknown_organisation": "It does not say whose record it is",
-    "unreadable_flag": "a mark of deletion that cannot be read",
     "unidentified_patient": "A patient without any number of their own",
     "two_patients_with_one_id": "One number for two patients",
 }
