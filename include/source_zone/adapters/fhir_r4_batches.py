@@ -38,7 +38,11 @@ class Batches:
             self.owners.note(table, rows)
         fields = schema(table)
         try:
-            columns = [pa.array([row.get(each.name) for row in rows], each.type) for each in fields]
+            said = set().union(*rows)  # most formats of most tables fill half the columns
+            columns = [
+                pa.array([row.get(name) for row in rows], type_) if name in said else pa.nulls(len(rows), type_)
+                for name, type_ in zip(fields.names, fields.types, strict=True)
+            ]
             return IdentifiedBatch(table, pa.RecordBatch.from_arrays(columns, schema=fields))
         except (pa.ArrowException, OverflowError, UnicodeError, TypeError):
             raise FileRefused(

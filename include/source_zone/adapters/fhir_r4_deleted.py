@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from source_zone.adapters.fhir_r4_export import Export, lines
+from source_zone.adapters.fhir_r4_export import Export, Place, lines
 from source_zone.adapters.fhir_r4_owners import Owners
 from source_zone.adapters.fhir_r4_people import People
 from source_zone.adapters.fhir_r4_policy import FieldPolicy, refuse_kind
@@ -66,7 +66,7 @@ def _deleted(export: Export, policy: FieldPolicy) -> Iterator[tuple[str, str]]:
                 yield kind, f"{kind}/{own}"
 
 
-def _requests(line: bytes, place: str) -> Iterator[str]:
+def _requests(line: bytes, place: Place) -> Iterator[str]:
     try:
         bundle = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

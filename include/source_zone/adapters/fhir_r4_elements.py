@@ -24,6 +24,7 @@ from source_zone.identified import UNKNOWN_CODE, UNREADABLE_DATE
 FOREIGN_CODE_SYSTEM = "foreign_code_system"
 _TIME_OF_DAY = re.compile(r"T\d\d:\d\d(:\d\d)?(\.\d{1,12})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_NOWHERE = (None, None)
 _STAFF = frozenset({"Practitioner", "PractitionerRole"})
 
 
@@ -71,7 +72,7 @@ class Elements:
 
     policy: FieldPolicy
     _coded: dict[tuple[Any, ...], Coded] = field(default_factory=dict, repr=False)
-    _names: dict[str, str | None] = field(default_factory=dict, repr=False)
+    _names: dict[str, tuple[str | None, str | None]] = field(default_factory=dict, repr=False)
 
     def codes(self, concept: Any, *, snomed_column: str = "snomed_concept_id") -> Coded:
         """Of each system the first coding counts, and a further one is left. The same concept is looked at once."""
@@ -94,27 +95,29 @@ class Elements:
             reading.take(system, code, description)
         return reading.coded()
 
-    def name(self, reference: Any) -> str | None:
-        """`Type/id` of a reference, also of an absolute or versioned one. None where it points into its container."""
+    def link(self, reference: Any, *kinds: str) -> str | None:
+        """The `Type/id` that a reference points to, also an absolute or versioned one, if it is one of these kinds."""
+        kind, name = self._name(reference)
+        return name if kind in kinds else None
+
+    def _name(self, reference: Any) -> tuple[str | None, str | None]:
+        """(type, `Type/id`). Neither where it points into its container."""
         text = reference.reference if reference is not None else None
         if type(text) is not str:
-            return None
-        if text not in self._names:
+            return _NOWHERE
+        known = self._names.get(text)
+        if known is None:
             if len(self._names) > 100_000:
                 self._names.clear()
-            self._names[text] = self._read_name(text)
-        return self._names[text]
+            known = self._names[text] = self._read_name(text)
+        return known
 
-    def _read_name(self, text: str) -> str | None:
-        parts = text.split("/_history/", maxsplit=1)[0].split("/")[-2:]
-        if len(parts) != 2 or not (parts[0].isascii() and parts[0].isalpha()) or not self.policy.id.fullmatch(parts[1]):
-            return None
-        return "/".join(parts)
-
-    def link(self, reference: Any, *kinds: str) -> str | None:
-        """The `Type/id` that a reference points to, if it is one of these kinds."""
-        name = self.name(reference)
-        return name if name and name.partition("/")[0] in kinds else None
+    def _read_name(self, text: str) -> tuple[str | None, str | None]:
+        kind, _, own = text.split("/_history/", maxsplit=1)[0].rpartition("/")
+        kind = kind.rpartition("/")[2]
+        if not (kind.isascii() and kind.isalpha()) or not self.policy.id.fullmatch(own):
+            return _NOWHERE
+        return kind, f"{kind}/{own}"
 
     def first_link(self, references: Iterable[Any] | None, *kinds: str) -> str | None:
         return next((link for each in references or () if (link := self.link(each, *kinds))), None)
@@ -123,8 +126,8 @@ class Elements:
         """The first of the staff among them. Patients and relatives are not staff."""
         for person in people:
             if person is not None:
-                name = self.name(person)
-                if name and name.partition("/")[0] in _STAFF:
+                kind, name = self._name(person)
+                if kind in _STAFF:
                     return name
         return None
 

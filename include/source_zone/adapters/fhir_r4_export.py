@@ -26,6 +26,17 @@ _HARMLESS_SEVERITIES = frozenset({"warning", "information"})
 _ASK_AGAIN = "Ask for the export again; nothing of this one is taken."
 
 
+@dataclass(slots=True)
+class Place:
+    """Which line of which file is being read; becomes words only where a message needs it."""
+
+    file: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}"
+
+
 @dataclass(frozen=True, slots=True)
 class ExportFile:
     """One file of an export. `count` is how many lines the server says it has, where it says so."""
@@ -161,19 +172,11 @@ def _issues(line: bytes, place: Place) -> list[Any]:
     return issues if isinstance(issues, list) and issues else [None]
 
 
-@dataclass(slots=True)
-class Place:
-    """Which line of which file is being read; becomes words only where a message needs it."""
-
-    file: str
-    line: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.file}, line {self.line}"
-
-
 def lines(file: ExportFile) -> Iterator[tuple[Place, bytes]]:
-    """Every line, with its place, which is the same object for all. Raises FileRefused at the end where there are fewer or more than stated."""
+    """Every line, with its place, which is the same object for all.
+
+    Raises FileRefused at the end where there are fewer or more than stated.
+    """
     place = Place(file.place)
     found = 0
     try:

@@ -10,6 +10,7 @@ import msgspec
 from crossing.canonical import TABLES, Kind, column_names
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy, PolicyRefused
+from source_zone.adapters.fhir_r4_export import Place
 from source_zone.adapters.fhir_r4_shapes import FILE, Shapes, check_line
 
 CONSENT_LIST = "codelists/type_one_opt_out.csv"
@@ -62,7 +63,7 @@ class FieldPolicy:
         return None if last is None else last.lower() if last.isascii() and len(last) <= 40 else "other"
 
 
-def refuse_kind(kind: str, place: str) -> NoReturn:
+def refuse_kind(kind: str, place: Place | str) -> NoReturn:
     """A resource type that policy does not have. The standard's names are public words; any other can be data."""
     what = (
         f"resource type {kind}"
@@ -72,7 +73,7 @@ def refuse_kind(kind: str, place: str) -> NoReturn:
     raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}") from None
 
 
-def refuse_element(kind: str, error: msgspec.ValidationError, place: str) -> None:
+def refuse_element(kind: str, error: msgspec.ValidationError, place: Place) -> None:
     """Raises NotInPolicy where the decoder met an element that has no line; returns where it met another shape."""
     matched = _UNKNOWN_FIELD.fullmatch(str(error))
     if not matched:
@@ -83,12 +84,12 @@ def refuse_element(kind: str, error: msgspec.ValidationError, place: str) -> Non
     raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}") from None
 
 
-def refuse_modifier(kind: str, place: str) -> NoReturn:
+def refuse_modifier(kind: str, place: Place) -> NoReturn:
     rule = "a modifierExtension can turn an entry into its opposite, and policy knows none"
     raise NotInPolicy(f"{place}: {kind}.modifierExtension: {rule}. {_REMEDY}")
 
 
-def refuse_extension(kind: str, name: object, place: str) -> NoReturn:
+def refuse_extension(kind: str, name: object, place: Place) -> NoReturn:
     printable = isinstance(name, str) and _PLAUSIBLE_EXTENSION.fullmatch(name)
     what = f"the extension {name}" if printable else "an extension whose address cannot be printed"
     raise NotInPolicy(f"{place}: {what} of {kind} is not in policy/{FILE}. {_REMEDY}") from None

@@ -15,6 +15,7 @@ from source_zone.adapters.fhir_r4_clinical import (
 )
 from source_zone.adapters.fhir_r4_codes import Found, written_codes
 from source_zone.adapters.fhir_r4_elements import extension_name
+from source_zone.adapters.fhir_r4_export import Place
 from source_zone.adapters.fhir_r4_medication import medication_request, medication_statement
 from source_zone.adapters.fhir_r4_observations import diagnostic_report, document, observation, procedure
 from source_zone.adapters.fhir_r4_policy import refuse_element, refuse_extension, refuse_modifier
@@ -52,7 +53,7 @@ MAPPINGS: dict[str, Mapping_] = {
 }
 
 
-def rows_of(kind: str, line: bytes, place: str, record: Record, mapping: Mapping_) -> Rows:
+def rows_of(kind: str, line: bytes, place: Place, record: Record, mapping: Mapping_) -> Rows:
     """(table, row) for each row of a line. Raises NotInPolicy, or FileRefused for what is not the resource it should be."""
     entry = _entry(kind, line, place, record)
     if entry is None:
@@ -68,7 +69,7 @@ def rows_of(kind: str, line: bytes, place: str, record: Record, mapping: Mapping
     return rows
 
 
-def objections_in(kind: str, line: bytes, place: str, record: Record) -> Rows:
+def objections_in(kind: str, line: bytes, place: Place, record: Record) -> Rows:
     """Of a resource that is left at the source, whole, only what it says of an objection."""
     if record.all_codes.of(_found(line, place)).dissent:
         return _unread(kind, line, place, record, OBJECTION_IN_ANOTHER_KIND)
@@ -76,7 +77,7 @@ def objections_in(kind: str, line: bytes, place: str, record: Record) -> Rows:
     return []
 
 
-def _entry(kind: str, line: bytes, place: str, record: Record) -> Entry | None:
+def _entry(kind: str, line: bytes, place: Place, record: Record) -> Entry | None:
     """None where something has another shape than the standard gives it."""
     try:
         resource = record.policy.decoders[kind].decode(line)
@@ -95,7 +96,7 @@ def _entry(kind: str, line: bytes, place: str, record: Record) -> Entry | None:
     return Entry(kind, resource, found, record.all_codes.of(found))
 
 
-def _check_extensions(extensions: list[Any], kind: str, place: str, record: Record) -> None:
+def _check_extensions(extensions: list[Any], kind: str, place: Place, record: Record) -> None:
     for each in extensions:
         name = extension_name(each.url) if isinstance(each.url, str) else None
         is_read = record.policy.extensions.get(name or "")
@@ -105,7 +106,7 @@ def _check_extensions(extensions: list[Any], kind: str, place: str, record: Reco
             _check_extensions(each.extension, kind, place, record)
 
 
-def _found(line: bytes, place: str) -> Found:
+def _found(line: bytes, place: Place) -> Found:
     try:
         return written_codes(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -143,14 +144,14 @@ class _Pointer(msgspec.Struct, gc=False):
     identifier: None = None
 
 
-def _head(line: bytes, place: str) -> _Head:
+def _head(line: bytes, place: Place) -> _Head:
     try:
         return msgspec.json.decode(line, type=_Head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise FileRefused(f"{place}: is not a resource in JSON, or was cut off. Ask for the export again.") from None
 
 
-def _unread(kind: str, line: bytes, place: str, record: Record, fault: str) -> Rows:
+def _unread(kind: str, line: bytes, place: Place, record: Record, fault: str) -> Rows:
     """A row that does not travel, with all codes of the entry: it may be, or is, a dissent."""
     head = _head(line, place)
     found = _found(line, place)
@@ -166,7 +167,7 @@ def _unread(kind: str, line: bytes, place: str, record: Record, fault: str) -> R
     return [("observation", row)]
 
 
-def _malformed(kind: str, line: bytes, place: str, record: Record) -> Rows:
+def _malformed(kind: str, line: bytes, place: Place, record: Record) -> Rows:
     """A patient who cannot be read stays, with all that is known of them from earlier nights."""
     if kind == "Patient":
         name = _registration(kind, _head(line, place), record)
