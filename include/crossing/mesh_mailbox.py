@@ -34,6 +34,13 @@ Progress = Callable[[str], None]
 class _Client(MeshClient):  # type: ignore[misc]
     """With what the library lacks: a message's headers alone, tracking by our own id, a first call made just once."""
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        try:
+            super().__init__(*given, **named)
+        except OSError:  # certificates that are none
+            self.close()
+            raise
+
     def send_once(self, *given: Any, **named: Any) -> Response:
         """The library does not repeat a first call either, but loses hold of the connection in refusing to."""
         adapter = self._session.get_adapter(self.mailbox_url)

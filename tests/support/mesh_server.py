@@ -83,7 +83,8 @@ def is_installed() -> bool:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Sandbox]:
+def running(root: Path, *tls: str) -> Iterator[Sandbox]:
+    """`tls` are uvicorn's options for certificates; without them the sandbox speaks plain HTTP."""
     for mailbox in MAILBOXES:
         (root / "store" / mailbox).mkdir(parents=True)
     with socket.socket() as free:
@@ -100,7 +101,7 @@ def running(root: Path) -> Iterator[Sandbox]:
     command = [PYTHON, "-m", "uvicorn", "--app-dir", Path(__file__).parent, "mesh_server_app:app"]
     options = ["--host", "127.0.0.1", "--port", str(port), "--no-date-header", "--log-level", "critical"]
     with (root / "log").open("w") as log:
-        process = subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([*command, *options, *tls], env=environment, stdout=log, stderr=log)
     try:
         _wait_for(port, process, root / "log")
         yield Sandbox(root, port)
