@@ -22,8 +22,10 @@ def all_codes(value: object, policy: FieldPolicy) -> set[str]:
     found: set[str] = set()
     known = policy.forms
     for written in _written(value):
-        forms = known.get(written) if written.__class__ is str else None
-        found.update(_forms(written, policy) if forms is None else forms)
+        if written.__class__ is str:
+            found.update(known.get(written) or _forms(written, policy))
+        elif written.__class__ is not dict:  # a coding: what is in it comes by itself
+            found.update(_forms(written, policy))
     return found
 
 
