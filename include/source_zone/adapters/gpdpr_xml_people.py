@@ -102,7 +102,7 @@ def _patient_fault(deid: Deid) -> pl.Expr:
 
 
 def people_of(rows: pl.DataFrame, deid: Deid) -> pl.DataFrame:
-    """Columns as in KNOWN_PEOPLE, for the patients whose person is known."""
+    """Columns as in KNOWN_PEOPLE. Without a key where the person is not told, or not any more."""
     left = pl.col("registration_end_date").is_not_null() | pl.col(_death(deid)).is_not_null()
     found = rows.select(
         deid.person_key("patient_id_deid").alias("person_key"),
@@ -110,7 +110,7 @@ def people_of(rows: pl.DataFrame, deid: Deid) -> pl.DataFrame:
         left.alias("has_left"),
         full_day("registered_date").alias("registered"),
     )
-    return found.filter(pl.col("person_key").is_not_null() & pl.col("registration_id").is_not_null())
+    return found.filter(pl.col("registration_id").is_not_null())
 
 
 def latest_people(parts: list[pl.DataFrame]) -> pl.DataFrame:
@@ -120,7 +120,9 @@ def latest_people(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 def registrations(people: pl.DataFrame) -> pl.DataFrame:
     """One registration a person: the one they have not left, else the one begun last."""
-    ordered = people.sort(["has_left", "registered"], descending=[True, False], nulls_last=False, maintain_order=True)
+    ordered = people.drop_nulls("person_key").sort(
+        ["has_left", "registered"], descending=[True, False], nulls_last=False, maintain_order=True
+    )
     return ordered.unique("person_key", keep="last", maintain_order=True).select("person_key", "registration_id")
 
 

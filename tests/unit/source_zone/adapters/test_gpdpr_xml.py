@@ -256,6 +256,13 @@ def test_an_appointment_of_a_later_night_is_led_there_too_and_to_the_registratio
     assert rows[0][0]["registration_id"] == uid("back").upper()
 
 
+def test_appointments_are_not_led_to_a_registration_that_was_deleted(tmp_path: Path) -> None:
+    gone = ("patient", {"id": uid("newer"), "source_registration_type": "Deleted"})
+    rows = [[a_patient("p")], [a_patient("newer", registered_date="2020-01-01")], [gone]]
+    write_extract(tmp_path, rows, appointments=[("appointment", {"id": "s", "patient_id_deid": "9990548609"})])
+    assert read(tmp_path)["appointment"][0]["registration_id"] == uid("p").upper()
+
+
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
