@@ -20,7 +20,7 @@ from source_zone.adapters.emis_delivery import (
 from source_zone.adapters.emis_late_codes import LateCodes, remembered_as
 from source_zone.adapters.emis_tables import CLINICAL_CODE, DRUG_CODE, MAPPINGS
 from source_zone.adapters.known_columns import KnownColumns
-from source_zone.adapters.reading import flag, guid
+from source_zone.adapters.reading import flag
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally, schema
 
 _CLINICAL_CODES, _DRUG_CODES = "Coding_ClinicalCode", "Coding_DrugCode"
@@ -97,7 +97,7 @@ def _of_one_table(
         yield from _map(table, coded)
         waiting.look_at(coded)
         if table == "CareRecord_Observation":  # a referral is deleted by the tombstone of its observation
-            gone = coded.filter(flag("Deleted").fill_null(False)).select(guid("ObservationGuid")).to_series()
+            gone = coded.filter(flag("Deleted").fill_null(False))["ObservationGuid"]
             late["CareRecord_ObservationReferral"].end(gone)
 
 

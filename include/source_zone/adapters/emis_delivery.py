@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from crossing.errors import PersonMustAct
 from source_zone.adapters.known_columns import Header, KnownColumns
-from source_zone.adapters.reading import FileRefused, check_whole, flag, guid, read_header, stream_csv
+from source_zone.adapters.reading import FileRefused, check_whole, flag, read_header, same_ids, stream_csv
 from source_zone.identified import Extract
 
 AGREEMENTS = "Agreements_SharingOrganisation"
@@ -31,9 +31,11 @@ class EmisFile:
     header: Header
 
     def stream(self) -> Iterator[pl.DataFrame]:
-        """The rows, only what policy reads, under today's names of the columns."""
-        for batch in stream_csv(self.path, list(self.header.to_read or self.header.columns[:1])):
-            yield self.header.complete(pl.DataFrame(pl.from_arrow(batch)))
+        """The rows, only what policy reads, under today's names of the columns and with ids in one spelling."""
+        columns = list(self.header.to_read or self.header.columns[:1])
+        ids = [name for name in columns if name.endswith("Guid")]
+        for batch in stream_csv(self.path, columns):
+            yield self.header.complete(pl.DataFrame(pl.from_arrow(same_ids(batch, ids))))
 
 
 def find_extracts(practice_code: str, folder: Path) -> list[Extract]:
@@ -91,7 +93,7 @@ def check_agreement(practice_code: str, files: Mapping[str, EmisFile], remembere
             f"{practice_code}: {name} says sharing is disabled, deleted or not activated, or says nothing. "
             "Ask the practice whether it still takes part; nothing is taken and nothing deleted meanwhile."
         )
-    organisations = rows.select(guid("OrganisationGuid")).to_series().unique()
+    organisations = rows["OrganisationGuid"].unique()
     if organisations.len() > 1 or organisations.null_count():
         raise FileRefused(
             f"{practice_code}: {name} has agreements of {organisations.len()} organisations, or of one not named. "
@@ -113,7 +115,7 @@ def _check_it_is_ours(
 ) -> None:
     """By what earlier nights said, by the practice code, and by whose the patients are."""
     before = remembered is not None and own[0] not in remembered.column(0).to_pylist()
-    organisation = guid("OrganisationGuid")
+    organisation = pl.col("OrganisationGuid")
     other_code = (organisation == own[0]) & (pl.col("ODSCode").str.strip_chars() != practice_code)
     named = sum(rows.filter(other_code).height for rows in files["Admin_Organisation"].stream())
     strangers = sum(rows.filter(organisation != own[0]).height for rows in files["Admin_Patient"].stream())

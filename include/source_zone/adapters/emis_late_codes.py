@@ -30,8 +30,10 @@ class LateCodes:
     @classmethod
     def of(cls, table: str, record: str, code: str, earlier: Mapping[str, pa.Table]) -> "LateCodes":
         kept = earlier.get(remembered_as(table))
-        waiting = pl.DataFrame() if kept is None or not kept.num_rows else pl.DataFrame(pl.from_arrow(kept))
-        return cls(record, code, waiting)
+        if kept is None or not kept.num_rows:
+            return cls(record, code)
+        waiting = pl.DataFrame(pl.from_arrow(kept))  # an older version of this software kept ids as they came
+        return cls(record, code, waiting.with_columns(guid(name) for name in waiting.columns if name.endswith("Guid")))
 
     def now_known(self, code_ids: pl.Series) -> pl.DataFrame:
         """Of the rows kept from earlier extracts, those whose code has come. The others go on waiting."""
@@ -43,11 +45,10 @@ class LateCodes:
 
     def look_at(self, coded: pl.DataFrame) -> None:
         """Whatever comes of a record ends the waiting of its older version: a sound amendment, or its deletion."""
-        self.end(coded.select(guid(self.record)).to_series())
+        self.end(coded[self.record])
         unknown = (coded["code_fault"] == UNKNOWN_CODE).fill_null(False)
         if unknown.any():
-            ids = guid(self.record)
-            same = coded.filter(ids.is_in(coded.filter(unknown).select(ids).to_series().implode()))
+            same = coded.filter(pl.col(self.record).is_in(coded[self.record].filter(unknown).implode()))
             last = same.unique(self.record, keep="last", maintain_order=True)
             deleted = flag("Deleted").fill_null(False) if "Deleted" in last.columns else pl.lit(False)
             still = (pl.col("code_fault") == UNKNOWN_CODE) & ~deleted
@@ -57,7 +58,7 @@ class LateCodes:
     def end(self, records: pl.Series) -> None:
         """These records wait no longer, whatever their code was going to be."""
         if self._waiting.height:
-            waiting = self._waiting.select(guid(self.record)).to_series()
+            waiting = self._waiting[self.record]
             ended = records.filter(records.is_in(waiting.implode()))
             self._waiting = self._waiting.filter(~waiting.is_in(ended.implode()))
 

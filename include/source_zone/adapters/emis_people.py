@@ -4,13 +4,13 @@ import polars as pl
 
 from source_zone.adapters import emis_words
 from source_zone.adapters.emis_record import Mapped, of_a_patient
-from source_zone.adapters.reading import day, first_fault, flag, guid, words
+from source_zone.adapters.reading import day, first_fault, flag, words
 
 
 def organisations(rows: pl.DataFrame) -> Mapped:
     return {
         "organisation": rows.select(
-            guid("OrganisationGuid").alias("record_id"),
+            pl.col("OrganisationGuid").alias("record_id"),
             pl.lit(False).alias("is_deleted"),
             pl.col("ODSCode").alias("ods_code"),
             words("OrganisationType", emis_words.ORGANISATION).alias("organisation_type"),
@@ -25,7 +25,7 @@ def organisations(rows: pl.DataFrame) -> Mapped:
 def staff_roles(rows: pl.DataFrame) -> Mapped:
     return {
         "staff_role": rows.select(
-            guid("UserInRoleGuid").alias("record_id"),
+            pl.col("UserInRoleGuid").alias("record_id"),
             pl.lit(False).alias("is_deleted"),
             pl.col("JobCategoryCode").alias("job_category_code"),
             pl.lit(False).alias("is_confidential"),

@@ -5,15 +5,15 @@ from typing import TypeAlias
 import polars as pl
 
 from source_zone.adapters import emis_words
-from source_zone.adapters.reading import day, first_fault, flag, guid, instant, words
+from source_zone.adapters.reading import day, first_fault, flag, instant, words
 
 Mapped: TypeAlias = dict[str, pl.DataFrame]
 
 
 def of_a_patient(record: str) -> list[pl.Expr]:
     return [
-        guid(record).alias("record_id"),
-        guid("PatientGuid").alias("registration_id"),
+        pl.col(record).alias("record_id"),
+        pl.col("PatientGuid").alias("registration_id"),
         flag("Deleted").fill_null(False).alias("is_deleted"),
     ]
 
@@ -24,7 +24,7 @@ def event(record: str) -> list[pl.Expr]:
         day("EffectiveDate").alias("effective_date"),
         words("EffectiveDatePrecision", emis_words.PRECISION).alias("effective_date_precision"),
         instant("EnteredDate", "EnteredTime").alias("recorded_at"),
-        guid("ClinicianUserInRoleGuid").alias("staff_role_id"),
+        pl.col("ClinicianUserInRoleGuid").alias("staff_role_id"),
         flag("IsConfidential").alias("is_confidential"),
     ]
 

@@ -10,7 +10,7 @@ import polars as pl
 from source_zone.adapters import emis_words
 from source_zone.adapters.emis_people import organisations, patients, staff_roles
 from source_zone.adapters.emis_record import Mapped, event, fault, fault_or_uncoded, of_a_patient
-from source_zone.adapters.reading import day, first_fault, flag, guid, instant, number, whole_number, words
+from source_zone.adapters.reading import day, first_fault, flag, instant, number, whole_number, words
 
 _CODES = ("snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code", "further_codes")
 _CLINICAL = [pl.col(name) for name in _CODES]
@@ -21,7 +21,7 @@ def encounters(rows: pl.DataFrame) -> Mapped:
         "encounter": rows.select(
             *event("ConsultationGuid"),
             *_CLINICAL,
-            guid("AppointmentSlotGuid").alias("appointment_id"),
+            pl.col("AppointmentSlotGuid").alias("appointment_id"),
             flag("Complete").alias("is_complete"),
             fault(),
         )
@@ -36,14 +36,14 @@ def observations(rows: pl.DataFrame) -> Mapped:
     mapped = rows.select(
         *event("ObservationGuid"),
         *_CLINICAL,
-        guid("ConsultationGuid").alias("encounter_id"),
+        pl.col("ConsultationGuid").alias("encounter_id"),
         words("ObservationType", emis_words.OBSERVATION_TYPE).alias("observation_type"),
         number("Value").alias("value"),
         pl.col("NumericUnit").alias("value_unit"),
         number("NumericRangeLow").alias("range_low"),
         number("NumericRangeHigh").alias("range_high"),
-        guid("ParentObservationGuid").alias("parent_id"),
-        guid("ProblemGuid").alias("problem_id"),
+        pl.col("ParentObservationGuid").alias("parent_id"),
+        pl.col("ProblemGuid").alias("problem_id"),
         fault_or_uncoded(numbers=("Value", "NumericRangeLow", "NumericRangeHigh")),
     )
     kind = pl.col("observation_type").fill_null("observation")
@@ -58,7 +58,7 @@ def problems(rows: pl.DataFrame) -> Mapped:
     return {
         "problem": rows.select(
             *of_a_patient("ObservationGuid"),
-            guid("ParentProblemObservationGuid").alias("parent_problem_id"),
+            pl.col("ParentProblemObservationGuid").alias("parent_problem_id"),
             words("SignificanceDescription", emis_words.SIGNIFICANCE).alias("significance"),
             words("ProblemStatusDescription", emis_words.PROBLEM_STATUS).alias("status"),
             day("EndDate").alias("end_date"),
@@ -74,8 +74,8 @@ def referrals(rows: pl.DataFrame) -> Mapped:
     reading = first_fault(dates=("ReferralReceivedDate", "ReferralEndDate"))
     return {
         "referral": rows.select(
-            guid("ObservationGuid").alias("record_id"),
-            guid("PatientGuid").alias("registration_id"),
+            pl.col("ObservationGuid").alias("record_id"),
+            pl.col("PatientGuid").alias("registration_id"),
             pl.lit(False).alias("is_deleted"),
             day("ReferralReceivedDate").alias("effective_date"),
             pl.when(pl.col("ReferralReceivedDate").is_not_null()).then(pl.lit("day")).alias("effective_date_precision"),
@@ -84,8 +84,8 @@ def referrals(rows: pl.DataFrame) -> Mapped:
             words("ReferralUrgency", emis_words.URGENCY).alias("urgency"),
             words("ReferralServiceType", emis_words.SERVICE).alias("service_type"),
             words("ReferralMode", emis_words.MODE).alias("mode"),
-            guid("ReferralSourceOrganisationGuid").alias("source_organisation_id"),
-            guid("ReferralTargetOrganisationGuid").alias("target_organisation_id"),
+            pl.col("ReferralSourceOrganisationGuid").alias("source_organisation_id"),
+            pl.col("ReferralTargetOrganisationGuid").alias("target_organisation_id"),
             day("ReferralEndDate").alias("end_date"),
             pl.lit(False).alias("is_confidential"),
             pl.coalesce(reading, pl.col("code_fault")).alias("fault"),
@@ -98,7 +98,7 @@ def recalls(rows: pl.DataFrame) -> Mapped:
         "recall": rows.select(
             *event("DiaryGuid"),
             *_CLINICAL,
-            guid("ConsultationGuid").alias("encounter_id"),
+            pl.col("ConsultationGuid").alias("encounter_id"),
             flag("IsActive").alias("is_active"),
             flag("IsComplete").alias("is_complete"),
             fault_or_uncoded(),
@@ -114,7 +114,7 @@ def _medication(rows: pl.DataFrame, intent: str, record: str, more: list[pl.Expr
             pl.lit(intent).alias("intent"),
             number("Quantity").alias("quantity"),
             pl.col("QuantityUnit").str.to_lowercase().alias("quantity_unit"),
-            guid("ProblemObservationGuid").alias("problem_id"),
+            pl.col("ProblemObservationGuid").alias("problem_id"),
             *more,
             fault_or_uncoded(numbers=("Quantity",), whole=whole),
         )
@@ -133,7 +133,10 @@ def authorisations(rows: pl.DataFrame) -> Mapped:
 
 
 def issues(rows: pl.DataFrame) -> Mapped:
-    own = [guid("DrugRecordGuid").alias("authorisation_id"), whole_number("CourseDurationInDays").alias("course_days")]
+    own = [
+        pl.col("DrugRecordGuid").alias("authorisation_id"),
+        whole_number("CourseDurationInDays").alias("course_days"),
+    ]
     return _medication(rows, "order", "IssueRecordGuid", own, ("CourseDurationInDays",))
 
 
