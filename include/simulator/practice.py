@@ -35,6 +35,10 @@ class Size:
     trouble: bool
     opted_out: float = 0  # the share of patients who plainly dissent, beside whoever plays a part in planted trouble
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.opted_out <= 1:
+            raise ValueError("More than all patients, or fewer than none, cannot be opted out.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:

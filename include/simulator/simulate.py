@@ -36,31 +36,26 @@ def simulate(
     """Writes the deliveries of one night into `out/<practice code>/` and returns a summary of counts.
 
     Also writes `out/truth.json` (what nights 1 to `night` must come to) and `out/canaries.json`. The same arguments
-    give the same bytes. `cut_off` is the number of the practice whose observations break off in the middle of a row on
-    night 1; `changed_header` of the one that sends a column nobody agreed this night. Either is delivered again, whole,
-    the next night. `trouble=False` plants nothing that must be held back; `opted_out` is the share of patients who plainly
-    dissent, beside planted trouble (in England some 0.05). Raises UnknownFormat and TooManyPatients.
+    give the same bytes. `cut_off` is the number of the practice whose delivery breaks off on night 1; `changed_header`
+    of the one that sends a field nobody agreed this night. Either is delivered again, whole, the next night.
+    `trouble=False` plants nothing that must be held back; `opted_out` is the share of patients who plainly dissent,
+    beside planted trouble (in England some 0.05). Raises UnknownFormat and TooManyPatients.
     """
-    writes = writer(format)
-    if not 0 <= opted_out <= 1:
-        raise ValueError("More than all patients, or fewer than none, cannot be opted out.")
     size = Size(
         patients=patients, entries_per_patient=entries_per_patient, seed=seed, trouble=trouble, opted_out=opted_out
     )
     numbers = range(first_practice, first_practice + practices)
     broken = _last_of(numbers, trouble=trouble) if cut_off == THE_LAST else cut_off
-    out.mkdir(parents=True, exist_ok=True)
-    earlier = _earlier_truth(out, size, format)
+    earlier = _earlier_truth(out, size, writer(format).name)
     deliveries, truths = [], {}
     for number in numbers:
         source = practice(number, size, nights=night)
         known = earlier.get(source.code)
         troubles = _troubles(known, night, cut=number == broken, changed=number == changed_header)
-        deliveries.append(Delivery(out=out, source=source, writer=writes, troubles=troubles))
+        deliveries.append(Delivery(out=out, source=source, writer=writer(format), troubles=troubles))
         truths[source.code] = practice_truth(deliveries[-1], night, known)
         (progress or _in_silence)(f"{source.code}: night {night}, {deliveries[-1].rows} rows")
-    _write_json(out / TRUTH_NAME, _truth(size, format, truths))
-    _write_json(out / CANARIES_NAME, canaries((each.source for each in deliveries), night))
+    _write_sheets(out, _truth(size, format, truths), canaries((each.source for each in deliveries), night))
     return _summary(deliveries, night)
 
 
@@ -124,6 +119,12 @@ def _truth(size: Size, format: str, practices: dict[str, Any]) -> dict[str, Any]
         "look_back_years": LOOK_BACK_YEARS,
         "practices": practices,
     }
+
+
+def _write_sheets(out: Path, truth: dict[str, Any], identifying: dict[str, list[str]]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    _write_json(out / TRUTH_NAME, truth)
+    _write_json(out / CANARIES_NAME, identifying)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -1,8 +1,12 @@
 """The same seed through any format gives the same records as EMIS's bulk CSV, but for what the format cannot carry.
 
-What a format cannot carry is declared in cannot_carry.py, entry by entry, each with its reason; one that turns out not
+What a format cannot carry is declared in cannot_carry/, entry by entry, each with its reason; one that turns out not
 to be needed fails here too, so the table can neither hide a loss nor promise one.
 """
+
+import functools
+from collections.abc import Callable
+from typing import TypeAlias
 
 import polars as pl
 import pytest
@@ -18,35 +22,40 @@ MEASURE = "emis_csv"
 OTHERS = [name for name in formats() if name != MEASURE]
 
 
+StateIn: TypeAlias = Callable[[str], State]
+
+
 @pytest.fixture(scope="module")
-def states(nights_in: Live) -> dict[str, State]:
-    return {name: state_of(nights_in(name)) for name in formats()}
+def state_in(nights_in: Live) -> StateIn:
+    """Each made when it is first asked for: no test waits for formats it does not look at."""
+    return functools.cache(lambda format: state_of(nights_in(format)))
 
 
-def test_the_measure_has_rows_of_every_table(states: dict[str, State]) -> None:
-    assert {table for table, rows in states[MEASURE].items() if rows.is_empty()} == set()
+def test_the_measure_has_rows_of_every_table(state_in: StateIn) -> None:
+    assert {table for table, rows in state_in(MEASURE).items() if rows.is_empty()} == set()
 
 
-def test_a_difference_of_one_cell_would_be_seen(states: dict[str, State]) -> None:
-    """Every column of every table that is not empty throughout."""
-    for table, rows in states[MEASURE].items():
+def test_a_difference_of_one_cell_would_be_seen(state_in: StateIn) -> None:
+    """In any column of any table that is not empty throughout."""
+    measure = state_in(MEASURE)
+    for table, rows in measure.items():
         for column in rows.columns:
             if rows[column].null_count() < len(rows):
                 first = rows[column].is_not_null().arg_max()
                 blanked = pl.when(pl.int_range(pl.len()) != first).then(column).alias(column)
-                other = {**states[MEASURE], table: rows.with_columns(blanked)}
-                assert [*differences(states[MEASURE], other, [])] == [table], column
+                other = {**measure, table: rows.with_columns(blanked)}
+                assert [*differences(measure, other, [])] == [table], column
 
 
 @pytest.mark.parametrize("format", OTHERS)
-def test_the_same_records_stand_in_the_store(states: dict[str, State], format: str) -> None:
-    assert differences(states[MEASURE], states[format], _declared(format)) == {}
+def test_the_same_records_stand_in_the_store(state_in: StateIn, format: str) -> None:
+    assert differences(state_in(MEASURE), state_in(format), _declared(format)) == {}
 
 
 @pytest.mark.parametrize("entry", CANNOT_CARRY, ids=lambda entry: f"{entry.format}: {entry.what}")
-def test_every_entry_of_the_table_is_needed(states: dict[str, State], entry: CannotCarry) -> None:
+def test_every_entry_of_the_table_is_needed(state_in: StateIn, entry: CannotCarry) -> None:
     others = [each for each in _declared(entry.format) if each is not entry]
-    assert entry.table in differences(states[MEASURE], states[entry.format], others)
+    assert entry.table in differences(state_in(MEASURE), state_in(entry.format), others)
 
 
 def test_every_entry_is_of_a_format_there_is() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from journey.cannot_carry import CANNOT_CARRY, CannotCarry
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
-BEGIN = "<!-- made from tests/journey/cannot_carry.py: begin -->\n"
-END = "<!-- made from tests/journey/cannot_carry.py: end -->\n"
+BEGIN = "<!-- made from tests/journey/cannot_carry: begin -->\n"
+END = "<!-- made from tests/journey/cannot_carry: end -->\n"
 
 
 def page_as_it_should_be() -> str:

@@ -69,6 +69,11 @@ def test_as_many_plainly_dissent_as_was_asked_for(share: float) -> None:
         assert len(opted_out(consents(source, night), night)) == pytest.approx(2000 * share, rel=0.2)
 
 
+def test_no_more_than_everybody_can_opt_out() -> None:
+    with pytest.raises(ValueError, match="More than all"):
+        Size(patients=1, entries_per_patient=1, seed=1, trouble=False, opted_out=5)
+
+
 def test_plain_dissents_leave_planted_parts_alone() -> None:
     size = Size(patients=400, entries_per_patient=1, seed=1, trouble=True)
     source, dissenting = practice(1, size, nights=1), practice(1, replace(size, opted_out=1), nights=1)
