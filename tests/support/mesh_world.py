@@ -12,7 +12,7 @@ from source_zone.release import Release, prepare
 from source_zone.settings import Settings
 from source_zone.transports.mesh import Mesh
 from support import mesh_server
-from support.emis_files import CODES, PRACTICE, a_patient, an_observation, write_extract
+from support.emis_files import CODES, PRACTICE, Rows, a_patient, an_observation, write_extract
 from support.mesh_server import Sandbox
 from support.source_zone import SourceZone, a_practice, make_source_zone
 
@@ -91,14 +91,14 @@ class World:
         written = (collections / "gpdpr.toml").read_text().replace('id = "gpdpr"', f'id = "{name}"')
         (collections / f"{name}.toml").write_text(written)
 
-    def files(self, stamp: str = "20260902010000") -> dict[str, bytes]:
+    def files(self, stamp: str = "20260902010000", rows: Rows = ROWS) -> dict[str, bytes]:
         """A delivery's files by name."""
         folder = self.root / "written" / stamp
-        written = write_extract(folder, {**ROWS, "Coding_ClinicalCode": CODES}, stamp)
+        written = write_extract(folder, {**rows, "Coding_ClinicalCode": CODES}, stamp)
         return {path.name: path.read_bytes() for path in written.values()}
 
-    def deliver(self, stamp: str = "20260902010000", practice: str = PRACTICE) -> list[str]:
-        return [self.send(name, content, practice) for name, content in self.files(stamp).items()]
+    def deliver(self, stamp: str = "20260902010000", practice: str = PRACTICE, rows: Rows = ROWS) -> list[str]:
+        return [self.send(name, content, practice) for name, content in self.files(stamp, rows).items()]
 
     def send(self, name: str, content: bytes, practice: str = PRACTICE, **said: str) -> str:
         headers = {
