@@ -38,12 +38,16 @@ def known_by(versions: pa.Table, at: datetime | None = None) -> pa.Table:
 
 
 def without_repeats(versions: pa.Table, key: list[str]) -> pa.Table:
-    """Of a fact stated again and again only the first and the last time: what comes between two can change nothing else."""
+    """Of a fact stated again and again only the first and the last time: what comes between two can change nothing else.
+
+    What has no id of its own (the first column of `key`) is told apart by all it says, and kept once.
+    """
     said = [name for name in versions.column_names if name != STATED_AT.name]
     frame = pl.DataFrame(pl.from_arrow(versions)).with_columns(pl.struct(said).hash().alias("said"))
     before, after = pl.col("said").shift(1).over(key), pl.col("said").shift(-1).over(key)
     same = (pl.col("said") == before).fill_null(False) & (pl.col("said") == after).fill_null(False)
-    return versions.filter(frame.select(~same).to_series().to_arrow())
+    kept = pl.when(pl.col(key[0]).is_null()).then(pl.col("said").is_first_distinct()).otherwise(~same)
+    return versions.filter(frame.select(kept).to_series().to_arrow())
 
 
 def added_to(remembered: pa.Table | None, read: pa.Table, key: list[str]) -> pa.Table:

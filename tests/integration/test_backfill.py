@@ -3,6 +3,7 @@
 Through both zones and a real PostgreSQL: five nights in order against the third one taken last.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pytest
 from central_zone import load_parcel
 from crossing.canonical import TABLES
 from journey.both_zones import COLLECTION, BothZones, make_both_zones
-from source_zone import shards
+from source_zone import command_line, shards
 from source_zone.backfill import backfill, practices_to_backfill
 from source_zone.windows import window_of_days
 from support.emis_files import CODES, PRACTICE, Rows, a_patient, an_observation, write_extract
@@ -279,6 +280,86 @@ def test_nights_that_were_missed_are_taken_together_in_their_order(worlds: tuple
     missed.zones.load()
     assert missed.today() == in_order.today()
     assert missed.night("once more") == [{"practice_code": PRACTICE, "state": "already", "parcels": []}]
+
+
+def test_one_practice_is_down_for_nights_while_the_other_goes_on_and_then_catches_up(
+    worlds: tuple[World, World],
+) -> None:
+    in_order, world = worlds
+    content, other = nights(""), "Y99002"
+    for night in NIGHTS:
+        in_order.deliver(night, content[night])
+        in_order.night(f"night-{night}")
+    in_order.zones.load()
+
+    def both(night: int) -> dict[str, str]:
+        shard, run_id, source = [PRACTICE, other], f"night-{night}", world.zones.source
+        for step in (shards.pull_shard, shards.decide_shard, shards.seal_shard):
+            told = step(COLLECTION, shard, run_id, source)
+        shards.shred_shard(COLLECTION, shard, run_id, source)
+        world.zones.load()
+        return {each["practice_code"]: each["state"] for each in told}
+
+    cut_off = {}
+    for night in NIGHTS[:3]:
+        world.deliver(night, content[night])
+        files = write_extract(world.zones.source.incoming / other, content[night], stamp(night))
+        whole = files["CareRecord_Observation"].read_bytes()
+        if night > 1:
+            cut_off[files["CareRecord_Observation"]] = whole
+            files["CareRecord_Observation"].write_bytes(whole[:-40])
+        assert both(night) == {PRACTICE: "released", other: "failed" if night > 1 else "released"}
+    for path, whole in cut_off.items():
+        path.write_bytes(whole)
+    for night in NIGHTS[3:]:
+        world.deliver(night, content[night])
+        write_extract(world.zones.source.incoming / other, content[night], stamp(night))
+    assert both(5) == {PRACTICE: "released", other: "released"}
+    taken = {(entry["practice_code"], entry["extract_id"]) for entry in world.zones.ledger().values()}
+    assert taken == {(code, stamp(night)) for code in (PRACTICE, other) for night in NIGHTS}
+    assert {table: len(rows) for table, rows in world.today().items()} == {
+        table: 2 * len(rows) for table, rows in in_order.today().items()
+    }
+
+
+def test_the_command_backfills_and_says_already_the_second_time(
+    worlds: tuple[World, World], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, late = worlds
+    for night in (1, 2, 4, LATE):
+        late.deliver(night, nights("")[night])
+        if night != LATE:
+            late.night(f"night-{night}")
+    folders = {
+        "GP_SOURCE_KEYS_DIR": late.zones.source.keys,
+        "GP_SOURCE_WORK_DIR": late.zones.source.spool,
+        "GP_SOURCE_STATE_DIR": late.zones.source.memory,
+        "GP_INCOMING_DIR": late.zones.source.incoming,
+        "GP_OUTBOX_DIR": late.zones.source.outbox,
+    }
+    for name, folder in folders.items():
+        monkeypatch.setenv(name, str(folder))
+
+    def told(*words: str) -> tuple[int, list[str]]:
+        given = [
+            "gp-source",
+            "backfill",
+            "--collection",
+            COLLECTION,
+            "--from",
+            "2026-09-03",
+            "--until",
+            "2026-09-03",
+            *words,
+        ]
+        monkeypatch.setattr("sys.argv", given)
+        code = command_line.main()
+        return code, [json.loads(line)["state"] for line in capsys.readouterr().out.splitlines()]
+
+    assert told("--practice", PRACTICE) == (0, ["released"])
+    assert told("--practice", PRACTICE) == (0, ["already"])
+    code, states = told("--all")  # the other practices of policy have no folder here: each fails alone, and is told
+    assert (code, states.count("already"), set(states)) == (4, 1, {"already", "failed"})
 
 
 def test_a_backfill_of_airflow_takes_the_window_that_ends_at_the_moment_it_is_named_by(
