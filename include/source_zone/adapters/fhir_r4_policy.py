@@ -17,7 +17,8 @@ CONSENT_LIST = "codelists/type_one_opt_out.csv"
 _CLOSED_COLUMNS = sorted({column for table in TABLES for column in column_names(table, Kind.CLOSED)})
 _PLAUSIBLE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,40}")
 _PLAUSIBLE_EXTENSION = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
-_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>.*)`( - at `\$\.?(?P<where>[^`]*)`)?", re.DOTALL)
+_UNKNOWN = "Object contains unknown field"
+_UNKNOWN_FIELD = re.compile(_UNKNOWN + r" `(?P<name>[^`]*)`( - at `\$\.?(?P<where>[^`]*)`)?")
 _REMEDY = "Ask the supplier what it is; have it reviewed, and add its line."
 
 
@@ -75,13 +76,14 @@ def refuse_kind(kind: str, place: Place | str) -> NoReturn:
 
 def refuse_element(kind: str, error: msgspec.ValidationError, place: Place) -> None:
     """Raises NotInPolicy where the decoder met an element that has no line; returns where it met another shape."""
-    matched = _UNKNOWN_FIELD.fullmatch(str(error))
-    if not matched:
+    if not str(error).startswith(_UNKNOWN):
         return
-    name = matched["name"].removeprefix("_")
-    where = ".".join(part for part in (kind, re.sub(r"\[[^\]]*\]", "", matched["where"] or "")) if part)
+    matched = _UNKNOWN_FIELD.fullmatch(str(error))  # not of a name with a backtick or a line's end in it
+    name = matched["name"].removeprefix("_") if matched else ""
+    inside = re.sub(r"\[[^\]]*\]", "", matched["where"] or "") if matched else ""
+    where = f"{kind}.{inside}" if inside else kind
     what = f"{where}.{name}" if _PLAUSIBLE.fullmatch(name) else f"an element of {where} whose name cannot be printed"
-    raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}") from None
+    raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}")
 
 
 def refuse_modifier(kind: str, place: Place) -> NoReturn:
