@@ -7,6 +7,7 @@ Patients and objections are also laid aside, so that deciding who may leave need
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -88,19 +89,11 @@ def pull(
         rows, deleted = _spool_extract(adapter, extract, tally, spool, objections, progress)
         for table, count in rows.items():
             counts[table] = counts.get(table, 0) + count
-        spool.write_note(
-            f"read-{extract.extract_id}",
-            {
-                "taken_at": extract.taken_at.isoformat(),
-                "fingerprint": extract.fingerprint(),
-                "kind": extract.kind,
-                "supplier_record_count": extract.supplier_record_count,
-                "rows": rows,
-                "deleted": deleted,
-                "reference_rows": dict(tally.reference_rows - before[0]),
-                "not_collected": dict(tally.not_collected - before[1]),
-            },
-        )
+        beside = {
+            "reference_rows": dict(tally.reference_rows - before[0]),
+            "not_collected": dict(tally.not_collected - before[1]),
+        }
+        spool.write_note(f"read-{extract.extract_id}", {**_about(extract), **beside, "rows": rows, "deleted": deleted})
         consents.append(stated(objections.found().slice(found_before), extract.taken_at))
     spool.write_table("consents", pa.concat_tables(consents))
     for name, table in tally.remembered.items():
@@ -113,6 +106,15 @@ def pull(
     }
     spool.write_note("extracts", note)
     return counts
+
+
+def _about(extract: Extract) -> dict[str, Any]:
+    return {
+        "taken_at": extract.taken_at.isoformat(),
+        "fingerprint": extract.fingerprint(),
+        "kind": extract.kind,
+        "supplier_record_count": extract.supplier_record_count,
+    }
 
 
 def table_in_spool(extract_id: str, table: str) -> str:
