@@ -63,14 +63,14 @@ def live(zone: SourceZone, format: str, *, nights: int, **how: Any) -> Simulated
     """Simulates and releases night after night. `how` is handed to simulate; a dict gives the value of each night."""
     lived = SimulatedNights(zone, format)
     incoming = zone.settings.incoming
-    with _heard(lived.said):
+    with heard(lived.said):
         for night in range(1, nights + 1):
             tonight = {name: value.get(night) if isinstance(value, dict) else value for name, value in how.items()}
             simulate(incoming, format=format, night=night, **tonight)
             lived.truth = json.loads((incoming / "truth.json").read_text())
             for practice in lived.truth["practices"]:
                 _release(lived, practice, str(night))
-    _find_parcels(lived)
+    find_parcels(lived)
     return lived
 
 
@@ -86,7 +86,7 @@ def _release(lived: SimulatedNights, code: str, night: str) -> None:
         lived.failed.setdefault(night, {})[code] = str(error)
 
 
-def _find_parcels(lived: SimulatedNights) -> None:
+def find_parcels(lived: SimulatedNights) -> None:
     night_of = {
         (practice, row["extract_id"]): night
         for practice, sheet in lived.truth["practices"].items()
@@ -100,7 +100,7 @@ def _find_parcels(lived: SimulatedNights) -> None:
 
 
 @contextmanager
-def _heard(said: list[str]) -> Iterator[None]:
+def heard(said: list[str]) -> Iterator[None]:
     """Everything logged by anybody, down to the last detail."""
     root, handler = logging.getLogger(), _Listener()
     handler.said = said
