@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_fetch(commands: Commands) -> None:
     fetch = commands.add_parser("fetch", help="bring parcels from the mailbox on MESH into GP_INBOX_DIR")
     fetch.add_argument("--again", action="store_true", help="look anew at messages that were refused before")
+    fetch.add_argument("--drop", metavar="MESSAGE", help="acknowledge this message without ever taking it")
     fetch.set_defaults(run=_fetch)
 
 
@@ -116,7 +117,10 @@ def _migrate(_: argparse.Namespace) -> int:
 def _fetch(arguments: argparse.Namespace) -> int:
     from central_zone import fetch, settings
 
-    _print(fetch.fetch_parcels(settings.load(), again=arguments.again))
+    if arguments.drop:
+        _print(fetch.drop(arguments.drop, settings.load()))
+    else:
+        _print(fetch.fetch_parcels(settings.load(), again=arguments.again))
     return 0
 
 

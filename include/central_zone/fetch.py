@@ -6,7 +6,8 @@ the inbox and on disk. One that is not a parcel stays in the mailbox, is not bro
 
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,10 @@ class Fetcher:
         self._clear(message_id)
         return state
 
-    def forget_refusals(self) -> None:
+    def forget_refusals(self, *, but_for: set[str]) -> None:
         for path in self.work.glob("*.refused"):
-            path.unlink()
+            if path.stem not in but_for:
+                path.unlink()
 
     def _check_not_refused(self, message_id: str) -> None:
         """Raises MessageRefused with what was found when it was brought."""
@@ -140,17 +142,14 @@ def fetch_parcels(settings: Settings, *, again: bool = False) -> dict[str, Any]:
     """
     if settings.inbox_carrier == DIRECTORY:
         return {"carrier": DIRECTORY}
-    connection = read_connection(ParcelsIn, CONNECTION, "mesh", Policy())
-    work = settings.work_folder / ".mesh" / connection.mailbox
-    secrets = Secrets.of(CONNECTION, settings.keys_folder)
-    mailbox = Mailbox(f"connection {CONNECTION}", connection.url, connection.mailbox, secrets, work)
     counts = {"fetched": 0, "already": 0}
     errors: list[GPCollectError] = []
-    with usable("GP_CENTRAL_WORK_DIR"), mailbox.open() as opened:
-        fetcher = Fetcher(connection, opened, work, settings.inbox_folder)
-        if again:
-            fetcher.forget_refusals()
-        for message_id in list(opened.list(connection.workflow_id)):  # whole first: acknowledging shifts the pages
+    with _opened(settings) as fetcher:
+        listed = list(
+            fetcher.opened.list(fetcher.connection.workflow_id)
+        )  # whole first: acknowledging shifts the pages
+        fetcher.forget_refusals(but_for=set() if again else set(listed))
+        for message_id in listed:
             try:
                 counts[fetcher.fetch(message_id)] += 1
             except MeshDown as error:  # it will be down for the others too
@@ -160,6 +159,23 @@ def fetch_parcels(settings: Settings, *, again: bool = False) -> dict[str, Any]:
                 errors.append(error)
     _raise_any(errors)
     return {"carrier": MESH, **counts}
+
+
+def drop(message_id: str, settings: Settings) -> dict[str, Any]:
+    """A person's word that a message shall never be taken: acknowledged. Raises MessageGone where there is none."""
+    with _opened(settings) as fetcher:
+        fetcher.opened.acknowledge(message_id)
+    return {"dropped": message_id}
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Fetcher]:
+    connection = read_connection(ParcelsIn, CONNECTION, "mesh", Policy())
+    work = settings.work_folder / ".mesh" / connection.mailbox
+    secrets = Secrets.of(CONNECTION, settings.keys_folder)
+    mailbox = Mailbox(f"connection {CONNECTION}", connection.url, connection.mailbox, secrets, work)
+    with usable("GP_CENTRAL_WORK_DIR"), mailbox.open() as opened:
+        yield Fetcher(connection, opened, work, settings.inbox_folder)
 
 
 def _raise_any(errors: list[GPCollectError]) -> None:

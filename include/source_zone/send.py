@@ -6,7 +6,6 @@ when its last chunk is, and delivered when central has acknowledged it, which ce
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,15 @@ from crossing.connections import Secrets, read_connection
 from crossing.errors import GPCollectError, PersonMustAct, TryAgain
 from crossing.manifest import Manifest, read_manifest
 from crossing.mesh_answers import MeshDown
-from crossing.mesh_envelope import ACKNOWLEDGED, REPORT, STILL_UPLOADING, NotDeliveredYet, Tracking, non_delivery
+from crossing.mesh_envelope import (
+    ACKNOWLEDGED,
+    REPORT,
+    STILL_UPLOADING,
+    Envelope,
+    NotDeliveredYet,
+    Tracking,
+    non_delivery,
+)
 from crossing.mesh_mailbox import Mailbox, OpenMailbox, check_chunk_megabytes
 from crossing.parcel import read_manifest_bytes
 from crossing.parcel_tar import ParcelTar
@@ -120,35 +127,41 @@ class Sender:
 
     def _arrived(self, passage: Passage, found: Tracking) -> Passage:
         if found.failed:
-            self.sent.write(replace(passage, code="14"), NOT_DELIVERED)
-            raise non_delivery(self.name_of(passage.parcel_id), "14")
+            raise self._not_delivered(passage, "14")
         if found.status == ACKNOWLEDGED:
             return self.sent.write(passage, DELIVERED)
         return passage if passage.state == SENT else self.sent.write(passage, SENT)
 
-    def read_reports(self) -> Iterator[GPCollectError]:
-        """What MESH could not deliver of ours. Written down, acknowledged, and told; a stranger's report stays."""
-        for message_id in self.opened.list(self.connection.workflow_id):
+    def read_reports(self) -> tuple[list[GPCollectError], int]:
+        """What MESH could not deliver of ours: written down, acknowledged, told. And how many reports are not on ours: they stay."""
+        errors: list[GPCollectError] = []
+        left = 0
+        for message_id in list(self.opened.list(self.connection.workflow_id)):
             report = self.opened.envelope(message_id)
-            if report.kind != REPORT:
-                continue
-            ours = [
-                each
-                for each in self.sent.under_way()
-                if report.local_id == each.local_id or report.linked_message_id == each.message_id
-            ]
-            for passage in ours:
-                error = non_delivery(self.name_of(passage.parcel_id), report.code)
-                if isinstance(error, NotDeliveredYet):
-                    self.sent.again(passage.parcel_id)
-                else:
-                    self.sent.write(replace(passage, code=report.code), NOT_DELIVERED)
+            ours = [each for each in self.sent.under_way() if report.kind == REPORT and _is_about(report, each)]
+            errors += [self._not_delivered(each, report.code) for each in ours]
+            if ours:
                 self.opened.acknowledge(message_id)
-                yield error
+            else:
+                left += 1
+        return errors, left
+
+    def _not_delivered(self, passage: Passage, code: str) -> GPCollectError:
+        error = non_delivery(self.name_of(passage.parcel_id), code)
+        if isinstance(error, NotDeliveredYet):
+            self.sent.again(passage.parcel_id)
+        else:
+            self.sent.write(replace(passage, code=code), NOT_DELIVERED)
+        return error
 
     def name_of(self, parcel_id: str) -> str:
         manifest = _manifest(self.outbox / parcel_id)
         return f"{manifest.practice_code}, parcel {manifest.sequence} ({parcel_id})"
+
+
+def _is_about(report: Envelope, passage: Passage) -> bool:
+    """A parcel whose message has no id yet is known by our own id alone."""
+    return report.local_id == passage.local_id or passage.message_id == (report.linked_message_id or None)
 
 
 def send_parcels(collection: str, settings: Settings) -> dict[str, Any]:
@@ -160,8 +173,8 @@ def send_parcels(collection: str, settings: Settings) -> dict[str, Any]:
     mailbox = Mailbox(f"connection {CONNECTION}", connection.url, connection.mailbox, secrets, state)
     with mailbox.open() as opened:
         sender = Sender(connection, opened, settings.outbox, sent_parcels(collection, settings))
-        errors = list(sender.read_reports())
-        states: Counter[str] = Counter()
+        errors, left = sender.read_reports()
+        states = Counter({"messages_left": left} if left else {})
         for parcel_id in _to_look_after(collection, settings.outbox, sender.sent):
             try:
                 states[sender.move_on(parcel_id).state] += 1

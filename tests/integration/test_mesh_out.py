@@ -16,7 +16,7 @@ from support import mesh_server
 from support.emis_files import PRACTICE
 from support.mesh_both_ends import WORKFLOW, BothEnds
 from support.mesh_faults import Killed, kill
-from support.mesh_server import OUTBOX, SUPPLIER, Sandbox
+from support.mesh_server import CENTRAL, OUTBOX, SUPPLIER, Sandbox
 
 pytestmark = pytest.mark.skipif(
     not mesh_server.is_installed(), reason="needs the MESH sandbox: `make test` installs it"
@@ -200,8 +200,18 @@ def test_data_lost_on_the_way_is_sent_again_by_itself(ends: BothEnds) -> None:
 
 def test_a_report_on_something_that_is_not_ours_stays(ends: BothEnds) -> None:
     ends.sandbox.report(OUTBOX, workflow_id=WORKFLOW, code="14", local_id="somebody-elses")
-    assert ends.send() == {"carrier": "mesh"}
+    assert ends.send() == {"carrier": "mesh", "messages_left": 1}
     assert len(ends.sandbox.waiting(OUTBOX)) == 1
+
+
+def test_a_report_on_something_else_is_not_taken_for_one_on_a_parcel_that_has_no_message_yet(ends: BothEnds) -> None:
+    ends.seal()
+    with pytest.MonkeyPatch.context() as patch:
+        kill(patch, OpenMailbox, "send_first", after=False, time=1)
+        with pytest.raises(Killed):
+            ends.send()
+    ends.sandbox.report(OUTBOX, workflow_id=WORKFLOW, code="14", local_id="somebody-elses")
+    assert ends.send() == {"carrier": "mesh", SENT: 1, "messages_left": 1}
 
 
 def test_one_parcel_that_fails_does_not_keep_the_others(ends: BothEnds) -> None:
@@ -251,6 +261,25 @@ def test_another_parcel_under_the_same_id_replaces_nothing(ends: BothEnds) -> No
     assert ends.is_whole(parcel)
     (ends.inbox / parcel).rename(ends.root / "moved-away")
     assert ends.fetch(again=True)["fetched"] == 1
+
+
+def test_what_is_no_parcel_is_told_until_a_person_drops_it(ends: BothEnds) -> None:
+    message_id = ends.send_by_hand(b"no parcel", "no parcel")
+    with pytest.raises(NotAllFetched):
+        ends.fetch()
+    assert ends.drop(message_id) == {"dropped": message_id}
+    assert ends.fetch() == {"carrier": "mesh", "fetched": 0, "already": 0}
+    assert ends.waiting == []
+
+
+def test_what_is_no_parcel_is_forgotten_when_it_is_no_longer_there(ends: BothEnds) -> None:
+    message_id = ends.send_by_hand(b"no parcel", "no parcel")
+    with pytest.raises(NotAllFetched):
+        ends.fetch()
+    with ends.sandbox.client(CENTRAL) as another:
+        another.acknowledge_message(message_id)
+    ends.fetch()
+    assert list((ends.root / "central-work").rglob("*.refused")) == []
 
 
 def test_content_cut_short_is_brought_again(ends: BothEnds) -> None:

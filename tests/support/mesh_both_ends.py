@@ -76,13 +76,20 @@ why = "Test"
         return send.send_parcels("gpdpr", self.settings)
 
     def fetch(self, *, again: bool = False) -> dict[str, Any]:
+        return fetch.fetch_parcels(self.central, again=again)
+
+    def drop(self, message_id: str) -> dict[str, Any]:
+        return fetch.drop(message_id, self.central)
+
+    @property
+    def central(self) -> CentralSettings:
         values = {
             "GP_INBOX_CARRIER": "mesh",
             "GP_INBOX_DIR": str(self.inbox),
             "GP_CENTRAL_WORK_DIR": str(self.root / "central-work"),
             "GP_CENTRAL_KEYS_DIR": str(self.root / "keys" / "central"),
         }
-        return fetch.fetch_parcels(CentralSettings(values), again=again)
+        return CentralSettings(values)
 
     def passage(self, parcel_id: str) -> Passage | None:
         return sent_parcels("gpdpr", self.settings).read(parcel_id)
