@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
@@ -12,7 +13,7 @@ from central_zone import load_parcel
 from central_zone.errors import StoreDown, StoreRefused
 from central_zone.settings import Settings
 from central_zone.store.connection import store_errors, store_of, transaction
-from central_zone.store.migrate import migrate
+from central_zone.store.migrate import _config, migrate
 from central_zone.store.tables import metadata
 from crossing.canonical import TABLES
 from support.parcels import a_night, events, observations, patients
@@ -184,3 +185,52 @@ def test_one_registrations_history_is_found_by_its_index(zone):
     plan = "\n".join(row[0] for row in zone.query(f"EXPLAIN SELECT * {history}", before="SET enable_seqscan = off"))
     assert "Index Cond" in plan
     assert plan.count("Scan") <= 2, "one partition only"
+
+
+def test_a_store_of_the_first_version_is_renumbered_and_its_versions_rank_as_before(zone, postgres):
+    """Its parcels and rows had numbers by arrival; they get those of their extracts' times."""
+    url = postgres.an_empty_database()
+    with store_of(url) as store:
+        to_version(store, "0001")
+        with store.begin() as connection:
+            for number, day in ((1, "02"), (2, "04")):
+                connection.execute(text(OLD_PARCEL.format(number=number, day=day)))
+            for number, code in ((1, "44054006"), (2, "73211009")):
+                connection.execute(text(OLD_ROW.format(number=number, code=code)))
+            connection.execute(text(OLD_PATIENT))
+        assert migrate(store) is True
+        with store.connect() as connection:
+            numbers = "SELECT sequence, parcel_number, extract_kind FROM ledger.parcel ORDER BY parcel_number"
+            found = connection.execute(text(numbers)).all()
+            rows = connection.execute(text("SELECT parcel_number FROM records.observation ORDER BY 1")).scalars().all()
+            today = (
+                connection.execute(text("SELECT snomed_concept_id FROM records.current_observation")).scalars().all()
+            )
+            next_one = connection.execute(text("SELECT nextval('ledger.arrival')")).scalar_one()
+    assert [(row.sequence, row.extract_kind) for row in found] == [(1, "delta"), (2, "delta")]
+    assert rows == [row.parcel_number for row in found]
+    assert all(number > 2**50 for number in rows)
+    assert (today, next_one) == (["73211009"], 3)
+
+
+def to_version(store, revision):
+    with transaction(store, "migrate") as connection:
+        connection.execute(text("CREATE SCHEMA ledger"))
+        command.upgrade(_config(connection), revision)
+
+
+OLD_PARCEL = """
+INSERT INTO ledger.parcel (parcel_id, collection, practice_code, sequence, manifest_sha256, extract_id, extract_taken_at,
+  supplier_format, synthetic, state, manifest)
+VALUES (gen_random_uuid(), 'gpdpr', 'A12345', {number}, 'hash {number}', 'extract-{number}', '2026-09-{day}T01:00:00Z',
+  'emis_csv', true, 'loaded', '{{}}')
+"""
+_A, _B = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
+OLD_ROW = f"""
+INSERT INTO records.observation (record_token, registration_token, is_deleted, snomed_concept_id, practice_code, parcel_number)
+VALUES ('{_A}', '{_B}', false, '{{code}}', 'A12345', {{number}})
+"""
+OLD_PATIENT = f"""
+INSERT INTO records.patient (record_token, registration_token, is_deleted, practice_code, parcel_number)
+VALUES ('{_B}', '{_B}', false, 'A12345', 1)
+"""
