@@ -15,7 +15,7 @@ from source_zone.keys import NHS_NUMBER, field_key
 from source_zone.release import prepare
 from source_zone.release_practice import release_practice
 from support.gpdpr_tokenised import tokenise_folder, tokenised_policy
-from support.simulated_nights import SimulatedNights, _find_parcels
+from support.simulated_nights import SimulatedNights, find_parcels
 from support.source_zone import a_practice, make_source_zone
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[SimulatedNights, Sim
     truth = json.loads((clear.settings.incoming / "truth.json").read_text())
     for each in lived:
         each.truth = truth
-        _find_parcels(each)
+        find_parcels(each)
     return lived
 
 
