@@ -49,9 +49,9 @@ class Happening:
     entered_second: Numbers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Practice:
-    """Everything rows are made from."""
+    """Everything rows are made from. Two of them are never equal, so that one can be a key."""
 
     number: int
     size: Size

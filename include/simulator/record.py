@@ -1,5 +1,6 @@
 """What writers of formats other than EMIS's need to know of rows, so that each need not work it out for itself."""
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,6 +17,7 @@ from simulator.roster import NEVER
 
 _HEX_OF_GUID = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 16, 17]  # where the first fifteen digits stand
 _BITS = 58
+_SPLIT = ("CareRecord_Problem", "CareRecord_ObservationReferral")
 _EIGHTEEN_DIGITS = 10**17
 
 
@@ -54,18 +56,21 @@ def observations_behind(source: Practice, night: int, rows: Rows) -> Rows:
 
     EMIS splits one thing over two files that share a GUID; most formats do not. Raises ValueError where one is missing.
     """
-    wanted = rows.columns["ObservationGuid"]
-    found = [
-        some.where(_is_in(some.columns["ObservationGuid"], wanted))
-        for number in range(1, night + 1)
-        for some in _night(source, number).rows(OBSERVATION)
-    ]
-    every = joined([some.where(~_facts(some).deleted) for some in found])
-    place_of = {guid: place for place, guid in enumerate(every.columns["ObservationGuid"].to_pylist())}
-    places = [place_of.get(guid) for guid in wanted.to_pylist()]
+    every, place_of = _every_observation_behind(source, night)
+    places = [place_of.get(guid) for guid in rows.columns["ObservationGuid"].to_pylist()]
     if None in places:
         raise ValueError(f"{rows.file} has rows about no observation.")
     return taken(every, np.array(places, np.int64))
+
+
+@functools.lru_cache(maxsize=1)  # asked for again and again while one delivery is written
+def _every_observation_behind(source: Practice, night: int) -> tuple[Rows, dict[str, int]]:
+    nights = [_night(source, number) for number in range(1, night + 1)]
+    about = [rows.columns["ObservationGuid"] for each in nights for file in _SPLIT for rows in each.rows(file)]
+    wanted = pa.concat_arrays(about)
+    parts = (some.where(~_facts(some).deleted) for each in nights for some in each.rows(OBSERVATION))
+    every = joined([some.where(_is_in(some.columns["ObservationGuid"], wanted)) for some in parts])
+    return every, {guid: place for place, guid in enumerate(every.columns["ObservationGuid"].to_pylist())}
 
 
 def as_it_stands(source: Practice, night: int, file: str) -> Iterator[Rows]:
