@@ -348,6 +348,16 @@ def test_a_parcel_that_left_is_not_failed_by_mesh_being_down_afterwards(world: W
     assert world.landed == []
 
 
+def test_where_files_cannot_have_two_names_they_are_copied(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refused)
+    world.send(a_name(), b"x")
+    world.fetch()
+    assert (world.folder / a_name()).read_bytes() == b"x"
+
+
 def test_one_process_has_the_mailbox_at_a_time(world: World) -> None:
     mailbox = world.transport().sorting.mailbox
     with mailbox.open(), (world.room / "lock").open("w") as other, pytest.raises(BlockingIOError):

@@ -7,6 +7,7 @@ disk since it was brought, and after five days MESH would tell the supplier that
 
 import os
 import re
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -175,7 +176,7 @@ class Sorting:
                 "content. Ask the supplier which is right, and drop the other: gp-source mailboxes --drop MESSAGE"
             )
         landing.part(name).unlink(missing_ok=True)
-        os.link(self.path(known), landing.part(name))
+        _link(self.path(known), landing.part(name))
         landing.land(name)
         self.book.landed(known.message_id, collection)
 
@@ -217,6 +218,14 @@ class Sorting:
             if all(landings.get(each, False) for each in self.collections):
                 self.path(known).unlink(missing_ok=True)
                 self.book.mark(known.message_id, DONE)
+
+
+def _link(path: Path, name: Path) -> None:
+    """A second name for the same bytes, or where the file system has no such thing, a copy."""
+    try:
+        os.link(path, name)
+    except OSError:
+        shutil.copyfile(path, name)
 
 
 def _nobodys(message_id: str, problem: str, practice_code: str | None = None, code: str = "") -> Known:
