@@ -1,10 +1,10 @@
-"""One delivery of TPP: a folder named by its time stamp, with SR*.csv and the manifest that lists them.
+"""One delivery of TPP: a folder or zip named by its time stamp, with SR*.csv and the manifest that lists them.
 
-`<practice's folder>/<YYYYMMDD_HHMM or YYYYMMDDHHMMSS>/SRCode.csv ...`. The manifest (SRManifest.csv) says of each file
-whether it holds changes or everything; itself and the two tables of lists, which always come, it does not name.
+`<practice's folder>/<YYYYMMDD_HHMM or YYYYMMDDHHMMSS>/SRCode.csv ...`, or `<stamp>.zip` of the same. The manifest
+(SRManifest.csv) says of each file whether it holds changes or everything; itself and the two tables of lists, which
+always come, it does not name.
 """
 
-import csv
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,37 +12,35 @@ from pathlib import Path
 
 from crossing.manifest_fields import DELTA, SNAPSHOT
 from source_zone.adapters.known_columns import Header, KnownColumns
-from source_zone.adapters.reading import FileRefused, check_whole, read_header
-from source_zone.adapters.tpp_reading import ENCODING
+from source_zone.adapters.reading import FileRefused
+from source_zone.adapters.tpp_files import TABLE, TableFile, files_of, table_of
 from source_zone.identified import Extract
 
 _STAMP = re.compile(r"(\d{8})_?(\d{4})(\d{2})?")
-_TABLE = re.compile(r"SR[A-Za-z0-9]{1,60}")
 _MANIFEST, _LISTS = "SRManifest", ("SRMapping", "SRMappingGroup")
 _MANIFEST_HEADER = ["FileName", "IsDelta"]
 _ASK_AGAIN = "Ask the supplier to send this extract again, whole."
-_ANY_BYTES = "latin-1"  # for headers, which are known whole or not at all; reading one decodes some rows after it, too
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """The files of one extract that are read, every one of them looked at before a row of any is believed."""
 
-    files: dict[str, Path] = field(repr=False)
+    files: dict[str, TableFile] = field(repr=False)
     headers: dict[str, Header] = field(repr=False)
     is_delta: dict[str, bool]
 
     @classmethod
     def of(cls, extract: Extract, known: KnownColumns) -> "Delivery":
         """Raises FileRefused where the folder and its manifest differ, or a file is cut off or of no known layout."""
-        files = {path.stem: path for path in extract.files}
+        files = {table_of(each): each for each in files_of(_where(extract))}
         where = f"extract {extract.extract_id}"
         listed = _read_manifest(files.get(_MANIFEST), where)
         _check_as_listed(where, set(files), set(listed), known)
-        for path in files.values():
-            check_whole(path)
+        for file in files.values():
+            file.check_whole()
         read = {table: files[table] for table in known.fields}
-        headers = {table: known.check(path, table, read_header(path, _ANY_BYTES)) for table, path in read.items()}
+        headers = {table: known.check(Path(file.name), table, file.header()) for table, file in read.items()}
         is_delta = {table: listed.get(table, False) for table in read}
         for table, header in headers.items():
             if is_delta[table] and "RemovedData" not in header.columns:
@@ -66,7 +64,7 @@ def find_extracts(practice_code: str, folder: Path) -> list[Extract]:
         extract = _extract(practice_code, path)
         if extract.extract_id in found:
             raise FileRefused(
-                f"{practice_code}: two folders of one time stamp, {extract.extract_id}. "
+                f"{practice_code}: two deliveries of one time stamp, {extract.extract_id}. "
                 "Ask the supplier which one counts, and move the other away."
             )
         found[extract.extract_id] = extract
@@ -77,54 +75,51 @@ def find_extracts(practice_code: str, folder: Path) -> list[Extract]:
     return [found[stamp] for stamp in sorted(found)]
 
 
-def _extract(practice_code: str, folder: Path) -> Extract:
-    matched = _STAMP.fullmatch(folder.name)
-    if not matched or not folder.is_dir():
+def _extract(practice_code: str, path: Path) -> Extract:
+    matched = _STAMP.fullmatch(path.name.removesuffix(".zip"))
+    if not matched or path.is_dir() == (path.suffix == ".zip"):
         raise FileRefused(
-            f"{practice_code}: something in its folder is not an extract of TPP: a folder named YYYYMMDD_HHMM or YYYYMMDDHHMMSS. "
-            "Move it away, or ask the supplier."
+            f"{practice_code}: something in its folder is not an extract of TPP: a folder or zip named YYYYMMDD_HHMM or "
+            "YYYYMMDDHHMMSS. Move it away, or ask the supplier."
         )
     stamp = matched.group(1) + matched.group(2) + (matched.group(3) or "00")
     try:
         taken_at = datetime.strptime(stamp + "+0000", "%Y%m%d%H%M%S%z")
     except ValueError:
         raise FileRefused(
-            f"{practice_code}: a folder's time stamp is no date. Ask the supplier to name it rightly."
+            f"{practice_code}: the time stamp of an extract is no date. Ask the supplier to name it rightly."
         ) from None
-    files = tuple(path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
-    if any(path.suffix != ".csv" or not _TABLE.fullmatch(path.stem) or not path.is_file() for path in files):
-        raise FileRefused(
-            f"{practice_code}, extract {stamp}: a file is not named as TPP names its tables, SR....csv. Move it away, or ask the supplier."
-        )
-    return Extract(extract_id=stamp, taken_at=taken_at, files=files, kind=_kind(folder))
+    files = (path,) if path.is_file() else tuple(each for each in sorted(path.iterdir()) if each.name[0] != ".")
+    return Extract(extract_id=stamp, taken_at=taken_at, files=files or (path,), kind=_kind(path))
 
 
-def _kind(folder: Path) -> str:
-    """All of it full loads, or not. A manifest that cannot be read is refused when the extract is."""
+def _where(extract: Extract) -> Path:
+    first = extract.files[0]
+    return first if first.suffix == ".zip" or first.is_dir() else first.parent
+
+
+def _kind(path: Path) -> str:
+    """All of it full loads, or not. What cannot be read is refused when the extract is."""
     try:
-        listed = _read_manifest(folder / f"{_MANIFEST}.csv", folder.name)
+        files = {table_of(each): each for each in files_of(path)}
+        listed = _read_manifest(files.get(_MANIFEST), path.name)
     except (FileRefused, OSError):
         return DELTA
     return DELTA if any(listed.values()) or not listed else SNAPSHOT
 
 
-def _read_manifest(path: Path | None, where: str) -> dict[str, bool]:
+def _read_manifest(file: TableFile | None, where: str) -> dict[str, bool]:
     """Each table it lists, and whether its file holds changes only."""
-    if path is None:
+    if file is None:
         raise FileRefused(f"{where}: {_MANIFEST}.csv is missing. {_ASK_AGAIN}")
-    check_whole(path)
-    try:
-        with path.open(encoding=ENCODING, newline="") as file:
-            header, *lines = list(csv.reader(file, strict=True)) or [[]]
-    except (csv.Error, UnicodeError):
-        raise FileRefused(f"{path.name}: it cannot be read as a list of files. {_ASK_AGAIN}") from None
+    header, *lines = file.lines() or [[]]
     if header != _MANIFEST_HEADER:
-        raise FileRefused(f"{path.name}, header: not {', '.join(_MANIFEST_HEADER)}. {_ASK_AGAIN}")
+        raise FileRefused(f"{file.name}, header: not {', '.join(_MANIFEST_HEADER)}. {_ASK_AGAIN}")
     listed: dict[str, bool] = {}
     for number, line in enumerate(lines, 2):
-        if len(line) != 2 or not _TABLE.fullmatch(line[0]) or line[0] in listed or line[1] not in ("Y", "N"):
+        if len(line) != 2 or not TABLE.fullmatch(line[0]) or line[0] in listed or line[1] not in ("Y", "N"):
             raise FileRefused(
-                f"{path.name}, line {number}: not a table named once and Y or N for IsDelta. {_ASK_AGAIN}"
+                f"{file.name}, line {number}: not a table named once and Y or N for IsDelta. {_ASK_AGAIN}"
             )
         listed[line[0]] = line[1] == "Y"
     return listed

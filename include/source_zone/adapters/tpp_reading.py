@@ -6,16 +6,15 @@ Times stay as SystmOne shows them, in local time; midnight is how it writes a ti
 import io
 from collections.abc import Iterator
 from datetime import date, time
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from source_zone.adapters.reading import FileRefused
+from source_zone.adapters.tpp_files import ENCODING, UNREADABLE_ZIP, TableFile
 from source_zone.identified import IdentifiedBatch, schema
 
-ENCODING = "cp1252"
 _BLOCK_BYTES = 8 * 1024 * 1024  # at 24 MB parsing takes half as long again: the block falls out of the caches
 _ASK_AGAIN = "Ask the supplier to send this extract again."
 _DAY, _INSTANT = "%d %b %Y", "%d %b %Y %H:%M:%S"
@@ -26,8 +25,8 @@ _NOBODY_KNOWS = date(1900, 1, 1)
 class _AsUtf8(io.RawIOBase):
     """A Windows-1252 file as UTF-8. What is pure ASCII, nearly everything, passes as it is."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
+    def __init__(self, file: TableFile) -> None:
+        self._file = file.open()
 
     def readable(self) -> bool:
         return True
@@ -42,19 +41,22 @@ class _AsUtf8(io.RawIOBase):
         super().close()
 
 
-def stream_csv(path: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
+_UNREADABLE = (pa.ArrowException, *UNREADABLE_ZIP)
+
+
+def stream_csv(file: TableFile, columns: list[str]) -> Iterator[pl.DataFrame]:
     """Frames of the named columns, all as text, empty text as NULL. Raises FileRefused with the row's number."""
     try:
-        with _open(path, columns, threads=True) as reader:
+        with _open(file, columns, threads=True) as reader:
             for batch in reader:
                 yield pl.DataFrame(pl.from_arrow(batch))
-    except (pa.ArrowException, OSError, UnicodeError):
-        raise FileRefused(_why_unreadable(path, columns)) from None
+    except _UNREADABLE:
+        raise FileRefused(_why_unreadable(file, columns)) from None
 
 
-def _open(path: Path, columns: list[str], *, threads: bool, on_bad_row: object = None) -> pacsv.CSVStreamingReader:
+def _open(file: TableFile, columns: list[str], *, threads: bool, on_bad_row: object = None) -> pacsv.CSVStreamingReader:
     return pacsv.open_csv(
-        _AsUtf8(path),
+        _AsUtf8(file),
         read_options=pacsv.ReadOptions(use_threads=threads, block_size=_BLOCK_BYTES),
         parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad_row),
         convert_options=pacsv.ConvertOptions(
@@ -67,7 +69,7 @@ def _open(path: Path, columns: list[str], *, threads: bool, on_bad_row: object =
     )
 
 
-def _why_unreadable(path: Path, columns: list[str]) -> str:
+def _why_unreadable(file: TableFile, columns: list[str]) -> str:
     """Reads once more in one thread, only to learn the number of the first bad row."""
     bad: list[int] = []
 
@@ -76,14 +78,14 @@ def _why_unreadable(path: Path, columns: list[str]) -> str:
         return "error"
 
     try:
-        with _open(path, columns, threads=False, on_bad_row=note) as reader:
+        with _open(file, columns, threads=False, on_bad_row=note) as reader:
             for _ in reader:
                 pass
-    except (pa.ArrowException, OSError, UnicodeError):
+    except _UNREADABLE:
         where = f", row {bad[0]}" if bad else ""
         rule = "a row has too few or too many columns" if bad else "its quotes do not close"
-        return f"{path.name}{where}: {rule}. {_ASK_AGAIN}"
-    return f"{path.name}: could not be read at first and could at the second attempt. Run the practice again."
+        return f"{file.name}{where}: {rule}. {_ASK_AGAIN}"
+    return f"{file.name}: could not be read at first and could at the second attempt. Run the practice again."
 
 
 def with_days(rows: pl.DataFrame, *columns: str) -> pl.DataFrame:

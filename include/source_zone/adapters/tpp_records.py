@@ -46,10 +46,14 @@ class Records:
         return pl.concat([found, self._gone(said)]) if whole else found
 
     def standing(self, *, whole: bool) -> pa.Table:
-        """What is to be remembered: every record that stands."""
-        new = pl.concat([_NONE, *self._seen])
-        before = _NONE if whole else self._before().join(new, on="record", how="anti")
-        return pl.concat([before, new]).join(pl.concat([_NONE, *self._removed]), on="record", how="anti").to_arrow()
+        """What is to be remembered: every record that stands. In the pieces it came in: there may be millions."""
+        parts = [*self._seen]
+        earlier = _NONE if whole else self._before()
+        if earlier.height:
+            parts.insert(0, earlier.join(pl.concat([_NONE, *self._seen]), on="record", how="anti"))
+        for removed in self._removed:
+            parts = [each.join(removed, on="record", how="anti") for each in parts]
+        return pl.concat([_NONE, *parts], rechunk=False).to_arrow()
 
     def _gone(self, said: pl.DataFrame) -> pl.DataFrame:
         """Records of earlier nights that a full load neither repeats nor removes."""

@@ -77,7 +77,7 @@ def test_what_is_still_under_way_is_not_looked_at(folder: Path) -> None:
 
 def test_two_folders_of_one_moment_stop_the_practice(folder: Path) -> None:
     write_extract(folder, {}, stamp="20260902010000")
-    assert "two folders" in refusal(folder)
+    assert "two deliveries" in refusal(folder)
 
 
 def test_an_empty_folder_is_no_empty_night(tmp_path: Path) -> None:
