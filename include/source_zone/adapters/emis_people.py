@@ -4,12 +4,13 @@ import polars as pl
 
 from source_zone.adapters import emis_words
 from source_zone.adapters.emis_record import Mapped, of_a_patient
-from source_zone.adapters.reading import day, first_fault, flag, words
+from source_zone.adapters.reading import day, first_fault, flag, selected, words
 
 
 def organisations(rows: pl.DataFrame) -> Mapped:
     return {
-        "organisation": rows.select(
+        "organisation": selected(
+            rows,
             pl.col("OrganisationGuid").alias("record_id"),
             pl.lit(False).alias("is_deleted"),
             pl.col("ODSCode").alias("ods_code"),
@@ -24,7 +25,8 @@ def organisations(rows: pl.DataFrame) -> Mapped:
 
 def staff_roles(rows: pl.DataFrame) -> Mapped:
     return {
-        "staff_role": rows.select(
+        "staff_role": selected(
+            rows,
             pl.col("UserInRoleGuid").alias("record_id"),
             pl.lit(False).alias("is_deleted"),
             pl.col("JobCategoryCode").alias("job_category_code"),
@@ -36,7 +38,8 @@ def staff_roles(rows: pl.DataFrame) -> Mapped:
 def patients(rows: pl.DataFrame) -> Mapped:
     confidential = flag("IsConfidential").fill_null(True) | flag("SpineSensitive").fill_null(True)
     return {
-        "patient": rows.select(
+        "patient": selected(
+            rows,
             *of_a_patient("PatientGuid"),
             words("Sex", emis_words.SEX).alias("sex"),
             day("DateOfRegistration").alias("registered_date"),

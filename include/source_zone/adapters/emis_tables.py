@@ -10,7 +10,7 @@ import polars as pl
 from source_zone.adapters import emis_words
 from source_zone.adapters.emis_people import organisations, patients, staff_roles
 from source_zone.adapters.emis_record import Mapped, event, fault, fault_or_uncoded, of_a_patient
-from source_zone.adapters.reading import day, first_fault, flag, instant, number, whole_number, words
+from source_zone.adapters.reading import day, first_fault, flag, instant, number, selected, whole_number, words
 
 _CODES = ("snomed_concept_id", "snomed_description_id", "read_v2_code", "ctv3_code", "local_code", "further_codes")
 _CLINICAL = [pl.col(name) for name in _CODES]
@@ -18,7 +18,8 @@ _CLINICAL = [pl.col(name) for name in _CODES]
 
 def encounters(rows: pl.DataFrame) -> Mapped:
     return {
-        "encounter": rows.select(
+        "encounter": selected(
+            rows,
             *event("ConsultationGuid"),
             *_CLINICAL,
             pl.col("AppointmentSlotGuid").alias("appointment_id"),
@@ -33,7 +34,8 @@ def observations(rows: pl.DataFrame) -> Mapped:
 
     A tombstone has no type, so it goes as an observation; the token is the same in whichever table the record was.
     """
-    mapped = rows.select(
+    mapped = selected(
+        rows,
         *event("ObservationGuid"),
         *_CLINICAL,
         pl.col("ConsultationGuid").alias("encounter_id"),
@@ -56,7 +58,8 @@ def observations(rows: pl.DataFrame) -> Mapped:
 
 def problems(rows: pl.DataFrame) -> Mapped:
     return {
-        "problem": rows.select(
+        "problem": selected(
+            rows,
             *of_a_patient("ObservationGuid"),
             pl.col("ParentProblemObservationGuid").alias("parent_problem_id"),
             words("SignificanceDescription", emis_words.SIGNIFICANCE).alias("significance"),
@@ -73,7 +76,8 @@ def problems(rows: pl.DataFrame) -> Mapped:
 def referrals(rows: pl.DataFrame) -> Mapped:
     reading = first_fault(dates=("ReferralReceivedDate", "ReferralEndDate"))
     return {
-        "referral": rows.select(
+        "referral": selected(
+            rows,
             pl.col("ObservationGuid").alias("record_id"),
             pl.col("PatientGuid").alias("registration_id"),
             pl.lit(False).alias("is_deleted"),
@@ -95,7 +99,8 @@ def referrals(rows: pl.DataFrame) -> Mapped:
 
 def recalls(rows: pl.DataFrame) -> Mapped:
     return {
-        "recall": rows.select(
+        "recall": selected(
+            rows,
             *event("DiaryGuid"),
             *_CLINICAL,
             pl.col("ConsultationGuid").alias("encounter_id"),
@@ -108,7 +113,8 @@ def recalls(rows: pl.DataFrame) -> Mapped:
 
 def _medication(rows: pl.DataFrame, intent: str, record: str, more: list[pl.Expr], whole: tuple[str, ...]) -> Mapped:
     return {
-        "medication": rows.select(
+        "medication": selected(
+            rows,
             *event(record),
             pl.col("dmd_code"),
             pl.lit(intent).alias("intent"),
@@ -142,7 +148,8 @@ def issues(rows: pl.DataFrame) -> Mapped:
 
 def appointments(rows: pl.DataFrame) -> Mapped:
     return {
-        "appointment": rows.select(
+        "appointment": selected(
+            rows,
             *of_a_patient("SlotGuid"),
             day("AppointmentDate").alias("effective_date"),
             pl.when(pl.col("AppointmentDate").is_not_null()).then(pl.lit("day")).alias("effective_date_precision"),

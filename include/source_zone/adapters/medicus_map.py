@@ -10,7 +10,7 @@ import pyarrow as pa
 from crossing.canonical import TABLES
 from crossing.policy import Policy, PolicyRefused
 from source_zone.adapters.known_columns import KnownColumns
-from source_zone.adapters.reading import day, first_fault, flag, number, whole_instant, whole_number, words
+from source_zone.adapters.reading import day, first_fault, flag, number, selected, whole_instant, whole_number, words
 from source_zone.identified import UNKNOWN_CODE, UNREADABLE_DATE, UNREADABLE_FLAG, identified_name, schema
 
 FILE = "fields/medicus_csv_map.toml"
@@ -35,7 +35,7 @@ class FileMap:
     def mapped(self, rows: pl.DataFrame) -> pa.RecordBatch:
         """The rows of one batch as the identified table, every column of it, in order."""
         wanted = schema(self.table)
-        made = rows.select(self._made_of(each).alias(each.name) for each in wanted)
+        made = selected(rows, *(self._made_of(each).alias(each.name) for each in wanted))
         return made.to_arrow().cast(wanted).combine_chunks().to_batches()[0]
 
     def _made_of(self, wanted: pa.Field) -> pl.Expr:

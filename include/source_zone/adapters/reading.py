@@ -7,6 +7,7 @@ import csv
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -143,23 +144,31 @@ def _written(*words: str) -> list[str]:
 _TRUE, _FALSE = _written("true", "1", "yes"), _written("false", "0", "no")
 
 
+def selected(rows: pl.DataFrame, *columns: pl.Expr) -> pl.DataFrame:
+    """Lazily, so that what occurs twice, as a date and its fault do, is worked out once."""
+    return rows.lazy().select(*columns).collect()
+
+
 def day(column: str) -> pl.Expr:
     """A day of the years 1 to 9999; anything else is NULL, and so a fault where the cell is filled."""
     found = pl.col(column).str.to_date("%Y-%m-%d", strict=False)
-    return pl.when(found.dt.year().is_between(1, 9999)).then(found)
+    return pl.when(found.is_between(date.min, date.max)).then(found)
+
+
+_YEARS_1_TO_9999 = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59))  # noqa: DTZ001 (suppliers write local time)
 
 
 def instant(date_column: str, time_column: str) -> pl.Expr:
     """Date and time come apart; without a time there is no instant, and nobody's midnight is made up."""
     text = pl.col(date_column) + pl.lit(" ") + pl.col(time_column)
     found = text.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
-    return pl.when(found.dt.year().is_between(1, 9999)).then(found)
+    return pl.when(found.is_between(*_YEARS_1_TO_9999)).then(found)
 
 
 def whole_instant(column: str) -> pl.Expr:
     """Date and time in one cell, yyyy-mm-dd hh:mm:ss."""
     found = pl.col(column).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
-    return pl.when(found.dt.year().is_between(1, 9999)).then(found)
+    return pl.when(found.is_between(*_YEARS_1_TO_9999)).then(found)
 
 
 def number(column: str) -> pl.Expr:
