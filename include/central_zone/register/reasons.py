@@ -37,4 +37,7 @@ REASONS_IN_WORDS = {
     "unknown_organisation": "It does not say whose record it is",
     "unidentified_patient": "A patient without any number of their own",
     "two_patients_with_one_id": "One number for two patients",
+    "foreign_code_system": "only coded in a list of codes that this country does not use",
+    "status_not_live": "not finished, taken back or doubted",
+    "malformed_resource": "not of the shape its standard gives it",
 }
