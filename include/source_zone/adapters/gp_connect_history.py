@@ -66,7 +66,7 @@ class History:
 
     def is_unchanged(self, name: str, now: bytes) -> bool:
         """Never where no digest was remembered: that is read again each time."""
-        return bool(now) and self._known.get(name, (b"", b""))[0] == now
+        return self._known.get(name, (b"", b""))[0] == now
 
     def ids(self, name: str) -> set[str]:
         packed = self._known.get(name, (b"", b""))[1]

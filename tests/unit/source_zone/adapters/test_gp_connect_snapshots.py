@@ -172,6 +172,13 @@ def test_what_never_left_is_not_deleted(night: Nights) -> None:
     assert ids(night(a_record(ONE | {"id": "4"})), deleted=True) == []
 
 
+@pytest.mark.parametrize("later", [{"meta": {"security": [{"code": "R"}]}}, {"effectiveDateTime": "soon"}])
+def test_what_left_once_is_deleted_even_where_it_could_not_leave_any_more(night: Nights, later: Resource) -> None:
+    night(a_record(ONE, TWO))
+    night(a_record(ONE, TWO | later))
+    assert ids(night(a_record(ONE)), deleted=True) == ["2"]
+
+
 def test_a_record_that_did_not_change_is_counted_and_left_out(night: Nights) -> None:
     other = a_bundle(
         an_observation(id="9", subject={"reference": "Patient/P2"}), patient=a_patient("9990000018", id="P2")
