@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from simulator.facts import Rows
 from simulator.formats import CHANGED_HEADER, CUT_FILE, RowsOf, Written
 from simulator.formats.gpdpr_xml_elements import elements_of
 from simulator.formats.gpdpr_xml_rows import LINKS, carried_rows
+from simulator.formats.gpdpr_xml_snapshots import Snapshots
 from simulator.practice import Practice
 
 _NAMESPACE = "http://www.nhsdigital.nhs.uk/GPDFSU/XMLSchema/GPDataExtract/ns"
@@ -59,15 +61,15 @@ class GpdprXml:
 
     def write(self, folder: Path, source: Practice, night: int, rows_of: RowsOf, trouble: str | None) -> Written:
         """Trouble is always with the patients' file. The reports say what the files should hold."""
-        directory = [*_elements(source, rows_of, _DIRECTORY)]
-        snapshots = _snapshots([*_elements(source, rows_of, _SNAPSHOTS)])
-        appointments = [*_elements(source, rows_of, _APPOINTMENTS)]
         files = {"PAT": _file(folder, source, night, "PAT"), "APPT": _file(folder, source, night, "APPT")}
-        rows = sum(len(each) for each in directory) + int(snapshots["rows"].sum())
-        changed = trouble == CHANGED_HEADER
-        _pack(files["PAT"].path, source, night, _patients_file(directory, snapshots["xml"], changed=changed))
+        directory = [*_elements(source, rows_of, _DIRECTORY)]
+        with closing(Snapshots(_elements(source, rows_of, _SNAPSHOTS))) as snapshots:
+            texts = _patients_file(directory, snapshots, changed=trouble == CHANGED_HEADER)
+            _pack(files["PAT"].path, source, night, texts)
+            rows = sum(len(each) for each in directory) + snapshots.rows
         if trouble == CUT_FILE:
             _cut_off(files["PAT"].path)
+        appointments = [*_elements(source, rows_of, _APPOINTMENTS)]
         _pack(files["APPT"].path, source, night, _in("appointment-extract", _texts(appointments)))
         counts = {"PAT": rows, "APPT": sum(len(each) for each in appointments)}
         reports = [_report(folder, source, night, kind, files[kind], counts[kind]) for kind in files]
@@ -87,16 +89,10 @@ def _elements(source: Practice, rows_of: RowsOf, files: tuple[str, ...]) -> Iter
                 yield pl.DataFrame({"whose": whose, "xml": made.xml}).with_columns(pl.lit(place).alias("place"))
 
 
-def _snapshots(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """One row a patient: how many rows, and their elements in order. Rows about nobody share one."""
-    ordered = pl.concat(parts).sort("whose", "place", maintain_order=True)
-    return ordered.group_by("whose", maintain_order=True).agg(pl.col("xml").str.join(""), pl.len().alias("rows"))
-
-
-def _patients_file(directory: list[pl.DataFrame], snapshots: pl.Series, *, changed: bool) -> Iterator[str]:
+def _patients_file(directory: list[pl.DataFrame], snapshots: Snapshots, *, changed: bool) -> Iterator[str]:
     yield from _in("practice-directory", _texts(directory))
     yield "<practice-patient-extracts>\n"
-    for snapshot in snapshots.to_list():
+    for snapshot in snapshots.texts():
         text = snapshot.replace("/>", _ADDED, 1) if changed else snapshot
         yield f"<patient-extract-snapshot>\n{text}</patient-extract-snapshot>\n"
     yield "</practice-patient-extracts>\n"
