@@ -53,8 +53,7 @@ def take(world: World, taken: dict[str, bytes]) -> None:
     transport.let_go(world.folder / name for name in found)
 
 
-@pytest.mark.parametrize("time", [1, 2])
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("after", "time"), [(False, 1), (True, 1), (True, 2)], ids=["before", "after", "after-second"])
 @pytest.mark.parametrize(("place", "step"), STEPS, ids=lambda each: str(getattr(each, "__name__", each)))
 def test_a_run_killed_anywhere_is_ended_by_the_next(
     world: World, place: Any, step: str, after: bool, time: int
