@@ -34,6 +34,7 @@ class FieldPolicy:
     concept: type = field(repr=False)  # of a CodeableConcept, for what is read out of a contained resource
     left: frozenset[str]
     extensions: Mapping[str, bool]  # last part of the address -> whether it is read
+    public_sites: tuple[str, ...]  # where addresses of the standards' extensions begin
     code_systems: Mapping[str, str]
     words: Mapping[str, Mapping[str, str]] = field(repr=False)  # column -> lower-case word -> ours
     code: re.Pattern[str]
@@ -83,7 +84,7 @@ def refuse_element(kind: str, error: msgspec.ValidationError, place: Place) -> N
     inside = re.sub(r"\[[^\]]*\]", "", matched["where"] or "") if matched else ""
     where = f"{kind}.{inside}" if inside else kind
     what = f"{where}.{name}" if _PLAUSIBLE.fullmatch(name) else f"an element of {where} whose name cannot be printed"
-    raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}")
+    raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}") from None
 
 
 def refuse_modifier(kind: str, place: Place) -> NoReturn:
@@ -91,10 +92,11 @@ def refuse_modifier(kind: str, place: Place) -> NoReturn:
     raise NotInPolicy(f"{place}: {kind}.modifierExtension: {rule}. {_REMEDY}")
 
 
-def refuse_extension(kind: str, name: object, place: Place) -> NoReturn:
-    printable = isinstance(name, str) and _PLAUSIBLE_EXTENSION.fullmatch(name)
-    what = f"the extension {name}" if printable else "an extension whose address cannot be printed"
-    raise NotInPolicy(f"{place}: {what} of {kind} is not in policy/{FILE}. {_REMEDY}") from None
+def refuse_extension(inside: str, url: object, place: Place, policy: FieldPolicy) -> NoReturn:
+    """An address is a value, so only the last part of one that is a standard's is printed."""
+    name = url.rpartition("/")[2] if isinstance(url, str) and url.startswith(policy.public_sites) else ""
+    what = f"the extension {name}" if _PLAUSIBLE_EXTENSION.fullmatch(name) else "an extension that cannot be named here"
+    raise NotInPolicy(f"{place}: {what}, of {inside}, is not in policy/{FILE}. {_REMEDY}") from None
 
 
 def read_field_policy(policy: Policy) -> FieldPolicy:
@@ -116,6 +118,7 @@ def _from_content(content: dict[str, Any], policy: Policy) -> FieldPolicy:
         concept=shapes.datatype("CodeableConcept"),
         left=frozenset(kind for kind, why in content["left_at_source"].items() if len(why) > 4),
         extensions=_extensions(content["extensions"]),
+        public_sites=tuple(content["extensions"]["public_sites"]),
         code_systems={**content["code_systems"], **dict.fromkeys(content["foreign_code_systems"], "foreign")},
         words={column: _words(column, content["words"].get(column, {}), policy) for column in _CLOSED_COLUMNS},
         code=re.compile(content["code_pattern"]),

@@ -3,9 +3,9 @@
 Foreign parsers quote the text they stumble over. Every failure here names the file, the line and the rule instead.
 """
 
+import codecs
 import csv
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
+from isal import isal_zlib
 
 from crossing.errors import PersonMustAct
 from source_zone.identified import UNREADABLE_DATE, UNREADABLE_FLAG, UNREADABLE_NUMBER
@@ -74,7 +75,7 @@ def stream_text(
 
 
 # What Arrow says of a file, and what a source of text may say while Arrow reads it.
-_UNREADABLE = (pa.ArrowException, OSError, UnicodeError, EOFError, zlib.error, zipfile.BadZipFile)
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeError, EOFError, isal_zlib.error, zipfile.BadZipFile)
 
 
 def _open(
@@ -104,6 +105,8 @@ def _why_unreadable(source: Source, columns: list[str], escape: str | None) -> s
         return "error"
 
     try:
+        if not _is_utf8(source):  # Arrow would show, on standard error, that it cannot hand us such a row
+            return ": the text is not UTF-8"
         with _open(source, columns, threads=False, escape=escape, on_bad_row=note) as reader:
             for _ in reader:
                 pass
@@ -112,6 +115,18 @@ def _why_unreadable(source: Source, columns: list[str], escape: str | None) -> s
         rule = "a row has too few or too many columns" if bad else "the text is not UTF-8, or its quotes do not close"
         return f"{where}: {rule}"
     return ": could not be read at first and could at the second attempt"
+
+
+def _is_utf8(source: Source) -> bool:
+    decoder, opened = codecs.getincrementaldecoder("utf-8")(), source()
+    with opened.open("rb") if isinstance(opened, Path) else opened as file:
+        try:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def guid(column: str) -> pl.Expr:

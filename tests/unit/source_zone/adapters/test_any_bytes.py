@@ -5,12 +5,13 @@ simulator in which something was damaged. A format joins by being registered in 
 """
 
 import gzip
+import io
 import random
 import re
 import shutil
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -41,13 +42,14 @@ _EXAMPLES = settings(
 )
 
 
-@dataclass(frozen=True)
 class Delivery:
-    """A sound delivery of a format, and everything identifying in it."""
+    """A sound delivery of a format, and everything identifying in it, which no failure prints."""
 
-    format: str
-    folder: Path
-    canaries: set[str] = field(repr=False)
+    def __init__(self, format: str, folder: Path, canaries: set[str]) -> None:
+        self.format, self.folder, self.canaries = format, folder, canaries
+
+    def __repr__(self) -> str:
+        return self.format
 
     def files(self) -> list[Path]:
         return sorted(path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
@@ -208,7 +210,19 @@ def _damaged(path: Path, damage: Damage, by: random.Random) -> bytes:
     data = path.read_bytes()
     if path.suffix == ".gz" and by.random() < 0.8:
         return gzip.compress(damage(gzip.decompress(data), by), mtime=0)
+    if path.suffix == ".zip" and by.random() < 0.8:
+        return _with_a_damaged_member(data, damage, by)
     return damage(data, by) if data else data
+
+
+def _with_a_damaged_member(data: bytes, damage: Damage, by: random.Random) -> bytes:
+    again = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(again, "w", zipfile.ZIP_DEFLATED) as damaged:
+        chosen = by.choice(archive.namelist())
+        for name in archive.namelist():
+            member = archive.read(name)
+            damaged.writestr(name, damage(member, by) if name == chosen and member else member)
+    return again.getvalue()
 
 
 def test_every_damage_damages() -> None:
