@@ -137,3 +137,19 @@ def test_a_removed_line_of_the_dictionary_no_longer_counts(tmp_path: Path) -> No
         {"SRCtv3": [{"RowIdentifier": "0", "RemovedData": "1"}], "SRCode": [a_code(100)]},
     )
     assert of(rows["observation"], "fault") == [("unknown_code",)]
+
+
+def test_an_entry_that_waits_and_comes_again_with_another_code_waits_no_more(tmp_path: Path) -> None:
+    before = first_night(tmp_path, {"SRCode": [a_code(100, CTV3Code="Y8abc", SNOMEDCode="-1")]})
+    _, then = next_night(tmp_path, before, {"SRCode": [a_code(100)]})
+    assert then.remembered["waiting_SRCode"].num_rows == 0
+    late = {"SRCtv3": [{"RowIdentifier": "900", "Ctv3Code": "Y8abc"}]}
+    rows, _ = next_night(tmp_path, then, late, stamp=WEDNESDAY)
+    assert "observation" not in rows
+
+
+def test_who_did_it_is_told_by_the_person_and_the_place_together(tmp_path: Path) -> None:
+    entries = [a_code(1), a_code(2, IDOrganisationDoneAt=OTHER), a_code(3, IDDoneBy="-1")]
+    write_extract(tmp_path, together(a_patient(), {"SRCode": entries}))
+    told = of(read(tmp_path)[0]["observation"], "staff_role_id")
+    assert told == [("SRStaffMemberProfile/51",), (None,), (None,)]
