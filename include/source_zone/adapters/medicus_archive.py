@@ -1,7 +1,6 @@
 """One zip of Medicus's, read where it lies: nothing is unpacked to disk, and nothing is believed for being in a zip."""
 
 import csv
-import io
 import re
 import zipfile
 import zlib
@@ -13,6 +12,7 @@ import polars as pl
 
 from source_zone.adapters.known_columns import Header, KnownColumns
 from source_zone.adapters.reading import FileRefused, stream_text
+from source_zone.adapters.unpack import Unpacked
 
 _MEMBER = re.compile(r"([a-z][a-z_]{0,40})\.csv")
 _ENCRYPTED = 0x1
@@ -20,6 +20,7 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # A table of records packs to a fifth or a tenth. What claims to be two hundred times its size is made to fill a disk.
 _LARGEST_RATIO, _SLACK_BYTES, _LARGEST_BYTES = 200, 1 << 20, 1 << 37
 _ESCAPE = "\\"
+_LONGEST_HEADER = 1 << 16
 _ASK_AGAIN = "Ask the supplier to send this extract again."
 
 
@@ -28,15 +29,14 @@ class ZippedFile:
     """One file of the zip, its header recognised."""
 
     archive: Path
-    member: str
-    size: int
+    member: zipfile.ZipInfo = field(repr=False)
     header: Header = field(repr=False)
 
     def stream(self) -> Iterator[pl.DataFrame]:
         """The rows, only what policy reads. Raises FileRefused where the file is cut off or its checksum does not fit."""
         columns = list(self.header.to_read or self.header.columns[:1])
-        name = _called(self.archive, self.member)
-        for batch in stream_text(name, lambda: _Unpacked(self.archive, self.member), columns, escape=_ESCAPE):
+        name = _called(self.archive, self.member.filename)
+        for batch in stream_text(name, lambda: _Lines(self.archive, self.member), columns, escape=_ESCAPE):
             yield self.header.complete(pl.DataFrame(pl.from_arrow(batch)))
 
 
@@ -81,38 +81,29 @@ def _is_suspicious(member: zipfile.ZipInfo) -> bool:
 def _recognised(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, known: KnownColumns) -> ZippedFile:
     name = _called(path, member.filename)
     try:
-        with archive.open(member) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
-            found = next(csv.reader(text, escapechar=_ESCAPE, doublequote=False))
+        with archive.open(member) as raw:
+            line = raw.readline(_LONGEST_HEADER).decode("utf-8-sig")
+        found = next(csv.reader([line] if line else [], escapechar=_ESCAPE, doublequote=False))
     except (UnicodeDecodeError, csv.Error, StopIteration):
         raise FileRefused(f"{name}, line 1: is no header in UTF-8. {_ASK_AGAIN}") from None
     header = known.check(Path(name), _table(member), found)
-    return ZippedFile(path, member.filename, member.file_size, header)
+    return ZippedFile(path, member, header)
 
 
-class _Unpacked(io.RawIOBase):
-    """The bytes of one member as they unpack; complains at the end where that is not the end of a line."""
+class _Lines(Unpacked):
+    """Complains at the end where that is not the end of a line."""
 
-    def __init__(self, path: Path, member: str) -> None:
-        self._name = _called(path, member)
-        self._archive = zipfile.ZipFile(path)
-        self._file = self._archive.open(member)
+    def __init__(self, path: Path, member: zipfile.ZipInfo) -> None:
+        super().__init__(path, member)
+        self._name = _called(path, member.filename)
         self._last = b""
 
-    def readable(self) -> bool:
-        return True
-
     def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
+        data = super().read(size)
         if not data and self._last != b"\n":
             raise FileRefused(f"{self._name}: the last line has no end; the file was cut off. {_ASK_AGAIN}")
         self._last = data[-1:] or self._last
         return data
-
-    def close(self) -> None:
-        if not self.closed:
-            self._file.close()
-            self._archive.close()
-        super().close()
 
 
 def _called(path: Path, member: str) -> str:
