@@ -10,6 +10,7 @@ from crossing.policy import CodeShape, Policy
 from source_zone.code_forms import misshapen
 
 OTHER = "other"
+_READY_COLUMNS = {"ready_lsoa_code": pl.String, "dates_are_weeks": pl.Boolean}  # of suppliers that coarsen themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,8 @@ def _close(rows: pl.DataFrame, column: str, words: frozenset[str], count: Counte
 
 def _coarsen_patient(rows: pl.DataFrame, areas: pl.DataFrame) -> pl.DataFrame:
     """A postcode or area that the directory does not have (no fixed abode, abroad, mistyped) is no area."""
+    absent = {name: type_ for name, type_ in _READY_COLUMNS.items() if name not in rows.columns}
+    rows = rows.with_columns(pl.lit(None, type_).alias(name) for name, type_ in absent.items())
     born, died = _most_likely_day("date_of_birth"), _most_likely_day("date_of_death")
     coarse = rows.with_columns(
         born.dt.year().cast(pl.Int16).alias("year_of_birth"),
