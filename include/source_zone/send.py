@@ -14,12 +14,13 @@ from crossing.carriers import DIRECTORY, MESH
 from crossing.connections import Secrets, read_connection
 from crossing.errors import GPCollectError, PersonMustAct, TryAgain
 from crossing.manifest import Manifest, read_manifest
-from crossing.mesh_answers import MeshDown
+from crossing.mesh_answers import MeshDown, MessageGone
 from crossing.mesh_envelope import (
     ACKNOWLEDGED,
     REPORT,
     STILL_UPLOADING,
     Envelope,
+    NotDelivered,
     NotDeliveredYet,
     Tracking,
     non_delivery,
@@ -27,10 +28,21 @@ from crossing.mesh_envelope import (
 from crossing.mesh_mailbox import Mailbox, OpenMailbox, check_chunk_megabytes
 from crossing.parcel import read_manifest_bytes
 from crossing.parcel_tar import ParcelTar
-from source_zone.sent_parcels import AGAIN, DELIVERED, MEANT, NOT_DELIVERED, SENT, UPLOADING, Passage, SentParcels
+from source_zone.sent_parcels import (
+    AGAIN,
+    DELIVERED,
+    DELIVERED_ENDING,
+    MEANT,
+    NOT_DELIVERED,
+    SENT,
+    UPLOADING,
+    Passage,
+    SentParcels,
+)
 from source_zone.settings import Settings
 
 CONNECTION = "parcels_out"
+_SENT = ".sent"
 
 
 class NotAllSent(PersonMustAct):
@@ -68,6 +80,15 @@ class Sender:
 
     def move_on(self, parcel_id: str) -> Passage:
         """One parcel as far as it gets. Raises NotSureYet, NotDelivered, MeshDown, MeshRefused, DuplicateSent."""
+        try:
+            return self._move_on(parcel_id)
+        except MessageGone:
+            raise NotDelivered(
+                f"{self.name_of(parcel_id)}: MESH no longer knows the message it made of it. See at the centre whether it "
+                f"came; if not: gp-source send --collection C --again {parcel_id}"
+            ) from None
+
+    def _move_on(self, parcel_id: str) -> Passage:
         passage = self.sent.read(parcel_id)
         if passage is None:
             return self._send_first(Passage(parcel_id=parcel_id, state="", at=""))
@@ -175,7 +196,7 @@ def send_parcels(collection: str, settings: Settings) -> dict[str, Any]:
         sender = Sender(connection, opened, settings.outbox, sent_parcels(collection, settings))
         errors, left = sender.read_reports()
         states = Counter({"messages_left": left} if left else {})
-        for parcel_id in _to_look_after(collection, settings.outbox, sender.sent):
+        for parcel_id in _to_look_after(collection, settings, errors):
             try:
                 states[sender.move_on(parcel_id).state] += 1
             except MeshDown as error:  # it will be down for the others too
@@ -188,15 +209,22 @@ def send_parcels(collection: str, settings: Settings) -> dict[str, Any]:
 
 
 def sent_parcels(collection: str, settings: Settings) -> SentParcels:
-    return SentParcels(settings.memory / collection / ".sent")
+    return SentParcels(settings.memory / collection / _SENT)
 
 
-def _to_look_after(collection: str, outbox: Path, sent: SentParcels) -> list[str]:
-    """Parcels of the collection that are not delivered; a practice's own in their order."""
-    delivered = sent.delivered()
-    found = [_manifest(path) for path in outbox.glob("[!.]*") if path.name not in delivered]
-    ours = [each for each in found if each.collection == collection]
-    return [each.parcel_id for each in sorted(ours, key=lambda each: (each.practice_code, each.sequence))]
+def _to_look_after(collection: str, settings: Settings, errors: list[GPCollectError]) -> list[str]:
+    """Parcels of the collection that are not delivered; a practice's own in their order. One that cannot be read is an error."""
+    delivered = {path.stem for path in settings.memory.glob(f"*/{_SENT}/*{DELIVERED_ENDING}")}  # of every collection
+    ours = []
+    for path in settings.outbox.glob("[!.]*"):
+        try:
+            manifest = None if path.name in delivered else _manifest(path)
+        except GPCollectError as error:
+            errors.append(error)
+            continue
+        if manifest and manifest.collection == collection:
+            ours.append((manifest.practice_code, manifest.sequence, manifest.parcel_id))
+    return [parcel_id for _, _, parcel_id in sorted(ours)]
 
 
 def _manifest(folder: Path) -> Manifest:

@@ -10,7 +10,7 @@ from crossing.parcel import sync_folder, write_durably
 
 MEANT, UPLOADING, SENT, DELIVERED = "meant", "uploading", "sent", "delivered"
 NOT_DELIVERED, AGAIN = "not_delivered", "again"
-_DELIVERED = ".delivered"
+DELIVERED_ENDING = ".delivered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class SentParcels:
     folder: Path
 
     def read(self, parcel_id: str) -> Passage | None:
-        for path in (self.folder / f"{parcel_id}.json", self.folder / f"{parcel_id}{_DELIVERED}"):
+        for path in (self.folder / f"{parcel_id}.json", self.folder / f"{parcel_id}{DELIVERED_ENDING}"):
             if path.exists():
                 return Passage(**json.loads(path.read_text()))
         return None
@@ -56,9 +56,9 @@ class SentParcels:
         write_durably(draft, json.dumps(asdict(passage), sort_keys=True).encode())
         draft.replace(path)
         if state == DELIVERED:
-            path.replace(self.folder / f"{passage.parcel_id}{_DELIVERED}")
+            path.replace(self.folder / f"{passage.parcel_id}{DELIVERED_ENDING}")
         else:
-            (self.folder / f"{passage.parcel_id}{_DELIVERED}").unlink(missing_ok=True)
+            (self.folder / f"{passage.parcel_id}{DELIVERED_ENDING}").unlink(missing_ok=True)
         sync_folder(self.folder)
         return passage
 
@@ -74,9 +74,6 @@ class SentParcels:
             attempt = passage.attempt + 1
             self.write(replace(passage, attempt=attempt, message_id="", chunks_sent=0, code=""), AGAIN)
         return passage is not None
-
-    def delivered(self) -> set[str]:
-        return {path.stem for path in self.folder.glob(f"*{_DELIVERED}")}
 
     def under_way(self) -> Iterator[Passage]:
         for path in sorted(self.folder.glob("[!.]*.json")):

@@ -224,6 +224,23 @@ def test_one_parcel_that_fails_does_not_keep_the_others(ends: BothEnds) -> None:
     assert ends.send() == {"carrier": "mesh", SENT: 2}
 
 
+def test_a_parcel_that_cannot_be_read_is_told_and_does_not_keep_the_others(ends: BothEnds) -> None:
+    broken, whole = ends.seal(), ends.seal("20260903010000")
+    (ends.settings.outbox / broken / "manifest.json").write_text("no manifest")
+    with pytest.raises(NotAllSent, match="manifest"):
+        ends.send()
+    assert ends.fetch()["fetched"] == 1
+    assert ends.arrived == [whole]
+
+
+def test_a_message_that_mesh_no_longer_knows_is_told_by_the_parcels_name(ends: BothEnds) -> None:
+    parcel = ends.seal()
+    ends.send()
+    ends.sandbox.fail_next("GET", "/tracking$", 404)
+    with pytest.raises(NotAllSent, match=rf"{PRACTICE}, parcel 1 .*--again {parcel}"):
+        ends.send()
+
+
 @pytest.mark.parametrize(
     ("content", "sender", "local_id", "words"),
     [
