@@ -23,7 +23,7 @@ from source_zone.adapters.tpp_staff import Staff
 from source_zone.adapters.tpp_tables import Known
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally
 
-DESCRIBED = "described_patients"
+DESCRIBED, TAKEN_AT = "described_patients", "last_extract_taken_at"
 _NOT_STATED = "fields/tpp_csv_not_stated.toml"
 
 
@@ -44,7 +44,8 @@ class TppCsv:
         columns = KnownColumns.read(self.policy, self.name, self.today)
         delivery = Delivery.of(extract, columns)
         is_confidential = _is_confidential(self.policy)
-        yield from _Reading(self.practice_code, columns, delivery, self.remembered, tally).read(is_confidential)
+        reading = _Reading(self.practice_code, columns, delivery, self.remembered, tally, extract.taken_at)
+        yield from reading.read(is_confidential)
 
 
 def _is_confidential(policy: Policy) -> bool | None:
@@ -62,6 +63,7 @@ class _Reading:
     delivery: Delivery
     remembered: dict[str, pa.Table] = field(repr=False)
     tally: ReadTally
+    taken_at: datetime
 
     def read(self, is_confidential: bool | None) -> Iterator[IdentifiedBatch]:
         mapping = Meanings.of(self._kept("SRMapping", ("Mapping",)), "Mapping")
@@ -73,7 +75,9 @@ class _Reading:
         events = Events(self._known(mapping), ownership, self.tally, self.remembered)
         for table in events.tables:
             columns = self.columns.to_read(table)
-            yield from events.read(table, columns, self._stream(table), whole=not self.delivery.is_delta[table])
+            yield from events.read(table, columns, self._stream(table), whole=self._is_whole(table))
+        self._remember(TAKEN_AT, pl.DataFrame({TAKEN_AT: [max(self._last_taken_at(), self.taken_at.isoformat())]}))
+        del self.tally.told_apart_by[TAKEN_AT]
 
     def _known(self, mapping: Meanings) -> Known:
         drugs = self._kept("SRMedicationReadCodeDetails", ("IDMultiLexProduct", "DrugReadCode"))
@@ -155,7 +159,7 @@ class _Reading:
         if changed.height:
             yield batch("patient", tpp_patients.mapped(changed, is_confidential=is_confidential))
         gone = before.join(own, on="RowIdentifier", how="anti", maintain_order="left")
-        if gone.height:
+        if gone.height and not self._is_late():
             yield batch("patient", tpp_patients.removed(gone))
         self._remember(DESCRIBED, own)
 
@@ -164,10 +168,20 @@ class _Reading:
         return self._keep(table, self._counted(table), columns)
 
     def _keep(self, table: str, parts: Iterable[pl.DataFrame], columns: tuple[str, ...]) -> pl.DataFrame:
-        whole = not self.delivery.is_delta[table]
-        stands = as_it_stands(self._remembered(table), parts, columns, whole=whole)
+        stands = as_it_stands(self._remembered(table), parts, columns, whole=self._is_whole(table))
         self._remember(table, stands)
         return stands
+
+    def _is_whole(self, table: str) -> bool:
+        """Whether what the table lacks is gone. A full load taken after a newer one says nothing of what came since."""
+        return not self.delivery.is_delta[table] and not self._is_late()
+
+    def _is_late(self) -> bool:
+        return self.taken_at.isoformat() < self._last_taken_at()
+
+    def _last_taken_at(self) -> str:
+        """Of the extracts before this one; empty where there is none."""
+        return str(self._earlier(TAKEN_AT, (TAKEN_AT,))[TAKEN_AT].max() or "")
 
     def _counted(self, table: str) -> Iterator[pl.DataFrame]:
         for rows in self._stream(table):

@@ -153,3 +153,12 @@ def test_who_did_it_is_told_by_the_person_and_the_place_together(tmp_path: Path)
     write_extract(tmp_path, together(a_patient(), {"SRCode": entries}))
     told = of(read(tmp_path)[0]["observation"], "staff_role_id")
     assert told == [("SRStaffMemberProfile/51",), (None,), (None,)]
+
+
+def test_a_full_load_taken_after_a_newer_extract_removes_nothing(tmp_path: Path) -> None:
+    before = first_night(tmp_path, {"SRCode": [a_code(100)]})
+    _, then = next_night(tmp_path, before, {"SRCode": [a_code(101)], **a_patient(2)}, stamp=WEDNESDAY)
+    write_extract(tmp_path, together(a_patient(), {"SRCode": [a_code(100)]}), stamp=TUESDAY)
+    rows, _ = read(tmp_path, then, extract=1)
+    assert of(rows["observation"], "record_id", "is_deleted") == [("SRCode/100", False)]
+    assert of(rows["patient"], "record_id", "is_deleted") == [("SRPatient/1", False)]
