@@ -1,10 +1,15 @@
 """Three nights in every format the simulator writes, held against the answer sheet, and searched for identifiers."""
 
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from journey.canaries import canaries_of, found_in
+from journey.canaries import canaries_of, found_in, plain
 from journey.conftest import Live
 from simulator.formats import formats
 from support.simulated_nights import SimulatedNights
@@ -49,6 +54,26 @@ def test_the_parcel_holds_the_rows_it_states(lived: SimulatedNights, extract: tu
 def test_nothing_identifying_is_found_anywhere(lived: SimulatedNights) -> None:
     canaries = canaries_of(lived.zone.settings.incoming)
     assert {where: len(found) for where, text in lived.everything_made() if (found := found_in(text, canaries))} == {}
+
+
+def test_the_search_would_find_them(lived: SimulatedNights) -> None:
+    """Whatever the format calls its patients, the number or id it uses is among what is searched for."""
+    incoming = lived.zone.settings.incoming
+    listed = json.loads((incoming / "canaries.json").read_text())
+    found = set[str]().union(*(found_in(text, canaries_of(incoming)) for text in _delivered(incoming)))
+    assert found & {plain(number) for number in listed["nhs_numbers"]}
+    assert found & {plain(name) for name in (*listed["patient_guids"], *listed["patient_numbers"])}
+
+
+def _delivered(incoming: Path) -> Iterator[str]:
+    for path in (each for each in incoming.glob("*/**/*") if each.is_file()):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as packed:
+                yield from (packed.read(name).decode("latin-1") for name in packed.namelist())
+        elif path.suffix == ".gz" and path.stat().st_size:
+            yield zlib.decompressobj(wbits=31).decompress(path.read_bytes()).decode("latin-1")  # cut off or not
+        else:
+            yield path.read_bytes().decode("latin-1")
 
 
 def _as_stated(tables: dict[str, Any]) -> dict[str, Any]:
