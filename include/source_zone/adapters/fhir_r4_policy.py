@@ -15,7 +15,8 @@ from source_zone.adapters.fhir_r4_shapes import FILE, Shapes, check_line
 
 CONSENT_LIST = "codelists/type_one_opt_out.csv"
 _CLOSED_COLUMNS = sorted({column for table in TABLES for column in column_names(table, Kind.CLOSED)})
-_PLAUSIBLE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,40}")
+_PLAUSIBLE = re.compile(r"[a-z][A-Za-z]{1,40}")  # how FHIR spells its elements, and nobody spells a name
+_PLAUSIBLE_KIND = re.compile(r"([A-Z][a-z]+){1,5}")
 _PLAUSIBLE_EXTENSION = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 _UNKNOWN = "Object contains unknown field"
 _UNKNOWN_FIELD = re.compile(_UNKNOWN + r" `(?P<name>[^`]*)`( - at `\$\.?(?P<where>[^`]*)`)?")
@@ -69,7 +70,7 @@ def refuse_kind(kind: str, place: Place | str) -> NoReturn:
     """A resource type that policy does not have. The standard's names are public words; any other can be data."""
     what = (
         f"resource type {kind}"
-        if _PLAUSIBLE.fullmatch(kind)
+        if _PLAUSIBLE_KIND.fullmatch(kind)
         else "a resource type that cannot be one of the standard's"
     )
     raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. {_REMEDY}") from None

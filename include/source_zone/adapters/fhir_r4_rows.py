@@ -96,14 +96,14 @@ def _entry(kind: str, line: bytes, place: Place, record: Record) -> Entry | None
     return Entry(kind, resource, found, record.all_codes.of(found))
 
 
-def _check_extensions(extensions: list[Any], kind: str, place: Place, record: Record) -> None:
+def _check_extensions(extensions: list[Any], inside: str, place: Place, record: Record) -> None:
     for each in extensions:
         name = extension_name(each.url) if isinstance(each.url, str) else None
         is_read = record.policy.extensions.get(name or "")
         if is_read is None:
-            refuse_extension(kind, name, place)
+            refuse_extension(inside, each.url, place, record.policy)
         if is_read and isinstance(each.extension, list):
-            _check_extensions(each.extension, kind, place, record)
+            _check_extensions(each.extension, f"{inside}.{name}", place, record)
 
 
 def _found(line: bytes, place: Place) -> Found:
