@@ -16,7 +16,15 @@ from crossing.policy import Policy
 from source_zone.adapters.gpdpr_report import ActualSubmission, check_complete, kind_of, reported_of, submissions_of
 from source_zone.adapters.gpdpr_xml_bytes import unpacked
 from source_zone.adapters.gpdpr_xml_deid import Deid, read_deid
-from source_zone.adapters.gpdpr_xml_files import CHANNELS, TAKEN, Submission, check_sequences, find_files, taken_at
+from source_zone.adapters.gpdpr_xml_files import (
+    CHANNELS,
+    TAKEN,
+    Submission,
+    by_extract,
+    check_sequences,
+    find_files,
+    taken_at,
+)
 from source_zone.adapters.gpdpr_xml_people import (
     KNOWN_PEOPLE,
     PEOPLE,
@@ -49,20 +57,19 @@ class GpdprXml:
     def find_extracts(self, folder: Path) -> list[Extract]:
         """Raises FileRefused, ChannelBroken for a number that is missing, NotComplete for reports that disagree."""
         found = find_files(folder, self.practice_code)
-        check_sequences(found.submissions, self._remembered(CHANNELS, TAKEN), self.practice_code)
+        taken = self._remembered(CHANNELS, TAKEN)
+        check_sequences(found.submissions, taken, self.practice_code)
         said = submissions_of(found.reports, self.practice_code)
-        by_stamp: dict[str, list[Submission]] = {}
-        for each in found.submissions:
-            by_stamp.setdefault(each.stamp, []).append(each)
-        return [self._extract(stamp, files, said) for stamp, files in sorted(by_stamp.items())]
+        extracts = by_extract(found.submissions, taken)
+        return [self._extract(extract_id, files, said) for extract_id, files in extracts.items()]
 
     def _extract(
-        self, stamp: str, files: list[Submission], said: dict[tuple[str, str, int], ActualSubmission]
+        self, extract_id: str, files: list[Submission], said: dict[tuple[str, str, int], ActualSubmission]
     ) -> Extract:
         counted = [said.get((each.message_id, each.channel_id, each.sequence)) for each in files]
         return Extract(
-            extract_id=stamp,
-            taken_at=taken_at(stamp, files[0].path.name),
+            extract_id=extract_id,
+            taken_at=taken_at(files[0].stamp, files[0].path.name),
             files=tuple(each.path for each in files),
             kind=kind_of(files, said, self.practice_code),
             supplier_record_count=sum(each.record_count for each in counted if each) if all(counted) else None,
@@ -92,7 +99,7 @@ class GpdprXml:
             check_complete(file, stream.rows, said, self.practice_code)
             tally.reference_rows[LINKS] += stream.links["applied"]
             tally.not_collected[LINKS_WITHOUT_ENTRY] += stream.links["not_applied"]
-            taken = pa.concat_tables([taken, _as_taken(file, digest.hexdigest())])
+            taken = pa.concat_tables([taken, _as_taken(file, digest.hexdigest(), extract.extract_id)])
         tally.remembered |= {CHANNELS: taken, PEOPLE: reading.people_now()}
         tally.told_apart_by |= {CHANNELS: ("channel_id", "sequence"), PEOPLE: ("registration_id",)}
 
@@ -151,6 +158,6 @@ def _frame(table: pa.Table) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(table))
 
 
-def _as_taken(file: Submission, sha256: str) -> pa.Table:
-    row = {"channel_id": file.channel_id, "sequence": file.sequence, "name": file.path.name, "sha256": sha256}
-    return pa.Table.from_pylist([row], TAKEN)
+def _as_taken(file: Submission, sha256: str, extract_id: str) -> pa.Table:
+    row = {"channel_id": file.channel_id, "sequence": file.sequence, "name": file.path.name}
+    return pa.Table.from_pylist([row | {"sha256": sha256, "extract_id": extract_id}], TAKEN)

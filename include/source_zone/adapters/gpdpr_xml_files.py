@@ -18,7 +18,13 @@ from source_zone.adapters.reading import FileRefused
 
 CHANNELS = "gpdpr_channels"  # the table of the memory that says what was taken of each channel
 TAKEN = pa.schema(
-    [("channel_id", pa.string()), ("sequence", pa.int64()), ("name", pa.string()), ("sha256", pa.string())]
+    [
+        ("channel_id", pa.string()),
+        ("sequence", pa.int64()),
+        ("name", pa.string()),
+        ("sha256", pa.string()),
+        ("extract_id", pa.string()),
+    ]
 )
 PATIENTS, APPOINTMENTS = "GPDRP_PAT_EXTRACT", "GPDRP_APPT_EXTRACT"
 _UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -95,6 +101,18 @@ def taken_at(stamp: str, name: str) -> datetime:
         return datetime.strptime(stamp + "+0000", "%Y%m%d%H%M%S%z")
     except ValueError:
         raise FileRefused(f"{name}: its time stamp is no date. Ask the supplier to name it rightly.") from None
+
+
+def by_extract(submissions: Iterable[Submission], taken: pa.Table) -> dict[str, list[Submission]]:
+    """Files of one time stamp are one extract, but for one that comes when the others have been taken already."""
+    extract_of = dict(zip(taken.column("name").to_pylist(), taken.column("extract_id").to_pylist(), strict=True))
+    known = sorted(set(extract_of.values()))
+    found: dict[str, list[Submission]] = {}
+    for each in submissions:
+        before = sum(1 for extract_id in known if extract_id.startswith(each.stamp))
+        new = f"{each.stamp}-{before + 1}" if before else each.stamp
+        found.setdefault(extract_of.get(each.path.name, new), []).append(each)
+    return dict(sorted(found.items()))
 
 
 def check_sequences(submissions: Iterable[Submission], taken: pa.Table, practice_code: str) -> frozenset[str]:

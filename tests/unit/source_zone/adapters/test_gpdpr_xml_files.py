@@ -18,6 +18,7 @@ from support.gpdpr_files import (
     NIGHT_TWO,
     a_patient,
     document,
+    element,
     extract_name,
     snapshot,
     uid,
@@ -52,6 +53,24 @@ def test_files_of_one_time_stamp_are_one_extract_oldest_first(adapter: GpdprXml,
     assert [each.kind for each in found] == ["snapshot", "delta"]
     assert [each.supplier_record_count for each in found] == [2, 1]
     assert found[0].taken_at.isoformat() == "2026-09-02T01:00:00+00:00"
+
+
+def test_a_file_that_comes_when_the_others_of_its_time_stamp_are_taken_is_an_extract_of_its_own(
+    adapter: GpdprXml, tmp_path: Path
+) -> None:
+    """Also on the nights after, and when the files taken are gone."""
+    write_extract(tmp_path, [[a_patient("p")]], NIGHT_ONE, 1)
+    later = take(adapter, adapter.find_extracts(tmp_path)[0])
+    slot = document(element(("appointment", {"id": "s"})))
+    late = write_bytes(tmp_path, slot.encode(), extract_name(kind="APPT"))
+    write_report(tmp_path, late, 1)
+    before, now = later.find_extracts(tmp_path)
+    assert [before.extract_id, now.extract_id] == [NIGHT_ONE, f"{NIGHT_ONE}-2"]
+    assert (now.files, now.taken_at) == ((late,), before.taken_at)
+    afterwards = take(later, now)
+    assert [each.extract_id for each in afterwards.find_extracts(tmp_path)] == [NIGHT_ONE, f"{NIGHT_ONE}-2"]
+    before.files[0].unlink()
+    assert [each.extract_id for each in afterwards.find_extracts(tmp_path)] == [f"{NIGHT_ONE}-2"]
 
 
 def test_a_mailbox_in_the_name_and_a_plain_file_are_taken_as_well(adapter: GpdprXml, tmp_path: Path) -> None:
