@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import polars as pl
+import pyarrow as pa
 
 from source_zone.adapters.known_columns import Header, KnownColumns
 from source_zone.adapters.reading import FileRefused, stream_text
@@ -32,12 +32,11 @@ class ZippedFile:
     member: zipfile.ZipInfo = field(repr=False)
     header: Header = field(repr=False)
 
-    def stream(self) -> Iterator[pl.DataFrame]:
-        """The rows, only what policy reads. Raises FileRefused where the file is cut off or its checksum does not fit."""
+    def stream(self) -> Iterator[pa.RecordBatch]:
+        """The rows as text, only what policy reads. Raises FileRefused where the file is cut off or its checksum does not fit."""
         columns = list(self.header.to_read or self.header.columns[:1])
         name = _called(self.archive, self.member.filename)
-        for batch in stream_text(name, lambda: _Lines(self.archive, self.member), columns, escape=_ESCAPE):
-            yield self.header.complete(pl.DataFrame(pl.from_arrow(batch)))
+        yield from stream_text(name, lambda: _Lines(self.archive, self.member), columns, escape=_ESCAPE)
 
 
 def open_archive(path: Path, known: KnownColumns) -> Mapping[str, ZippedFile]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crossing.manifest_fields import DELTA, SNAPSHOT
 from crossing.policy import Policy
@@ -75,8 +75,8 @@ class MedicusCsv:
         for name in (*_ORDER, *sorted(maps.keys() - {*_ORDER})):
             for rows in files[name].stream():
                 _check_not_from_a_spreadsheet(name, rows)
-                if rows.height:
-                    yield IdentifiedBatch(maps[name].table, maps[name].mapped(rows))
+                if rows.num_rows:
+                    yield IdentifiedBatch(maps[name].table, maps[name].mapped(rows, files[name].header))
 
     def _known(self) -> KnownColumns:
         return KnownColumns.read(self.policy, self.name, self.today)
@@ -101,10 +101,10 @@ def _kind(path: Path, files: Mapping[str, ZippedFile]) -> str:
     return DELTA if is_delta == {True} else SNAPSHOT
 
 
-def _check_not_from_a_spreadsheet(name: str, rows: pl.DataFrame) -> None:
+def _check_not_from_a_spreadsheet(name: str, rows: pa.RecordBatch) -> None:
     """8.27E+14 was a code once. Which one cannot be told, and it may have been an objection."""
-    for column in (each for each in _CODES if each in rows.columns):
-        if rows[column].drop_nulls().unique().str.contains(_SPREADSHEET).any():
+    for column in (each for each in _CODES if each in rows.schema.names):
+        if pc.any(pc.match_substring_regex(pc.unique(rows.column(column)), _SPREADSHEET)).as_py():
             raise FileRefused(
                 f"{name}.csv, column {column}: codes written as 8.27E+14. The file went through a spreadsheet and its codes "
                 "are lost. Ask the supplier for the file as their system wrote it."

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from crossing.canonical import TABLES
 from crossing.policy import Policy, PolicyRefused
-from source_zone.adapters.known_columns import KnownColumns
+from source_zone.adapters.known_columns import Header, KnownColumns
 from source_zone.adapters.reading import day, first_fault, flag, number, selected, whole_instant, whole_number, words
 from source_zone.identified import UNKNOWN_CODE, UNREADABLE_DATE, UNREADABLE_FLAG, identified_name, schema
 
@@ -32,11 +32,30 @@ class FileMap:
     must_have_code: bool
     words: Mapping[str, Mapping[str, str]] = field(repr=False)
 
-    def mapped(self, rows: pl.DataFrame) -> pa.RecordBatch:
-        """The rows of one batch as the identified table, every column of it, in order."""
+    def mapped(self, batch: pa.RecordBatch, header: Header) -> pa.RecordBatch:
+        """The rows as the identified table, every column of it, in order. What only moves is not looked at."""
         wanted = schema(self.table)
-        made = selected(rows, *(self._made_of(each).alias(each.name) for each in wanted))
-        return made.to_arrow().cast(wanted).combine_chunks().to_batches()[0]
+        moved = {each.name: self.columns[each.name] for each in wanted if self._only_moves(each)}
+        needed = [name for name in header.to_read if name not in moved.values() or name in self._looked_at_too()]
+        rows = header.complete(pl.DataFrame(pl.from_arrow(batch.select(needed or header.to_read[:1]))))
+        made_here = [each for each in wanted if each.name not in moved and not self._is_never_filled(each.name)]
+        made = selected(rows, *(self._made_of(each).alias(each.name) for each in made_here)).to_arrow()
+        columns = {name: batch.column(column) for name, column in moved.items()}
+        columns |= {each.name: made.column(each.name).cast(each.type).combine_chunks() for each in made_here}
+        empty = (pa.nulls(batch.num_rows, each.type) for each in wanted if each.name not in columns)
+        arrays = [columns[each.name] if each.name in columns else next(empty) for each in wanted]
+        return pa.RecordBatch.from_arrays(arrays, schema=wanted)
+
+    def _only_moves(self, wanted: pa.Field) -> bool:
+        made = {_FURTHER_CODES, *self.systems.values(), *self.always, *self.words}
+        return bool(wanted.type == pa.string() and wanted.name in self.columns and wanted.name not in made)
+
+    def _is_never_filled(self, name: str) -> bool:
+        made_of_a_code = {_FURTHER_CODES, *self.systems.values()} if self.code else set()
+        return name not in {"fault", "is_deleted", *self.always, *self.columns, *made_of_a_code}
+
+    def _looked_at_too(self) -> list[str]:
+        return [self.columns[name] for name in _CODES if self.must_have_code and name in self.columns]
 
     def _made_of(self, wanted: pa.Field) -> pl.Expr:
         if wanted.name == "fault":
@@ -47,7 +66,7 @@ class FileMap:
             return self._code_of(wanted.name, *self.code)
         if wanted.name in self.columns:
             return self._read(wanted.name, wanted.type, self.columns[wanted.name])
-        return (pl.col(CHANGE_TYPE) == _REMOVED).fill_null(False) if wanted.name == "is_deleted" else pl.lit(None)
+        return (pl.col(CHANGE_TYPE) == _REMOVED).fill_null(False)  # is_deleted
 
     def _read(self, name: str, type_: pa.DataType, column: str) -> pl.Expr:
         if name in self.words:
@@ -90,8 +109,7 @@ class FileMap:
     def _has_no_code(self) -> pl.Expr:
         if not self.must_have_code:
             return pl.lit(False)
-        codes = [self.columns[name] for name in _CODES if name in self.columns]
-        codes += [self.code[0]] if self.code else []
+        codes = [*self._looked_at_too(), *([self.code[0]] if self.code else [])]
         return pl.all_horizontal(*(pl.col(each).is_null() for each in codes))
 
 

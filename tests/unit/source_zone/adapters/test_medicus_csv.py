@@ -94,8 +94,8 @@ def deliver(zone: SourceZone, rows: Rows, day: int = 0, *, full: bool | None = N
 
 
 def batches(zone: SourceZone) -> list[IdentifiedBatch]:
-    adapter = MedicusCsv(PRACTICE, Policy())
-    return [each for extract in adapter.find_extracts(zone.deliveries) for each in adapter.read(extract, ReadTally())]
+    adapter, tally = MedicusCsv(PRACTICE, Policy()), ReadTally()
+    return [each for extract in adapter.find_extracts(zone.deliveries) for each in adapter.read(extract, tally)]
 
 
 def row(zone: SourceZone, table: str, cells: dict[str, str], file: str = "") -> dict[str, Any]:
@@ -171,6 +171,16 @@ def test_a_patient_or_entry_that_may_be_confidential_stays(zone: SourceZone, mar
     assert deliver(zone, rows)["held_back"] == {"confidential_record": 1}
     outcome = deliver(zone, {"patient": [{**PATIENT, "is_confidential": mark, "change_type": "updated"}]}, 1)
     assert outcome["patients_held_back"] == {"confidential_patient": 1}
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("file", HEADERS)
+def test_every_file_gives_its_rows(zone: SourceZone, file: str, full: bool) -> None:
+    rows = [{"uid": f"{n}", "change_type": "added"} for n in range(3)]
+    pack(path_of(zone), texts({}))
+    pack(path_of(zone, DAYS[1]), texts({file: rows}, full=full))
+    made = [each.rows.column("record_id").to_pylist() for each in batches(zone)]
+    assert made == [["0", "1", "2"]]
 
 
 # Changes
