@@ -97,8 +97,11 @@ class Record:
         return all(self._is_own(subject) for subject in subjects)
 
     def _is_own(self, subject: object) -> bool:
-        if "reference" in a_dict(subject):
-            return self._own is not None and reference(subject, self.policy) == self._own
+        said = a_dict(subject)
+        if "reference" in said:
+            return self._own is not None and (
+                said["reference"] == self._own or reference(said, self.policy) == self._own
+            )
         identifier = a_dict(a_dict(subject).get("identifier"))
         number = canonical_nhs_number(a_text(identifier.get("value")))
         return number is not None and number == self._nhs_number
