@@ -31,6 +31,7 @@ _LEADS_TO = {
     "target_organisation_token": "organisation",
 }
 _SAYS_MOST = ("effective_date", "snomed_concept_id", "dmd_code", "job_category_code", "ods_code")
+_SAYS_LESS = {"encounter": ("effective_date",)}  # not every format has a code of encounters
 _OF_THE_RECORD = ("record_token", "registration_token", "patient_token")
 PERSON, STORY = "person", "story"
 
@@ -62,7 +63,7 @@ def _state_of_practice(lived: SimulatedNights, practice: str) -> State:
     standing = {table: _standing(rows, people) for table, rows in last.items()}
     for table in ("problem", "referral"):
         standing[table] = _completed(standing[table], _extended(standing))
-    told = {table: _told(rows) for table, rows in standing.items()}
+    told = {table: _told(table, rows) for table, rows in standing.items()}
     return {
         table: _reduced(table, rows, told).with_columns(practice=pl.lit(practice)) for table, rows in standing.items()
     }
@@ -101,9 +102,10 @@ def _completed(rows: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(pl.coalesce(name, f"{name} of observation") for name in shared).select(rows.columns)
 
 
-def _told(rows: pl.DataFrame) -> pl.DataFrame:
+def _told(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """What each record says of itself where another one leads to it."""
-    said = [pl.col(name).cast(pl.String).fill_null("-") for name in _SAYS_MOST if name in rows.columns]
+    names = [name for name in _SAYS_LESS.get(table, _SAYS_MOST) if name in rows.columns]
+    said = [pl.col(name).cast(pl.String).fill_null("-") for name in names]
     return rows.select("record_token", pl.concat_str(PERSON, *said, separator=" ").alias("said"))
 
 

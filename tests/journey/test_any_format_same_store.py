@@ -49,13 +49,15 @@ def test_a_difference_of_one_cell_would_be_seen(state_in: StateIn) -> None:
 
 @pytest.mark.parametrize("format", OTHERS)
 def test_the_same_records_stand_in_the_store(state_in: StateIn, format: str) -> None:
-    assert differences(state_in(MEASURE), state_in(format), _declared(format)) == {}
+    found = differences(state_in(MEASURE), state_in(format), _declared(format))
+    assert found == {}
 
 
 @pytest.mark.parametrize("entry", CANNOT_CARRY, ids=lambda entry: f"{entry.format}: {entry.what}")
 def test_every_entry_of_the_table_is_needed(state_in: StateIn, entry: CannotCarry) -> None:
     others = [each for each in _declared(entry.format) if each is not entry]
-    assert entry.table in differences(state_in(MEASURE), state_in(entry.format), others)
+    found = differences(state_in(MEASURE), state_in(entry.format), others)
+    assert entry.table in found, f"{entry.format} does carry {entry.what}: take the entry out"
 
 
 def test_every_entry_is_of_a_format_there_is() -> None:

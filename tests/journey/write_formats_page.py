@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from journey.cannot_carry import CANNOT_CARRY, CannotCarry
+from simulator.formats import formats
 
+MEASURE = "emis_csv"
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 BEGIN = "<!-- made from tests/journey/cannot_carry: begin -->\n"
 END = "<!-- made from tests/journey/cannot_carry: end -->\n"
@@ -16,8 +18,8 @@ def page_as_it_should_be() -> str:
 
 
 def _made() -> str:
-    formats = sorted({entry.format for entry in CANNOT_CARRY})
-    return "\n" + "\n".join(_section(name) for name in formats) + "\n" if formats else ""
+    others = [name for name in formats() if name != MEASURE]
+    return "\n" + "\n".join(_section(name) for name in others) + "\n"
 
 
 def _section(format: str) -> str:
@@ -26,8 +28,19 @@ def _section(format: str) -> str:
     for entry in CANNOT_CARRY:
         if entry.format == format:
             by_reason.setdefault(entry.why, []).append(entry)
-    lines = [f"| {', '.join(entry.what for entry in entries)} | {why} |" for why, entries in by_reason.items()]
-    return "\n".join([f"### {format}", "", "| what | why |", "|---|---|", *lines, ""])
+    rows = [f"| {_what(entries)} | {why} |" for why, entries in by_reason.items()]
+    told = ["| what | why |", "|---|---|", *rows] if rows else ["It carries everything that is compared."]
+    return "\n".join([f"### {format}", "", *told, ""])
+
+
+def _what(entries: list[CannotCarry]) -> str:
+    """Columns and whole tables, then those of which only some rows are meant."""
+    names = {which: [entry.name for entry in entries if entry.which == which] for which in _distinct(entries)}
+    return "; ".join(", ".join(named) + (f": {which}" if which else "") for which, named in names.items())
+
+
+def _distinct(entries: list[CannotCarry]) -> list[str]:
+    return [*dict.fromkeys(entry.which for entry in entries)]
 
 
 if __name__ == "__main__":

@@ -27,8 +27,9 @@ class CannotCarry:
     rows: pl.Expr | None = field(default=None, compare=False)
 
     @property
-    def what(self) -> str:
-        """In the words of the docs."""
-        if self.which:
-            return f"`{self.table}`: {self.which}"
+    def name(self) -> str:
         return f"`{self.table}.{self.column}`" if self.column else f"`{self.table}`"
+
+    @property
+    def what(self) -> str:
+        return f"{self.name}: {self.which}" if self.which else self.name

@@ -40,10 +40,6 @@ _TPP_CODES = tuple(
     for table in ("observation", "immunisation", "referral", "problem")
     for column in ("ctv3_code", "local_code")
 )
-_TPP_ENCOUNTERS = tuple(
-    CannotCarry(_TPP, table, "It leads to the encounter, which has no code in TPP.", "encounter_token")
-    for table in ("observation", "immunisation", "allergy", "referral", "problem")
-)
 _TPP_OTHERS = (
     CannotCarry(_TPP, "encounter", _NO_CODE, "snomed_concept_id"),
     CannotCarry(_TPP, "encounter", _NO_CODE, "local_code"),
@@ -73,4 +69,4 @@ _TPP_OTHERS = (
     CannotCarry(_TPP, "organisation", _NOT_IN_THE_EXTRACT, "open_date"),
 )
 
-ENTRIES = (*_TPP_WITHOUT_MARKS, *_TPP_WHOLE_DATES, *_TPP_FIRST_OF_JANUARY, *_TPP_CODES, *_TPP_ENCOUNTERS, *_TPP_OTHERS)
+ENTRIES = (*_TPP_WITHOUT_MARKS, *_TPP_WHOLE_DATES, *_TPP_FIRST_OF_JANUARY, *_TPP_CODES, *_TPP_OTHERS)
