@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from crossing.errors import PersonMustAct
 from crossing.manifest import read_manifest
 from crossing.parcel import read_manifest_bytes
 from source_zone.adapters.emis_delivery import PracticeSwitchedOff
-from source_zone.adapters.emis_tables import CLINICAL_CODE, DRUG_CODE
+from source_zone.adapters.emis_tables import CLINICAL_CODE, DRUG_CODE, MAPPINGS
 from source_zone.adapters.reading import FileRefused
 from source_zone.release_practice import release_practice
 from support.emis_files import CODES, ORGANISATION, Rows, a_patient, an_observation, guid, headers, write_extract
@@ -235,3 +237,21 @@ def test_refusals_say_nothing_of_what_the_files_hold(zone: SourceZone) -> None:
     with pytest.raises(PersonMustAct) as refused:
         release(zone, {"Admin_Patient": strangers})
     assert not [secret for secret in ("9990548609", OTHER.strip("{}"), "Surnameq") if secret in str(refused.value)]
+
+
+# Whatever comes
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300), table=st.sampled_from(sorted(MAPPINGS)), after_header=st.booleans())
+def test_arbitrary_bytes_are_rows_or_refused(zone: SourceZone, content: bytes, table: str, after_header: bool) -> None:
+    path = write_extract(zone.deliveries, {})[table]
+    path.write_bytes((path.read_bytes() if after_header else b"") + content)
+    try:
+        made = batches(zone)
+    except FileRefused as refused:
+        said = str(refused)
+    else:
+        said = ""
+        assert all(each.rows.num_rows for each in made)
+    assert content.decode("latin-1") not in said or len(content) < 8
