@@ -16,6 +16,7 @@ from crossing.policy import Policy
 PRACTICES = "gpdpr_xml_practices.csv"
 CLEAR, TOKENISED = "clear", "tokenised"
 DEID_COLUMNS = ("patient_id_deid", "local_id_deid", "postcode_deid", "date_of_death_deid", "date_of_birth_deid")
+_INSTANT = r"\A\d{4}-\d{2}-\d{2}T[0-9:.]{5,15}Z?\z"  # a day written with its midnight is as clear as one without
 _NOT_CLEAR = r"[0-9A-Fa-f]{16}|:"  # a run of digits, or a version before one
 
 
@@ -48,7 +49,7 @@ class Deid:
 
     def _unlike(self, column: str) -> pl.Expr:
         if self.prefix is None:
-            return pl.col(column).str.contains(_NOT_CLEAR)
+            return pl.col(column).str.contains(_NOT_CLEAR) & ~pl.col(column).str.contains(_INSTANT)
         return ~pl.col(column).str.contains(rf"\A{re.escape(self.prefix)}[0-9a-f]{{32}}\z")
 
     def person_key(self, column: str) -> pl.Expr:

@@ -82,6 +82,12 @@ def test_a_patient(tmp_path: Path) -> None:
     }
 
 
+def test_a_birthday_written_with_its_midnight_is_a_day(tmp_path: Path) -> None:
+    write_extract(tmp_path, [[a_patient("p", date_of_birth_deid="1960-05-17T00:00:00")]])
+    row = read(tmp_path)["patient"][0]
+    assert (row["date_of_birth"], row["fault"]) == (date(1960, 5, 17), None)
+
+
 def test_an_observation_with_everything(tmp_path: Path) -> None:
     row = read_one(
         tmp_path,
