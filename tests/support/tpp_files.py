@@ -83,7 +83,9 @@ def together(*parts: Rows) -> Rows:
 def layouts() -> dict[str, list[str]]:
     """The fullest header of each table."""
     headers = Policy().table("fields/tpp_csv_headers.toml")
-    return {table: list(max(versions.values(), key=len)) for table, versions in headers.items()}
+    return {
+        table: list(max(versions.values(), key=len)) for table, versions in headers.items() if table != "SRManifest"
+    }
 
 
 def write_extract(

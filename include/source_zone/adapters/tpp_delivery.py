@@ -18,7 +18,7 @@ from source_zone.identified import Extract
 
 _STAMP = re.compile(r"(\d{8})_?(\d{4})(\d{2})?")
 _MANIFEST, _LISTS = "SRManifest", ("SRMapping", "SRMappingGroup")
-_MANIFEST_HEADER = ["FileName", "IsDelta"]
+_MANIFEST_COLUMNS = ("FileName", "IsDelta")
 _ASK_AGAIN = "Ask the supplier to send this extract again, whole."
 
 
@@ -36,10 +36,11 @@ class Delivery:
         files = {table_of(each): each for each in files_of(_where(extract))}
         where = f"extract {extract.extract_id}"
         listed = _read_manifest(files.get(_MANIFEST), where)
+        known.check(Path(files[_MANIFEST].name), _MANIFEST, files[_MANIFEST].header())
         _check_as_listed(where, set(files), set(listed), known)
         for file in files.values():
             file.check_whole()
-        read = {table: files[table] for table in known.fields}
+        read = {table: files[table] for table in known.fields if table != _MANIFEST}
         headers = {table: known.check(Path(file.name), table, file.header()) for table, file in read.items()}
         is_delta = {table: listed.get(table, False) for table in read}
         for table, header in headers.items():
@@ -113,21 +114,22 @@ def _read_manifest(file: TableFile | None, where: str) -> dict[str, bool]:
     if file is None:
         raise FileRefused(f"{where}: {_MANIFEST}.csv is missing. {_ASK_AGAIN}")
     header, *lines = file.lines() or [[]]
-    if header != _MANIFEST_HEADER:
-        raise FileRefused(f"{file.name}, header: not {', '.join(_MANIFEST_HEADER)}. {_ASK_AGAIN}")
+    if not {*_MANIFEST_COLUMNS} <= {*header}:
+        raise FileRefused(f"{file.name}, header: lacks {' or '.join(_MANIFEST_COLUMNS)}. {_ASK_AGAIN}")
     listed: dict[str, bool] = {}
     for number, line in enumerate(lines, 2):
-        if len(line) != 2 or not TABLE.fullmatch(line[0]) or line[0] in listed or line[1] not in ("Y", "N"):
+        table, changes = (dict(zip(header, line, strict=False)).get(name, "") for name in _MANIFEST_COLUMNS)
+        if len(line) != len(header) or not TABLE.fullmatch(table) or table in listed or changes not in ("Y", "N"):
             raise FileRefused(
                 f"{file.name}, line {number}: not a table named once and Y or N for IsDelta. {_ASK_AGAIN}"
             )
-        listed[line[0]] = line[1] == "Y"
+        listed[table] = changes == "Y"
     return listed
 
 
 def _check_as_listed(where: str, there: set[str], listed: set[str], known: KnownColumns) -> None:
     expected = {*listed, _MANIFEST, _LISTS[0]}
-    needed = set(known.fields) - {*_LISTS}
+    needed = set(known.fields) - {_MANIFEST, *_LISTS}
     for table in sorted(needed - listed):
         raise FileRefused(f"{where}: {table} is not in {_MANIFEST}.csv. Ask the supplier to put it into the extract.")
     for table in sorted(expected - there):

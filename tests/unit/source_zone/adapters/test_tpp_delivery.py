@@ -156,6 +156,18 @@ def test_a_manifest_that_cannot_be_trusted_stops_the_practice(folder: Path, how:
     refusal(folder)
 
 
+def test_a_manifest_may_have_the_columns_policy_knows_and_no_other(folder: Path) -> None:
+    path = folder / STAMP / "SRManifest.csv"
+    lines = path.read_bytes().split(b"\r\n")[1:-1]
+    fuller = [
+        b",".join([name, b'""', b'""', is_delta, b'"N"']) for name, is_delta in (line.split(b",") for line in lines)
+    ]
+    path.write_bytes(b"\r\n".join([b"FileName,DateExtractFrom,DateExtractTo,IsDelta,IsReference", *fuller, b""]))
+    assert len(read(folder)[0]["observation"]) == 5
+    spoilt(path, lambda data: data.replace(b"IsReference", b"PatientName"))
+    assert "SRManifest" in refusal(folder)
+
+
 def test_a_new_column_stops_the_practice_and_is_named(folder: Path) -> None:
     columns = [*layouts()["SRCode"], "PatientComment"]
     write_extract(
