@@ -101,6 +101,10 @@ def test_every_code_column_has_its_shape_and_a_reason() -> None:
     [
         ("local_code", "Smith"),
         ("local_code", "SMITH JOHN"),
+        ("local_code", "Young"),
+        ("local_code", "YOUNG"),
+        ("local_code", "Yvette"),
+        ("local_code", "Y.oun"),
         ("local_code", "LS14AP"),
         ("local_code", "07700900123"),
         ("local_code", "17051960"),
@@ -122,6 +126,9 @@ def test_what_is_no_code_does_not_look_like_one(column: str, text: str) -> None:
     ("column", "code"),
     [
         ("local_code", "EMISNQSU12"),
+        ("local_code", "YavKM"),
+        ("local_code", "Y2f27"),
+        ("local_code", "Y12.."),
         ("local_code", "^ESCT123456"),
         ("local_code", "PARA22333NEMIS"),
         ("local_code", "90371998"),
