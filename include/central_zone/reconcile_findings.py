@@ -10,7 +10,7 @@ from central_zone.ledger import APPROVED, HELD, LOADED, RECEIVED, TAKEN_IN, VALI
 from central_zone.reconcile_calendar import Calendar, calendar_of
 from central_zone.reconcile_counts import SUPPLIER
 from central_zone.store.tables import parcel, reconciliation
-from crossing.manifest_fields import DELTA
+from crossing.manifest_fields import DELTA, RECON
 
 
 @dataclass(slots=True)
@@ -91,7 +91,13 @@ def _in_words(code: str, sequence: int, counted: dict[str, dict[str, int]]) -> _
 
 def _compared(connection: Connection, collection: str) -> _Found:
     last = (
-        select(parcel.c.practice_code, parcel.c.parcel_number, parcel.c.extract_kind, parcel.c.extract_taken_at)
+        select(
+            parcel.c.practice_code,
+            parcel.c.parcel_number,
+            parcel.c.extract_kind,
+            parcel.c.extract_taken_at,
+            parcel.c.manifest["counts"]["patients_held_back"].label("held_back"),
+        )
         .where(parcel.c.collection == collection, parcel.c.extract_kind != DELTA, parcel.c.state.in_(TAKEN_IN))
         .ext(distinct_on(parcel.c.practice_code))
         .order_by(parcel.c.practice_code, parcel.c.parcel_number.desc())
@@ -103,23 +109,35 @@ def _compared(connection: Connection, collection: str) -> _Found:
         .where(reconciliation.c.missing + reconciliation.c.differs + reconciliation.c.surplus > 0)
         .order_by(last.c.practice_code, reconciliation.c.table_name)
     )
-    return [_difference(row) for row in rows.mappings()]
+    return [each for row in rows.mappings() for each in _differences(row)]
 
 
-def _difference(row: Any) -> tuple[str, str | None, dict[str, Any]]:
+def _differences(row: Any) -> _Found:
     """A snapshot was loaded after the comparison: of it only the surplus still stands."""
-    of_snapshot = row["extract_kind"] != "recon"
-    counts = {name: row[name] for name in ("missing", "differs", "surplus") if row[name]}
+    code, kind, table = row["practice_code"], row["extract_kind"], row["table_name"]
     if not row["is_in_extract"]:
-        note = {f"not in the {row['extract_kind']}: {row['table_name']}": row["in_store"]}
-        return row["practice_code"], None, note
-    if of_snapshot and not row["surplus"]:
-        return row["practice_code"], None, {}
-    words = {
-        "missing": "the store has not",
-        "differs": "the store has in other words",
-        "surplus": "only the store has",
-    }
-    told = ", ".join(f"{count} {words[name]}" for name, count in counts.items() if name == "surplus" or not of_snapshot)
-    day = row["extract_taken_at"].date()
-    return row["practice_code"], f"The {row['extract_kind']} of {day}, {row['table_name']}: {told}.", {}
+        return [(code, None, {f"not in the {kind}: {table}": row["in_store"]})]
+    told = _absent(row) if table == "patient" and row["of_absent"] else []
+    counts = {"missing": row["missing"], "differs": row["differs"], "surplus": row["surplus"] - row["of_absent"]}
+    still = [name for name, count in counts.items() if count and (name == "surplus" or kind == RECON)]
+    if still:
+        words = ", ".join(f"{counts[name]} {_WORDS[name]}" for name in still)
+        told.append((code, f"The {kind} of {row['extract_taken_at'].date()}, {table}: {words}.", {}))
+    return told
+
+
+def _absent(row: Any) -> _Found:
+    """Who is held back at the source is not in its extracts, and may be in the store from before: no difference."""
+    absent, held = row["of_absent"], sum(row["held_back"].values())
+    facts = {f"registrations not in the {row['extract_kind']}": absent, "held back at the source": held}
+    if absent <= held:
+        return [(row["practice_code"], None, facts)]
+    words = f"{absent} registrations only the store has, and {held} are held back at the source."
+    return [(row["practice_code"], f"The {row['extract_kind']} of {row['extract_taken_at'].date()}: {words}", facts)]
+
+
+_WORDS = {
+    "missing": "the store has not",
+    "differs": "the store has in other words",
+    "surplus": "only the store has",
+}

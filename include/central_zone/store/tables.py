@@ -151,6 +151,7 @@ reconciliation = Table(
     Column("missing", BigInteger, nullable=False),  # the extract has them, the store has not
     Column("differs", BigInteger, nullable=False),  # both have them, in different words
     Column("surplus", BigInteger, nullable=False),  # the store has them, the extract has not
+    Column("of_absent", BigInteger, nullable=False),  # of those, records of registrations the extract does not name
     Column("is_in_extract", Boolean, nullable=False),  # the extract had rows of this table, sent or held back
     schema="ledger",
 )

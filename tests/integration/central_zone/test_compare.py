@@ -47,6 +47,24 @@ def test_a_recon_counts_what_is_missing_what_differs_and_what_is_surplus(zone):
     assert found(zone, "patient") == [(9, 10, 0, 0, 1)]
 
 
+def test_what_only_the_store_has_is_told_apart_by_whether_the_extract_names_the_person(zone):
+    first, _ = load(zone, a_night())
+    load(zone, {"patient": patients().slice(2), "observation": observations().slice(12)}, 2, first, "recon")
+    absent = dict(zone.query("SELECT table_name, of_absent FROM ledger.reconciliation WHERE surplus > 0"))
+    assert absent == {
+        "patient": 2,
+        "observation": 4,
+    }  # of the twelve missing entries, four are of the two who are absent
+
+
+def test_an_extract_without_patients_says_nothing_of_who_is_there(zone):
+    first, _ = load(zone, a_night())
+    load(zone, {"observation": observations().slice(12)}, 2, first, "recon")
+    assert zone.query("SELECT surplus, of_absent FROM ledger.reconciliation WHERE table_name = 'observation'") == [
+        (12, 0)
+    ]
+
+
 def test_deleted_records_count_on_neither_side(zone):
     first, _ = load(zone, a_night())
     second, _ = load(zone, {"observation": observations(is_deleted=[True] * 20 + [False] * 30)}, 2, first)

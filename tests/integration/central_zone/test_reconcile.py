@@ -140,6 +140,30 @@ def test_a_table_that_a_recon_does_not_carry_is_shown_and_is_no_difference(zone,
     assert (report.agrees, report.facts["not in the recon: observation"]) == (True, 50)
 
 
+@pytest.mark.parametrize("held_back", [0, 1, 2])
+def test_people_whom_the_source_holds_back_are_not_in_its_recon_and_that_is_no_difference(zone, policy, held_back):
+    first = load(zone, a_night())
+    parcel = zone.sealed({"patient": patients().slice(2), "observation": observations()}, sequence=2, previous=first)
+    counts = {**parcel.manifest.counts, "patients_held_back": {"type_one_opt_out": held_back}}
+    tables = {"patient": patients().slice(2), "observation": without_the_first_two(observations())}
+    counts["tables"] = {
+        name: {**counts["tables"][name], "read": t.num_rows, "sent": t.num_rows} for name, t in tables.items()
+    }
+    load(zone, tables, 2, first, extract_kind="recon", counts=counts)
+    report = reports(zone)["A12345"]
+    assert report.agrees == (held_back == 2)
+    if not report.agrees:
+        assert report.differences[0].endswith(
+            f"2 registrations only the store has, and {held_back} are held back at the source."
+        )
+    assert report.facts["registrations not in the recon"] == 2
+
+
+def without_the_first_two(rows):
+    """The ten patients' entries come in turn."""
+    return rows.take([number for number in range(rows.num_rows) if number % 10 > 1])
+
+
 def test_of_a_snapshot_only_the_surplus_still_stands_after_it_is_loaded(zone, policy):
     first = load(zone, a_night())
     load(zone, {"patient": patients(), "observation": observations(60).slice(5)}, 2, first, extract_kind="snapshot")

@@ -40,6 +40,7 @@ CREATE TABLE ledger.reconciliation (
   missing BIGINT NOT NULL,
   differs BIGINT NOT NULL,
   surplus BIGINT NOT NULL,
+  of_absent BIGINT NOT NULL,
   is_in_extract BOOLEAN NOT NULL,
   PRIMARY KEY (parcel_number, table_name)
 );
