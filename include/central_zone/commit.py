@@ -88,9 +88,10 @@ def _place(entry: Entry, manifest: dict[str, Any]) -> Place:
 
 def _write(zone: Zone, connection: Connection, ready: _Ready) -> None:
     number, failed = ready.entry.parcel_number, ready.verdict.failed_rows
-    if ready.entry.extract_kind != DELTA:
-        _compare(connection, ready)
     only_compared = ready.entry.extract_kind == RECON
+    # A practice's first snapshot is as large as all of it, and there is nothing yet to compare it with.
+    if only_compared or (ready.entry.extract_kind != DELTA and ledger.has_loaded_before(connection, ready.entry)):
+        _compare(connection, ready)
     loaded = {} if only_compared else {table: _load_table(connection, ready, table) for table in ready.tables}
     kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number)
     copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))

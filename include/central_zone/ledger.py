@@ -71,6 +71,15 @@ def manifest_of(connection: Connection, parcel_id: str) -> dict[str, Any]:
     return dict(connection.execute(statement).scalar_one())
 
 
+def has_loaded_before(connection: Connection, entry: Entry) -> bool:
+    """Whether anything of this practice is in the store."""
+    same = (parcel.c.collection == entry.collection, parcel.c.practice_code == entry.practice_code)
+    return (
+        connection.execute(select(parcel.c.sequence).where(*same, parcel.c.state == LOADED).limit(1)).first()
+        is not None
+    )
+
+
 def states(connection: Connection, parcel_ids: Iterable[str]) -> dict[str, Entry]:
     """What the ledger has of these parcels, by id. One it never heard of is not among them."""
     wanted = [UUID(parcel_id) for parcel_id in parcel_ids]

@@ -47,6 +47,12 @@ def test_a_recon_counts_what_is_missing_what_differs_and_what_is_surplus(zone):
     assert found(zone, "patient") == [(9, 10, 0, 0, 1)]
 
 
+def test_a_practices_first_snapshot_has_nothing_to_be_compared_with(zone):
+    load(zone, a_night(), practice_code="A99999")
+    _, state = load(zone, a_night(), kind="snapshot")
+    assert (state, found(zone, "patient"), rows(zone)) == ("loaded", [], [(20, 100)])
+
+
 def test_what_only_the_store_has_is_told_apart_by_whether_the_extract_names_the_person(zone):
     first, _ = load(zone, a_night())
     load(zone, {"patient": patients().slice(2), "observation": observations().slice(12)}, 2, first, "recon")
