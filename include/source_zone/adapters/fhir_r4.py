@@ -99,16 +99,12 @@ class _Reading:
         read_memory(remembered, self._record)
         owners = Owners.remembered(remembered)
         batches = Batches(owners)
-        for table, row in self._sent():
-            full = batches.add(table, row)
-            if full is not None:
-                yield full
-        yield from batches.rest()
-        for table, row in deleted_rows(self._export, self._record, self._people, owners):
-            full = batches.add(table, row)
-            if full is not None:
-                yield full
-        yield from batches.rest()
+        for rows in self._parts(owners):
+            for table, row in rows:
+                full = batches.add(table, row)
+                if full is not None:
+                    yield full
+            yield from batches.rest()  # else rows of every table would wait for the end
         self._tally.not_collected.update(self._record.left)
         self._tally.remembered |= {
             **self._people.tables(),
@@ -120,10 +116,11 @@ class _Reading:
     def _files(self, kind: str) -> Iterator[ExportFile]:
         return (file for file in self._export.output if file.kind == kind)
 
-    def _sent(self) -> Iterator[tuple[str, Row]]:
+    def _parts(self, owners: Owners) -> Iterator[Iterator[tuple[str, Row]]]:
         for kind in _ORDER:
-            yield from self._of_kind(kind)
-        yield from self._left()
+            yield self._of_kind(kind)
+        yield self._left()
+        yield deleted_rows(self._export, self._record, self._people, owners)
 
     def _of_kind(self, kind: str) -> Iterator[tuple[str, Row]]:
         record, mapping = self._record, self._mappings[kind]

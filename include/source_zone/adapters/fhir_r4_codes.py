@@ -20,7 +20,7 @@ _PART_OF_A_CODE = re.compile(r"[A-Za-z0-9.^_\-]+")
 _A_DIGIT = re.compile(r"[0-9]")
 _A_CODE_OR_LONGER = re.compile(rb"[0-9A-Za-z]{4}")
 _DISGUISED = re.compile(rb"\\u00(?:2[dDeE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aAeEfF])")  # a letter, a digit, .-_^
-_MOST_REMEMBERED = 100_000
+_MOST_REMEMBERED = 20_000
 
 Found = tuple[bytes, ...]  # texts in their quotes, or numbers
 

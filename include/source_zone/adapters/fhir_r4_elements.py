@@ -38,7 +38,7 @@ class Coded:
     left: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def day(text: str) -> PartialDate:
     """The same days come again and again; times do not, so only whole days are remembered."""
     return partial_date(text)
@@ -83,7 +83,7 @@ class Elements:
         except TypeError:  # a list or an object where a code belongs
             return self._read_codes(key)
         if known is None:
-            if len(self._coded) > 100_000:
+            if len(self._coded) > 20_000:
                 self._coded.clear()
             known = self._coded[key] = self._read_codes(key)
         return known
@@ -107,7 +107,7 @@ class Elements:
             return _NOWHERE
         known = self._names.get(text)
         if known is None:
-            if len(self._names) > 100_000:
+            if len(self._names) > 20_000:
                 self._names.clear()
             known = self._names[text] = self._read_name(text)
         return known

@@ -31,7 +31,7 @@ class Owners:
     _columns: dict[str, npt.NDArray[np.generic]] = field(repr=False)  # sorted by record
     _patients: dict[str, int] = field(repr=False)
     _records: "array[int]" = field(default_factory=lambda: array("Q"), repr=False)
-    _of: "array[int]" = field(default_factory=lambda: array("L"), repr=False)
+    _of: "array[int]" = field(default_factory=lambda: array("I"), repr=False)
     _in: "array[int]" = field(default_factory=lambda: array("B"), repr=False)
 
     @classmethod
@@ -82,15 +82,20 @@ class Owners:
         if not self._records:
             return
         new = {"record": self._records, "patient": self._of, "table": self._in}
-        joined = {
-            name: np.concatenate([self._columns[name], np.array(new[name], dtype=type_)])
-            for name, type_ in _HASH.items()
-        }
-        order = np.lexsort((np.arange(len(joined["record"])), joined["table"], joined["record"]))
-        record, table = joined["record"][order], joined["table"][order]
+        for name, type_ in _HASH.items():
+            self._columns[name] = np.concatenate([self._columns[name], np.frombuffer(new[name], dtype=type_)])
+        self._records, self._of, self._in = array("Q"), array("I"), array("B")
+        self._sort("record", "table")
+        record, table = self._columns["record"], self._columns["table"]
         last = np.append((record[1:] != record[:-1]) | (table[1:] != table[:-1]), True)
-        self._columns = {name: column[order][last] for name, column in joined.items()}
-        self._records, self._of, self._in = array("Q"), array("L"), array("B")
+        for name in _HASH:
+            self._columns[name] = self._columns[name][last]
+
+    def _sort(self, *by: str) -> None:
+        """Stable, one column at a time, so that little more is held than there is."""
+        order = np.lexsort([self._columns[name] for name in reversed(by)])
+        for name in _HASH:
+            self._columns[name] = self._columns[name][order]
 
 
 def _tombstone(name: str, registration: str) -> Row:
