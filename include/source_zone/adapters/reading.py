@@ -20,7 +20,7 @@ from isal import isal_zlib
 from crossing.errors import PersonMustAct
 from source_zone.identified import UNREADABLE_DATE, UNREADABLE_FLAG, UNREADABLE_NUMBER
 
-_BLOCK_BYTES = 24 * 1024 * 1024
+_BLOCK_BYTES = 8 * 1024 * 1024  # Arrow reads up to 32 blocks ahead: this, times 32, is what a file of any size costs
 _ASK_AGAIN = "Ask the supplier to send this extract again."
 
 
