@@ -57,8 +57,11 @@ class Records:
 
     def _gone(self, said: pl.DataFrame) -> pl.DataFrame:
         """Records of earlier nights that a full load neither repeats nor removes."""
+        before = self._before()
+        if not before.height:
+            return _NONE
         here = pl.concat([said, *self._seen]).select("record")
-        return self._before().join(here, on="record", how="anti", maintain_order="left").unique(maintain_order=True)
+        return before.join(here, on="record", how="anti", maintain_order="left").unique(maintain_order=True)
 
     def _before(self) -> pl.DataFrame:
         return _NONE if self.earlier is None else pl.DataFrame(pl.from_arrow(self.earlier)).select(_COLUMNS)
