@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from central_zone.settings import Settings
 from central_zone.store.connection import open_store
 from central_zone.store.tables import parcel, refusal
 
+_NUMBERS = count(1)
 AT = datetime(2026, 9, 2, 1, tzinfo=UTC)
 COUNTS = {"patients_may_leave": 94, "patients_held_back": {"type_one_opt_out": 4}, "tables": {}}
 MANIFEST = {
@@ -29,6 +31,7 @@ MANIFEST = {
 
 def a_row(practice: str, **values: Any) -> dict[str, Any]:
     return {
+        "parcel_number": next(_NUMBERS),
         "parcel_id": uuid.uuid4(),
         "collection": "gpdpr",
         "practice_code": practice,
