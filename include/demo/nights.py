@@ -10,7 +10,16 @@ from demo.airflow_api import FINISHED, AirflowAPI, DemoStuck, wait_for
 from demo.places import COLLECTION
 from demo.stack import Say, Stack
 
-PRACTICES = 8
+# What suppliers' systems deliver: format, folder, number of the first practice, practices. Policy has a row for each.
+DELIVERIES = (
+    ("emis_csv", ".", 1, 8),
+    ("tpp_csv", "tpp_csv", 9, 1),
+    ("gpdpr_xml", "gpdpr_xml", 10, 1),
+    ("medicus_csv", "medicus_csv", 11, 1),
+    ("fhir_r4", "fhir_r4", 12, 1),
+    ("gp_connect", "gp_connect", 13, 1),
+)
+PRACTICES = sum(practices for *_, practices in DELIVERIES)
 PATIENTS = 100
 ENTRIES_PER_PATIENT = 100
 _SEED = 1
@@ -34,21 +43,25 @@ def prepare_zones(stack: Stack, say: Say) -> None:
     """Development keys for both zones, an empty store, and the first night's deliveries."""
     stack.run("gp-source", "keys", "init", "--dir", str(stack.places.root / "keys"))
     deliver(stack, 1)
-    say(f"{PRACTICES} synthetic practices of {PATIENTS} patients have delivered night 1")
+    say(f"{PRACTICES} synthetic practices of {PATIENTS} patients have delivered night 1, in {len(DELIVERIES)} suppliers' formats")
     stack.run("gp-central", "migrate")
     say("The store is ready")
 
 
 def deliver(stack: Stack, night: int) -> None:
     """The practices' systems put the night's files where the source zone looks for them. All is made up."""
-    wanted: dict[str, object] = {
-        "--practices": PRACTICES,
-        "--patients": PATIENTS,
-        "--entries-per-patient": ENTRIES_PER_PATIENT,
-    }
-    wanted |= {"--seed": _SEED, "--night": night, "--out": stack.places.incoming}
-    options = [str(word) for option in wanted.items() for word in option]
-    stack.run("gp-source", "simulate", "--format", "emis_csv", *options)
+    for format_name, folder, first, practices in DELIVERIES:
+        wanted: dict[str, object] = {
+            "--format": format_name,
+            "--first-practice": first,
+            "--practices": practices,
+            "--patients": PATIENTS,
+            "--entries-per-patient": ENTRIES_PER_PATIENT,
+            "--seed": _SEED,
+            "--night": night,
+            "--out": stack.places.incoming / folder,
+        }
+        stack.run("gp-source", "simulate", *(str(word) for option in wanted.items() for word in option))
 
 
 def run_night(stack: Stack, number: int, say: Say) -> Night:

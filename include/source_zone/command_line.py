@@ -46,6 +46,7 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     simulate = commands.add_parser("simulate", help="write synthetic practices and an answer sheet")
     simulate.add_argument("--format", default="emis_csv", help="default: emis_csv; a wrong one lists those there are")
     simulate.add_argument("--practices", type=int, default=8)
+    simulate.add_argument("--first-practice", type=int, default=1, help="its number: 9 is Y99009")
     simulate.add_argument("--patients", type=int, default=500, help="a practice")
     simulate.add_argument("--entries-per-patient", type=int, default=500)
     simulate.add_argument("--seed", type=int, default=1)
@@ -122,6 +123,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
             arguments.out,
             format=arguments.format,
             practices=arguments.practices,
+            first_practice=arguments.first_practice,
             patients=arguments.patients,
             seed=arguments.seed,
             night=arguments.night,

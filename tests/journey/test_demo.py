@@ -17,6 +17,7 @@ import pytest
 from psycopg import sql
 
 from demo.airflow_api import AirflowAPI
+from demo.nights import DELIVERIES, PRACTICES
 from journey.canaries import canaries_of, found_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(600)]
@@ -87,7 +88,7 @@ def test_the_practice_that_failed_shows_by_its_code_and_was_shredded_too(shown: 
     failed = {(task["task_id"], task["rendered_map_index"]) for task in tasks if task["state"] == "failed"}
     assert failed == {("each_shard.pull", "Y99008"), ("every_practice_collected", None)}
     shredded = {task["rendered_map_index"] for task in tasks if task["task_id"] == "each_shard.shred"}
-    assert shredded == {f"Y9900{number}" for number in range(1, 9)}
+    assert shredded == {f"Y{99_000 + number}" for number in range(1, PRACTICES + 1)}
 
 
 def test_what_needs_a_person_was_not_tried_again(shown: Demonstration) -> None:
@@ -102,7 +103,9 @@ def test_the_summary_names_the_red_practice_and_says_it_caught_up(shown: Demonst
 
 
 def test_nothing_identifying_is_in_airflows_tables_or_logs(shown: Demonstration) -> None:
-    canaries = canaries_of(shown.folder / "source" / "incoming")
+    folders = [path.parent for path in (shown.folder / "source" / "incoming").rglob("canaries.json")]
+    canaries = set().union(*(canaries_of(folder) for folder in folders))
+    assert len(folders) == len(DELIVERIES)
     logs = list((shown.folder / "logs").rglob("*.log"))
     assert any("task_id=each_shard.pull" in str(path) for path in logs)
     leaks = {str(path): len(found) for path in logs if (found := found_in(path.read_text(), canaries))}
