@@ -15,7 +15,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-from isal import isal_zlib
 
 from crossing.errors import PersonMustAct
 from source_zone.identified import UNREADABLE_DATE, UNREADABLE_FLAG, UNREADABLE_NUMBER
@@ -75,7 +74,7 @@ def stream_text(
 
 
 # What Arrow says of a file, and what a source of text may say while Arrow reads it.
-_UNREADABLE = (pa.ArrowException, OSError, UnicodeError, EOFError, isal_zlib.error, zipfile.BadZipFile)
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeError, EOFError, zipfile.BadZipFile)
 
 
 def _open(

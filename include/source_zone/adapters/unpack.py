@@ -14,7 +14,7 @@ _LOCAL_HEADER_BYTES, _LOCAL_HEADER = 30, b"PK\x03\x04"
 
 
 class Unpacked(io.RawIOBase):
-    """Raises zipfile.BadZipFile, OSError or isal_zlib.error for what does not fit."""
+    """Raises zipfile.BadZipFile or OSError for what does not fit."""
 
     def __init__(self, path: Path, member: zipfile.ZipInfo) -> None:
         self._file = path.open("rb")
@@ -52,7 +52,10 @@ class Unpacked(io.RawIOBase):
             return self._packed(most)
         while not self._unpacker.eof:
             packed = self._unpacker.unconsumed_tail or self._packed(_CHUNK_BYTES)
-            data = self._unpacker.decompress(packed, most)  # of nothing, too: it may hold back what it has unpacked
+            try:
+                data = self._unpacker.decompress(packed, most)  # of nothing, too: it may hold back what it has unpacked
+            except isal_zlib.error:  # type: ignore[misc] # a class, whatever its stub says
+                raise zipfile.BadZipFile from None
             if data or not packed:
                 return data
         return b""
