@@ -56,9 +56,10 @@ def test_a_code_written_in_escapes_is_the_code(tmp_path: Path, disguise: str) ->
     assert DISSENT in row["further_codes"]
 
 
-def test_an_escaped_name_does_not_hide_a_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["\\u0063ode", "c\\u006fde", "cod\\u0065"])
+def test_an_escaped_name_does_not_hide_a_code(tmp_path: Path, name: str) -> None:
     export = write_export(tmp_path, an_entry())
-    line = json.dumps(an_entry(method=coded(DISSENT))).replace('"code": "' + DISSENT, '"\\u0063ode": "' + DISSENT)
+    line = json.dumps(an_entry(method=coded(DISSENT))).replace(f'"code": "{DISSENT}', f'"{name}": "{DISSENT}')
     (export / "Observation.ndjson").write_text(line + "\n")
     (row,) = read(tmp_path)["observation"]
     assert DISSENT in row["further_codes"]

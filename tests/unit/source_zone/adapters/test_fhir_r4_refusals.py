@@ -151,6 +151,7 @@ UNSEEN: list[tuple[dict[str, Any], str]] = [
         a_patient(extension=[{"url": f"{UK_SITE}RegistrationDetails", "extension": [{"url": SECRET}]}]),
         "an extension that cannot be named here, of Patient.Extension-UKCore-RegistrationDetails",
     ),
+    (an_entry(method={"modifierExtension": [{"url": SECRET}]}), "can turn an entry into its opposite"),
     (an_entry(modifierExtension=[{"url": "x"}]), "Observation.modifierExtension"),
     (an_entry(component=[{"code": coded(), "modifierExtension": []}]), "Observation"),
     (a_resource("Genome", text=SECRET), "output 2: resource type Genome is not in policy"),
