@@ -99,8 +99,14 @@ def test_only_what_is_coded_in_snomed_ever_leaves(night: Night) -> None:
 def test_nothing_identifying_is_found_anywhere(night: Night) -> None:
     wanted = set(_identifying(night.resources))
     assert len(wanted) > 1_000
-    found = {where: len(wanted & set(_WORDS.findall(text))) for where, text in night.made.items()}
+    found = {where: len(wanted & _pieces(where, text)) for where, text in night.made.items()}
     assert {where: n for where, n in found.items() if n} == {}
+
+
+def _pieces(where: str, text: str) -> set[str]:
+    """Of sealed files only longer ones: four letters stand in a million random bytes by chance."""
+    shortest = 8 if where.endswith((".sealed", ".hpke")) else 4
+    return {each for each in _WORDS.findall(text) if len(each) >= shortest}
 
 
 def test_the_search_would_find_something(night: Night) -> None:
