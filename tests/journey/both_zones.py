@@ -1,6 +1,7 @@
 """Both zones on one machine, without Airflow: the very functions its tasks call, in the same order."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -128,6 +129,15 @@ class Journey:
         return self.manifests[practice, self.expected(practice, night)["extract_id"]]
 
 
+def _policy_of_emis_practices(folder: Path) -> Path:
+    """The policy that ships, with the practices these journeys deliver for; the demo has some of other suppliers too."""
+    shutil.copytree(policy_folder(), folder)
+    lines = (folder / "practices.csv").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("Y99") or ",emis_csv," in line]
+    (folder / "practices.csv").write_text("\n".join(kept) + "\n")
+    return folder
+
+
 def make_both_zones(root: Path, postgres: Postgres) -> BothZones:
     make_development_keys(root / "keys", Policy().collections())
     for folder in ("incoming", "crossing"):
@@ -140,7 +150,7 @@ def make_both_zones(root: Path, postgres: Postgres) -> BothZones:
         landing=root / "landing",
         outbox=root / "crossing",
         lineage=root / "lineage",
-        policy_folder=policy_folder(),
+        policy_folder=_policy_of_emis_practices(root / "source_policy"),
     )
     central = {
         "GP_STORE_URL": postgres.a_store(),
