@@ -116,8 +116,12 @@ class Policy:
         """Reads every file about a format's fields, so that their hashes are in the manifest whichever step runs."""
         folder = self.folder / "fields"
         more = sorted(path.name for path in folder.glob(f"{format_name}_*.toml"))
-        for name in (f"{format_name}.toml", *more, "ignore_until.csv"):
-            self._read(f"fields/{name}")
+        self.note(*(f"fields/{name}" for name in (f"{format_name}.toml", *more, "ignore_until.csv")))
+
+    def note(self, *names: str) -> None:
+        """Reads files for their hashes alone."""
+        for name in names:
+            self._read(name)
 
     def rows(self, name: str) -> list[dict[str, str]]:
         """The rows of a CSV policy file; lines that begin with # are its legend."""

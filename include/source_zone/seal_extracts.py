@@ -147,7 +147,10 @@ def _remembered_withheld(memory: Memory) -> list[str]:
 
 
 def _check_policy_unchanged(release: Release, run_spool: Spool) -> None:
-    if run_spool.read_note("policy") != release.policy.sha256:
+    """Of every file that any step has read: some are read by the pull alone, and count all the same."""
+    before = run_spool.read_note("policy")
+    release.policy.note(*before)
+    if any(release.policy.sha256[name] != sha256 for name, sha256 in before.items()):
         raise PolicyChanged(
             f"{release.practice.practice_code}: policy files changed since the pull. Run the practice again from `pull`."
         )
