@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
+from crossing.errors import PersonMustAct
 from crossing.policy import Policy
 from source_zone.adapters import tpp_delivery, tpp_patients, tpp_staff
 from source_zone.adapters.known_columns import KnownColumns
@@ -24,7 +25,11 @@ from source_zone.adapters.tpp_tables import Known
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally
 
 DESCRIBED, TAKEN_AT = "described_patients", "last_extract_taken_at"
-_NOT_STATED = "fields/tpp_csv_not_stated.toml"
+_PRACTICES = "tpp_csv_practices.csv"
+
+
+class MarkedNotHeldBack(PersonMustAct):
+    """Nobody has answered for the practice's confidential records, which this format cannot mark."""
 
 
 @dataclass(slots=True)
@@ -43,15 +48,19 @@ class TppCsv:
     def read(self, extract: Extract, tally: ReadTally) -> Iterator[IdentifiedBatch]:
         columns = KnownColumns.read(self.policy, self.name, self.today)
         delivery = Delivery.of(extract, columns)
-        is_confidential = _is_confidential(self.policy)
+        _check_marked_is_held_back(self.policy, self.practice_code)
         reading = _Reading(self.practice_code, columns, delivery, self.remembered, tally, extract.taken_at)
-        yield from reading.read(is_confidential)
+        yield from reading.read()
 
 
-def _is_confidential(policy: Policy) -> bool | None:
-    """What policy says of a mark that this format does not have. Anything but a plain answer holds everybody back."""
-    answers = {"not_confidential": False, "confidential": True}
-    return answers.get(policy.table(_NOT_STATED)["is_confidential"]["reads_as"])
+def _check_marked_is_held_back(policy: Policy, practice_code: str) -> None:
+    """The format has no mark for confidential patients or entries: the practice must have left them out itself."""
+    rows = [row for row in policy.rows(_PRACTICES) if row["practice_code"] == practice_code]
+    if len(rows) != 1 or rows[0]["supplier_holds_back_marked"] != "yes" or not rows[0]["reviewed_by"]:
+        raise MarkedNotHeldBack(
+            f"{practice_code}: policy/{_PRACTICES} does not say, in one reviewed row, that what is marked confidential is left "
+            "out of the extract, which has no mark for it. Ask the practice; then have its row added."
+        )
 
 
 @dataclass(slots=True)
@@ -65,12 +74,12 @@ class _Reading:
     tally: ReadTally
     taken_at: datetime
 
-    def read(self, is_confidential: bool | None) -> Iterator[IdentifiedBatch]:
+    def read(self) -> Iterator[IdentifiedBatch]:
         mapping = Meanings.of(self._kept("SRMapping", ("Mapping",)), "Mapping")
         yield from self._organisations()
         yield from self._staff()
         people = self._people()
-        yield from self._patients(people, mapping, is_confidential)
+        yield from self._patients(people, mapping)
         ownership = Ownership(self.practice_code, people.earlier_practices())
         events = Events(self._known(mapping), ownership, self.tally, self.remembered)
         for table in events.tables:
@@ -151,13 +160,13 @@ class _Reading:
                 "Ask the supplier whose extract it is; check `connection` in policy/practices.csv."
             )
 
-    def _patients(self, people: People, mapping: Meanings, is_confidential: bool | None) -> Iterator[IdentifiedBatch]:
+    def _patients(self, people: People, mapping: Meanings) -> Iterator[IdentifiedBatch]:
         """Whoever has a line in one of the three tables or is otherwise than before, and whoever is no more the practice's."""
         own = people.own(self.practice_code, mapping)
         before = self._earlier(DESCRIBED, tuple(own.columns))
         changed = own.filter(people.is_touched(own) | tpp_patients.differs(own, before))
         if changed.height:
-            yield batch("patient", tpp_patients.mapped(changed, is_confidential=is_confidential))
+            yield batch("patient", tpp_patients.mapped(changed))
         gone = before.join(own, on="RowIdentifier", how="anti", maintain_order="left")
         if gone.height and not self._is_late():
             yield batch("patient", tpp_patients.removed(gone))

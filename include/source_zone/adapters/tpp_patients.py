@@ -63,8 +63,8 @@ def differs(own: pl.DataFrame, before: pl.DataFrame) -> pl.Series:
     return joined["same"].is_null()
 
 
-def mapped(own: pl.DataFrame, *, is_confidential: bool | None) -> pl.DataFrame:
-    """In canonical form. `is_confidential` is what policy says of a format that does not say it of anybody."""
+def mapped(own: pl.DataFrame) -> pl.DataFrame:
+    """In canonical form. Nobody is marked confidential: policy/tpp_csv_practices.csv says who answers for that."""
     patient = pl.concat_str(pl.lit("SRPatient/"), pl.col("RowIdentifier"))
     sex = {cell: tpp_words.exactly(cell, tpp_words.SEX) for cell in own["Gender"].drop_nulls().unique().to_list()}
     return with_days(own, *_DATES).select(
@@ -80,7 +80,7 @@ def mapped(own: pl.DataFrame, *, is_confidential: bool | None) -> pl.DataFrame:
         pl.col(day("DateDeath")).alias("date_of_death"),
         pl.col("FullPostCode").alias("postcode"),
         flag("TestPatient").alias("is_test_patient"),
-        pl.lit(is_confidential, pl.Boolean).alias("is_confidential"),
+        pl.lit(False).alias("is_confidential"),
         pl.when(unreadable(*_DATES)).then(pl.lit("unreadable_date")).alias("fault"),
     )
 

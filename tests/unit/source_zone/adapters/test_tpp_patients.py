@@ -1,12 +1,13 @@
 """TPP's patients: three tables, joined, over several nights."""
 
+import shutil
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from crossing.policy import Policy
-from source_zone.adapters.tpp_csv import TppCsv
+from crossing.policy import Policy, policy_folder
+from source_zone.adapters.tpp_csv import MarkedNotHeldBack, TppCsv
 from source_zone.identified import ReadTally
 from support.tpp_files import PRACTICE, a_patient, a_removal, read, together, write_extract
 
@@ -134,11 +135,16 @@ def test_a_date_nobody_can_read_is_a_fault_of_the_patient(tmp_path: Path) -> Non
     assert the_patient(tmp_path, DateBirth="17.05.1960")["fault"] == "unreadable_date"
 
 
-def test_where_policy_gives_no_plain_answer_everybody_is_held_back(tmp_path: Path) -> None:
-    write_extract(tmp_path, a_patient())
-    policy = Policy()
-    policy.table("fields/tpp_csv_not_stated.toml")["is_confidential"]["reads_as"] = "perhaps"
-    adapter = TppCsv(PRACTICE, policy)
-    batches = list(adapter.read(adapter.find_extracts(tmp_path)[0], ReadTally()))
-    marks = [row["is_confidential"] for batch in batches if batch.table == "patient" for row in batch.rows.to_pylist()]
-    assert marks == [None]
+@pytest.mark.parametrize("answer", [None, "no", "", "perhaps"])
+def test_a_practice_that_does_not_leave_out_what_is_marked_is_refused(tmp_path: Path, answer: str | None) -> None:
+    """The format has no mark for it, so nobody downstream could."""
+    shutil.copytree(policy_folder(), tmp_path / "policy")
+    file = tmp_path / "policy" / "tpp_csv_practices.csv"
+    row = f"{PRACTICE},yes,"
+    assert row in file.read_text()
+    lines = [line for line in file.read_text().splitlines() if answer is not None or not line.startswith(PRACTICE)]
+    file.write_text("\n".join(lines).replace(row, f"{PRACTICE},{answer},") + "\n")
+    write_extract(tmp_path / "in", a_patient())
+    adapter = TppCsv(PRACTICE, Policy(tmp_path / "policy"))
+    with pytest.raises(MarkedNotHeldBack):
+        list(adapter.read(adapter.find_extracts(tmp_path / "in")[0], ReadTally()))

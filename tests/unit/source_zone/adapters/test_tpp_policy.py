@@ -68,9 +68,3 @@ def test_nothing_that_says_who_somebody_is_is_read() -> None:
         "SRPatientAddressHistory.AddressType",
         "SRManifest.FileName",
     }
-
-
-def test_what_the_format_does_not_state_is_stated_in_policy() -> None:
-    stated = Policy().table("fields/tpp_csv_not_stated.toml")["is_confidential"]
-    assert stated["reads_as"] in ("not_confidential", "confidential")
-    assert len(stated["why"]) > 40
