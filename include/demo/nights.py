@@ -43,7 +43,9 @@ def prepare_zones(stack: Stack, say: Say) -> None:
     """Development keys for both zones, an empty store, and the first night's deliveries."""
     stack.run("gp-source", "keys", "init", "--dir", str(stack.places.root / "keys"))
     deliver(stack, 1)
-    say(f"{PRACTICES} synthetic practices of {PATIENTS} patients have delivered night 1, in {len(DELIVERIES)} suppliers' formats")
+    say(
+        f"{PRACTICES} synthetic practices of {PATIENTS} patients have delivered night 1, in {len(DELIVERIES)} suppliers' formats"
+    )
     stack.run("gp-central", "migrate")
     say("The store is ready")
 
