@@ -25,6 +25,8 @@ DISSENTS: dict[str, dict[str, list[dict[str, str]]]] = {
     "a problem": {"SRProblem": [an_entry(1, CTV3Code="XaZ89", IDCode="-1")]},
     "a referral": {"SRReferralOut": [an_entry(1, SNOMEDPrimaryDiagnosis="827241000000103")]},
     "another service's entry": {"SRCode": [a_code(1, CTV3Code="XaZ89", IDOrganisationRegisteredAt=OTHER)]},
+    "another organisation's extract": {"SRCode": [a_code(1, CTV3Code="XaZ89", IDOrganisationVisibleTo=OTHER)]},
+    "a practice code that is padded": {"SRCode": [a_code(1, CTV3Code="XaZ89", IDOrganisationVisibleTo=f" {PRACTICE}")]},
     "an entry with no organisation": {"SRCode": [a_code(1, CTV3Code="XaZ89", IDOrganisationVisibleTo="")]},
     "an entry without a date": {"SRCode": [a_code(1, CTV3Code="XaZ89", DateEvent="")]},
     "an entry with a date nobody can read": {"SRCode": [a_code(1, CTV3Code="XaZ89", DateEvent="31 Feb 2020 00:00:00")]},

@@ -34,6 +34,7 @@ REASONS_IN_WORDS = {
     "objection_in_another_kind": "an objection written where none belongs: it counts, and stays",
     "shares_its_id_with_a_dissent": "one number for two entries, one of them an objection",
     "registered_elsewhere": "Written while the patient was registered with another service, whose record it is",
+    "visible_to_another_organisation": "An objection in another organisation's extract: it counts, and stays",
     "unknown_organisation": "It does not say whose record it is",
     "unidentified_patient": "A patient without any number of their own",
     "two_patients_with_one_id": "One number for two patients",

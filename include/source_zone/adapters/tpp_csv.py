@@ -26,6 +26,7 @@ from source_zone.identified import Extract, IdentifiedBatch, ReadTally
 
 DESCRIBED, TAKEN_AT = "described_patients", "last_extract_taken_at"
 _PRACTICES = "tpp_csv_practices.csv"
+_CONSENT_LIST = "codelists/type_one_opt_out.csv"
 
 
 class MarkedNotHeldBack(PersonMustAct):
@@ -50,7 +51,7 @@ class TppCsv:
         delivery = Delivery.of(extract, columns)
         _check_marked_is_held_back(self.policy, self.practice_code)
         reading = _Reading(self.practice_code, columns, delivery, self.remembered, tally, extract.taken_at)
-        yield from reading.read()
+        yield from reading.read(_dissent_codes(self.policy))
 
 
 def _check_marked_is_held_back(policy: Policy, practice_code: str) -> None:
@@ -61,6 +62,10 @@ def _check_marked_is_held_back(policy: Policy, practice_code: str) -> None:
             f"{practice_code}: policy/{_PRACTICES} does not say, in one reviewed row, that what is marked confidential is left "
             "out of the extract, which has no mark for it. Ask the practice; then have its row added."
         )
+
+
+def _dissent_codes(policy: Policy) -> frozenset[str]:
+    return frozenset(row["code"] for row in policy.rows(_CONSENT_LIST) if row["meaning"] == "dissent")
 
 
 @dataclass(slots=True)
@@ -74,14 +79,14 @@ class _Reading:
     tally: ReadTally
     taken_at: datetime
 
-    def read(self) -> Iterator[IdentifiedBatch]:
+    def read(self, dissent_codes: frozenset[str]) -> Iterator[IdentifiedBatch]:
         mapping = Meanings.of(self._kept("SRMapping", ("Mapping",)), "Mapping")
         yield from self._organisations()
         yield from self._staff()
         people = self._people()
         yield from self._patients(people, mapping)
         ownership = Ownership(self.practice_code, people.earlier_practices())
-        events = Events(self._known(mapping), ownership, self.tally, self.remembered)
+        events = Events(self._known(mapping), ownership, self.tally, self.remembered, dissent_codes)
         for table in events.tables:
             columns = self.columns.to_read(table)
             yield from events.read(table, columns, self._stream(table), whole=self._is_whole(table))

@@ -9,10 +9,11 @@ import pyarrow as pa
 from source_zone.adapters import tpp_medication, tpp_tables
 from source_zone.adapters.tpp_kept import is_removed
 from source_zone.adapters.tpp_late_codes import LateCodes
-from source_zone.adapters.tpp_ownership import Ownership
+from source_zone.adapters.tpp_ownership import VISIBLE_TO_ANOTHER, Ownership
 from source_zone.adapters.tpp_reading import batch
 from source_zone.adapters.tpp_records import Records
 from source_zone.adapters.tpp_tables import Known, Mapping
+from source_zone.code_forms import any_of, distinct_cells, forms
 from source_zone.identified import IdentifiedBatch, ReadTally
 
 
@@ -48,6 +49,7 @@ class Events:
     ownership: Ownership
     tally: ReadTally
     remembered: dict[str, pa.Table] = field(repr=False)
+    dissent_codes: frozenset[str]
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -59,12 +61,15 @@ class Events:
         """Rows that had waited for their codes first, then the extract's own, then what it removes."""
         table = _TABLES[name]
         records = Records(self._earlier(_records(name)))
-        late = LateCodes(self._earlier(_waiting(name)), columns)
+        # A full load brings what waits once more; what it does not bring is gone.
+        late = LateCodes(None if whole else self._earlier(_waiting(name)), columns)
         mapped = self._mapped(table)
         if table.has_dictionary_codes:
             yield from _told(table, late.now_known(mapped))
         for rows in parts:
-            own = self.ownership.own(rows, self.tally)
+            own, theirs = self.ownership.divided(rows)
+            if theirs.height:
+                yield from _told(table, self._objections_in(theirs, mapped))
             live = _without_removed(own, records, late)
             records.saw(live)
             told = mapped(live)
@@ -75,6 +80,20 @@ class Events:
         self._remember(_records(name), records.standing(whole=whole), "record")
         if table.has_dictionary_codes:
             self._remember(_waiting(name), late.still_waiting(), "RowIdentifier")
+
+    def _objections_in(self, theirs: pl.DataFrame, mapped: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+        """Of the rows of other organisations' extracts those with a dissent, which counts wherever it is written.
+
+        They do not travel, and never take the place of a row of our own. The others are counted, and left.
+        """
+        told = mapped(theirs.filter(~is_removed()))
+        dissents = distinct_cells(told, lambda cell: bool(forms(cell) & self.dissent_codes))
+        found = told.filter(any_of(dissents))
+        self.tally.not_collected[VISIBLE_TO_ANOTHER] += theirs.height - found.height
+        return found.with_columns(
+            pl.concat_str("record_id", pl.lit(f"|{VISIBLE_TO_ANOTHER}")).alias("record_id"),
+            pl.lit(VISIBLE_TO_ANOTHER).alias("fault"),
+        )
 
     def _mapped(self, table: EventTable) -> Callable[[pl.DataFrame], pl.DataFrame]:
         return lambda rows: table.mapping(self.ownership.with_fault(rows), self.known)

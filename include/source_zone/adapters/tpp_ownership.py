@@ -1,8 +1,8 @@
 """Whose row it is. An extract may hold what other organisations wrote: of that, the practice sends only its own record.
 
-A row visible to another organisation is that organisation's extract: it is counted and left. A row about a time when
-the patient was registered elsewhere (community services share records) is held back, unless that was a GP practice,
-whose record is the present practice's now. Held back, not left: an objection in it still counts.
+A row visible to another organisation is that organisation's extract: it is counted and left, unless it holds a dissent.
+A row about a time when the patient was registered elsewhere (community services share records) is held back, unless that
+was a GP practice, whose record is the present practice's now. Held back, not left: an objection in it still counts.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,6 @@ import polars as pl
 
 from source_zone.adapters.reading import flag
 from source_zone.adapters.tpp_kept import REMOVED
-from source_zone.identified import ReadTally
 
 VISIBLE_TO, REGISTERED_AT = "IDOrganisationVisibleTo", "IDOrganisationRegisteredAt"
 REGISTERED_ELSEWHERE, UNKNOWN_ORGANISATION = "registered_elsewhere", "unknown_organisation"
@@ -28,13 +27,11 @@ class Ownership:
     practice_code: str
     earlier_practices: pl.DataFrame = field(repr=False)  # IDPatient, IDOrganisation
 
-    def own(self, rows: pl.DataFrame, tally: ReadTally) -> pl.DataFrame:
-        """Without the rows of other organisations' extracts, which are counted."""
-        another = pl.col(VISIBLE_TO) != self.practice_code  # NULL, so kept, where it says nothing
-        ours = rows.filter(~another.fill_null(False))
-        if ours.height < rows.height:
-            tally.not_collected[VISIBLE_TO_ANOTHER] += rows.height - ours.height
-        return ours
+    def divided(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Rows of this extract, and those of other organisations' extracts."""
+        another = (pl.col(VISIBLE_TO) != self.practice_code).fill_null(False)  # not where it says nothing
+        theirs = rows.filter(another)
+        return (rows.filter(~another), theirs) if theirs.height else (rows, theirs)
 
     def with_fault(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Adds `not_own`: why a row may not leave for whose it is, or NULL."""

@@ -76,6 +76,19 @@ def test_another_organisations_rows_are_counted_and_left(tmp_path: Path) -> None
     assert tally.not_collected["visible_to_another_organisation"] == 1
 
 
+def test_a_dissent_in_another_organisations_row_is_told_beside_our_own_row_of_that_number(tmp_path: Path) -> None:
+    dissent = a_code(100, CTV3Code="XaZ89", IDOrganisationVisibleTo=OTHER)
+    removed = a_code(101, CTV3Code="XaZ89", IDOrganisationVisibleTo=OTHER, RemovedData="1")
+    write_extract(tmp_path, together(a_patient(), {"SRCode": [a_code(100), dissent, removed]}))
+    rows, tally = read(tmp_path)
+    assert set(of(rows["observation"], "record_id", "ctv3_code", "fault")) == {
+        ("SRCode/100", "H33..", None),
+        ("SRCode/100|visible_to_another_organisation", "XaZ89", "visible_to_another_organisation"),
+    }
+    assert tally.not_collected["visible_to_another_organisation"] == 1
+    assert tally.remembered["records_SRCode"].column("record").to_pylist() == [100]
+
+
 @pytest.mark.parametrize(
     ("cells", "fault"),
     [
@@ -108,6 +121,16 @@ def test_where_the_version_does_not_say_what_the_practice_wrote_itself_is_its_ow
     events = [an_entry(1), an_entry(2, IDOrganisation=OTHER)]
     write_extract(tmp_path, together(a_patient(), {"SREvent": events}), headers={"SREvent": old})
     assert of(read(tmp_path)[0]["encounter"], "fault") == [(None,), ("registered_elsewhere",)]
+
+
+def test_what_waits_for_its_code_and_is_not_in_a_full_load_never_comes_back(tmp_path: Path) -> None:
+    waits = a_code(100, CTV3Code="Y8abc", SNOMEDCode="-1")
+    before = first_night(tmp_path, {"SRCode": [waits, a_code(101)]})
+    write_extract(tmp_path, together(a_patient(), {"SRCode": [a_code(101)]}), stamp=TUESDAY)
+    _, then = read(tmp_path, before)
+    codes = {"SRCtv3": [{"RowIdentifier": "900", "Ctv3Code": "Y8abc"}]}
+    rows, _ = next_night(tmp_path, then, codes, stamp=WEDNESDAY)
+    assert "observation" not in rows
 
 
 def test_an_entry_whose_code_came_late_is_read_when_it_comes(tmp_path: Path) -> None:
