@@ -51,15 +51,15 @@ def without_repeats(versions: pa.Table, key: list[str]) -> pa.Table:
 
 
 def added_to(remembered: pa.Table | None, read: pa.Table, key: list[str]) -> pa.Table:
-    """An adapter's table after a late delivery: what the memory has stands, as far as it is still wanted; new rows are added.
+    """An adapter's table after a late delivery: what the memory has stands, all of it; new rows are added.
 
-    Without a key the memory's table stands as it is, since nobody can tell its rows apart.
+    What the late delivery lacks or ends may have come after it: an entry that waits for its code can be an objection, and
+    is rather read twice than never. Without a key the memory's table stands as it is, since nobody can tell its rows apart.
     """
     if remembered is None:
         return read
     if not key:
         return remembered
     frames = [pl.DataFrame(pl.from_arrow(each)) for each in (remembered, read)]
-    still = frames[0].join(frames[1], on=key, how="semi", maintain_order="left", nulls_equal=True)
     new = frames[1].join(frames[0], on=key, how="anti", maintain_order="left", nulls_equal=True)
-    return pl.concat([still, new], how="diagonal_relaxed").to_arrow()
+    return pl.concat([frames[0], new], how="diagonal_relaxed").to_arrow()

@@ -1,11 +1,14 @@
 """Whatever goes wrong with an entry, nobody leaves because of it: real deliveries, night after night."""
 
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from crossing.errors import PersonMustAct
 from source_zone.release_practice import decide_practice, pull_practice, release_practice, seal_practice
+from source_zone.windows import window_of_days
 from support.emis_files import CODES, Rows, a_patient, an_observation, guid, write_extract
 from support.source_zone import SourceZone, make_source_zone
 
@@ -186,6 +189,19 @@ def test_an_older_delivery_that_comes_late_does_not_undo_newer_facts(zone: Sourc
     write_extract(zone.deliveries, first({**DISSENT, "CodeId": "1"}), NIGHTS[0])
     with pytest.raises(PersonMustAct, match="older than one already taken"):
         release_practice(zone.release("late"))
+
+
+def test_a_late_delivery_does_not_forget_an_entry_that_waits_for_its_code(zone: SourceZone) -> None:
+    entry = an_observation("p", "d", "99")
+    nights(zone, first({**entry, "CodeId": "1"}))
+    write_extract(zone.deliveries, {"CareRecord_Observation": [entry]}, NIGHTS[2])
+    release_practice(zone.release(NIGHTS[2]))
+    write_extract(zone.deliveries, {"CareRecord_Observation": [{**entry, "CodeId": "1"}]}, NIGHTS[1])
+    late = replace(zone.release(NIGHTS[1]), window=window_of_days(date(2026, 9, 3), date(2026, 9, 3)))
+    assert release_practice(late)["state"] == "released"
+    dissent = {"CodeId": "99", "SnomedCTConceptId": "827241000000103"}
+    write_extract(zone.deliveries, {"Coding_ClinicalCode": [dissent]}, "20260905010000")
+    assert release_practice(zone.release("then"))["patients_held_back"] == HELD
 
 
 def test_a_delivery_changed_after_it_was_taken_is_noticed(zone: SourceZone) -> None:

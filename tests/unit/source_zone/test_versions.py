@@ -70,9 +70,10 @@ def test_a_late_delivery_adds_to_an_adapters_table_and_changes_nothing_of_it() -
     ]
 
 
-def test_a_row_that_waited_and_was_let_go_is_gone() -> None:
+def test_what_waits_since_a_newer_delivery_is_not_forgotten_for_an_older_one() -> None:
     assert added_to(codes(a="waits", b="waits"), codes(b="waits"), ["code"]).to_pylist() == [
-        {"code": "b", "means": "waits"}
+        {"code": "a", "means": "waits"},
+        {"code": "b", "means": "waits"},
     ]
 
 
