@@ -71,11 +71,11 @@ def latest_entries(remembered: pa.Table, pulled: pa.Table) -> pa.Table:
 
 
 def dissenting_registrations(consents: pa.Table, *, as_of: date) -> frozenset[str]:
-    """The registrations with a type 1 opt-out in force."""
+    """The registrations with a type 1 opt-out in force, each spelt once."""
     standing: dict[str, list[ConsentEntry]] = {}
     for row in consents.to_pylist():
         if not row["is_deleted"] and row["registration_id"] is not None:
-            standing.setdefault(row["registration_id"], []).append(_entry(row))
+            standing.setdefault(spelt_once(row["registration_id"]), []).append(_entry(row))
     return frozenset(who for who, entries in standing.items() if type_one_opt_out_in_force(entries, as_of=as_of))
 
 
@@ -107,13 +107,21 @@ def roster(
         _stays(pl.col("fault").is_not_null(), "unreadable_patient_record"),
         _stays(pl.col("is_test_patient").fill_null(True), "test_patient"),
         _stays(pl.col("is_confidential").fill_null(True), "confidential_patient"),
-        _stays(pl.col("registration_id").is_in(list(dissenting)), "type_one_opt_out"),
+        _stays(_SPELT_ONCE.is_in([spelt_once(each) for each in dissenting]), "type_one_opt_out"),
         _stays(pl.col("registration_end_date") < start_date, "left_before_start"),
         _stays(pl.col("date_of_death") < start_date, "died_before_start"),
         _stays(~pl.col("registration_type").is_in(registration_types).fill_null(False), "registration_out_of_scope"),
     )
     decided = pl.DataFrame(pl.from_arrow(patients)).select("registration_id", reason.alias("reason"), "date_of_birth")
     return decided.to_arrow().cast(ROSTER)
+
+
+def spelt_once(registration_id: str) -> str:
+    """As a token is made of it: two spellings that become one token are one patient, and one's objection is the other's."""
+    return registration_id.strip("{} ").upper()
+
+
+_SPELT_ONCE = pl.col("registration_id").str.strip_chars("{} ").str.to_uppercase()
 
 
 def _stays(condition: pl.Expr, reason: str) -> pl.Expr:

@@ -82,5 +82,6 @@ def _of_the_samepeople(patients: pa.Table, registrations: frozenset[str]) -> fro
     for row in patients.select(["registration_id", "nhs_number", "ready_patient_token"]).to_pylist():
         number = row["ready_patient_token"] or canonical_nhs_number(row["nhs_number"])
         if number is not None:
-            numbers.setdefault(number, set()).add(row["registration_id"])
+            # An objection that came before its patient may name nobody but the number.
+            numbers.setdefault(number, {number}).add(opt_outs.spelt_once(row["registration_id"]))
     return registrations.union(*(same for same in numbers.values() if same & registrations))

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from crossing.identifiers import canonical_nhs_number
 from source_zone.adapters.fhir_r4_clinical import (
     allergy,
     appointment,
@@ -62,7 +63,7 @@ def rows_of(kind: str, line: bytes, place: Place, record: Record, mapping: Mappi
     rows = mapping(entry, record)
     for table, row in rows:
         if table in CODED_TABLES:
-            placed = True
+            placed = row["registration_id"] is not None  # else its dissent would be nobody's
             _add_further_codes(entry, row, record)
     if entry.codes.dissent and not placed:
         return [*rows, *_unread(kind, line, place, record, OBJECTION_IN_ANOTHER_KIND)]
@@ -152,19 +153,48 @@ def _head(line: bytes, place: Place) -> _Head:
 
 
 def _unread(kind: str, line: bytes, place: Place, record: Record, fault: str) -> Rows:
-    """A row that does not travel, with all codes of the entry: it may be, or is, a dissent."""
+    """A row that does not travel, with all codes of the entry: it may be, or is, a dissent.
+
+    One for its patient; where it does not say plainly whose it is, one for everybody it names.
+    """
     head = _head(line, place)
     found = _found(line, place)
     row: Row = {
         "record_id": record.name(kind, head.id),
         "is_deleted": head.status == DELETED,
-        "registration_id": _registration(kind, head, record),
         "effective_date_precision": "unknown",
         "further_codes": record.all_codes.further(found, ()),
         "is_confidential": False,
         "fault": fault,
     }
-    return [("observation", row)]
+    whose = _registration(kind, head, record)
+    everybody = {whose} if whose else _named(_anything(line, place), record)
+    return [("observation", row | {"registration_id": each}) for each in sorted(everybody) or (None,)]
+
+
+def _anything(line: bytes, place: Place) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise FileRefused(f"{place}: is not a resource in JSON, or was cut off. Ask for the export again.") from None
+
+
+def _named(resource: Any, record: Record) -> set[str]:
+    """Every patient that a resource names, by a reference or an NHS number; a number that is nobody's yet, as it is."""
+    found, waiting = set[str](), [resource]
+    while waiting:
+        element = waiting.pop()
+        if isinstance(element, dict):
+            waiting.extend(element.values())
+            reference = a_text(element.get("reference"))
+            if reference and (name := record.elements.link(_Pointer(reference.strip()), "Patient")):
+                found.add(name)
+            is_number = element.get("system") == record.policy.nhs_number_system
+            if is_number and (number := canonical_nhs_number(a_text(element.get("value")))):
+                found.add(record.registration_of.get(number, number))
+        elif isinstance(element, list):
+            waiting.extend(element)
+    return found
 
 
 def _malformed(kind: str, line: bytes, place: Place, record: Record) -> Rows:

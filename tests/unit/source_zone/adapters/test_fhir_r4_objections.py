@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from source_zone.identified import ReadTally
+from source_zone.release_practice import release_practice
 from support.fhir_exports import (
+    NHS_NUMBER_SYSTEM,
     SNOMED,
     UK_SITE,
     a_patient,
@@ -18,6 +20,7 @@ from support.fhir_exports import (
     read_one,
     write_export,
 )
+from support.source_zone import a_practice, make_source_zone
 
 DISSENT, WITHDRAWAL = "827241000000103", "827261000000102"
 PATIENT = {"reference": "Patient/P1"}
@@ -81,10 +84,37 @@ def test_an_escaped_name_does_not_hide_a_code(tmp_path: Path, name: str) -> None
 def test_an_objection_of_another_kind_counts_and_stays(tmp_path: Path, resource: dict[str, Any]) -> None:
     resource = {"id": "P1"} | resource
     (row,) = read_one(tmp_path, resource)["observation"]
-    assert row["fault"] == "objection_in_another_kind" or resource["resourceType"] == "Appointment"
+    assert row["fault"] == "objection_in_another_kind"
     assert {"827241000000103", "9Nu0."} & set(row["further_codes"].split())
-    if resource["resourceType"] != "Appointment":
-        assert row["registration_id"] == "Patient/P1"
+    assert row["registration_id"] == "Patient/P1"
+
+
+NUMBER = {"system": NHS_NUMBER_SYSTEM, "value": "999 054 8609"}
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        {"identifier": NUMBER},
+        {"reference": "urn:uuid:00000000-0000-4000-8000-000000000000", "identifier": NUMBER},
+        {"reference": "#p", "identifier": NUMBER},
+        {"reference": "Patient/P1 "},
+    ],
+)
+@pytest.mark.parametrize("kind", ["an entry", "an entry of another shape", "a kind that is left"])
+def test_a_dissent_is_its_patients_however_they_are_named(tmp_path: Path, subject: dict[str, Any], kind: str) -> None:
+    dissent = {
+        "an entry": an_entry(code=coded(DISSENT), subject=subject),
+        "an entry of another shape": an_entry(code=coded(DISSENT), subject=subject, component={"code": 1}),
+        "a kind that is left": a_resource("Consent", patient=subject, scope=coded(DISSENT)),
+    }[kind]
+    rows = read_one(tmp_path, a_patient(), dissent)["observation"]
+    assert "Patient/P1" in [row["registration_id"] for row in rows]
+
+
+def test_a_dissent_by_the_number_of_somebody_who_comes_later_names_the_number(tmp_path: Path) -> None:
+    rows = read_one(tmp_path, an_entry(code=coded(DISSENT), subject={"identifier": NUMBER}))["observation"]
+    assert [row["registration_id"] for row in rows] == [None, "9990548609"]
 
 
 def test_a_patient_that_cannot_be_read_stays(tmp_path: Path) -> None:
@@ -164,3 +194,12 @@ def test_what_is_remembered_of_owners_is_small_and_holds_no_record_id(tmp_path: 
     owners = tally.remembered["fhir_owners"]
     assert owners.num_rows == 1000
     assert owners.nbytes == 13 * 1000
+
+
+def test_a_dissent_that_comes_before_its_patient_holds_them_back(tmp_path: Path) -> None:
+    zone = make_source_zone(tmp_path)
+    practice = a_practice(format_="fhir_r4")
+    write_export(zone.deliveries, an_entry(code=coded(DISSENT), subject={"identifier": NUMBER}))
+    release_practice(zone.release("one", practice))
+    write_export(zone.deliveries, a_patient(), night="20260903T010000Z", request="https://host/$export?_since=x")
+    assert release_practice(zone.release("two", practice))["patients_held_back"] == {"type_one_opt_out": 1}

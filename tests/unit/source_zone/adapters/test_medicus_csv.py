@@ -159,6 +159,13 @@ def test_a_code_of_an_unknown_system_is_still_looked_at(zone: SourceZone) -> Non
     }
 
 
+@pytest.mark.parametrize("patient", ["P", " p", "{p}"])
+def test_a_dissent_whose_patient_is_spelt_otherwise_is_that_patients(zone: SourceZone, patient: str) -> None:
+    dissent = {**ENTRY, "patient_uid": patient, "original_code": "9Nu0.", "original_code_system": "Read v2"}
+    held = deliver(zone, {"patient": [PATIENT], "coded_entry": [dissent]})["patients_held_back"]
+    assert held == {"type_one_opt_out": 1}
+
+
 def test_quotes_backslashes_commas_and_lines_within_a_cell_move_nothing(zone: SourceZone) -> None:
     nasty = {**ENTRY, "term": 'a "b", \\c\\', "text": 'line\nline, "quoted" \\"'}
     made = row(zone, "observation", nasty, "coded_entry")
