@@ -155,8 +155,18 @@ def test_an_outcome_that_calls_itself_transient_is_asked_again(serve: Callable[.
 
 
 def test_a_failed_export_is_for_a_person(serve: Callable[..., World]) -> None:
+    world = serve(poll_statuses=[500])
     with pytest.raises(ExportRefused, match="HTTP 500"):
-        serve(poll_statuses=[500]).fetch()
+        world.fetch()
+    world.fetch()
+    assert len(world.server.seen.kick_offs) == 2, "what failed is not asked after again"
+
+
+def test_a_transaction_time_without_a_zone_is_no_time(serve: Callable[..., World]) -> None:
+    world = serve(transaction_time="2026-09-02T01:00:00")
+    with pytest.raises(ExportRefused, match="not as HL7 Bulk Data defines it"):
+        world.fetch()
+    assert world.landed == []
 
 
 def test_a_job_the_server_forgot_is_asked_for_anew(serve: Callable[..., World]) -> None:

@@ -138,6 +138,19 @@ def test_a_missing_folder_is_no_empty_night(world: World) -> None:
         release_practice(world.release())
 
 
+def test_a_delivery_in_a_folder_of_its_own_is_not_passed_over(world: World) -> None:
+    (world.remote / "20260902_0100").mkdir()
+    with pytest.raises(SftpRefused, match="something else than files"):
+        release_practice(world.release())
+
+
+def test_a_file_of_a_time_to_come_is_not_waited_for(world: World) -> None:
+    for path in world.deliver().values():
+        os.utime(path, (time.time() + 86_400, time.time() + 86_400))
+    with pytest.raises(SftpRefused, match="a time to come"):
+        release_practice(world.release())
+
+
 @pytest.mark.parametrize("name", ["Anne Smith.csv", "a..b.csv", "-rf.csv"])
 def test_a_name_that_is_not_plain_is_refused_and_not_repeated(world: World, name: str) -> None:
     (world.remote / name).write_text("x")

@@ -20,6 +20,7 @@ from source_zone.transports.transport import NotReadyYet
 _JOB = ".export"  # journal entry
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=10)
 _LONGEST_OBEYED = timedelta(hours=6)
+_OUR_ACCESS = (401, 403)  # says nothing of the export: it is asked after again when our access is mended
 
 
 class ExportGivenUp(PersonMustAct):
@@ -84,6 +85,8 @@ class BulkExport:
             raise NotReadyYet(f"{self.server.where}: the export is under way.", _ask_again(answer, job.asked))
         if answer.status_code in (404, 410):
             raise self.gone()
+        if answer.status_code not in _OUR_ACCESS:
+            self.forget()
         raise ExportRefused(
             f"{self.server.where}: the export failed, HTTP {answer.status_code}. Ask the supplier; the next run asks anew."
         )
@@ -145,10 +148,11 @@ def _is_transient(answer: httpx.Response) -> bool:
 def _as_manifest(answer: httpx.Response, where: str) -> dict[str, Any]:
     try:
         content = answer.json()
-        datetime.fromisoformat(content["transactionTime"])
+        if datetime.fromisoformat(content["transactionTime"]).tzinfo is None:
+            raise ValueError
         for part in ("output", "error", "outcome", "deleted"):
             for each in content.get(part) or []:
-                str(each["type"]), httpx.URL(each["url"])
+                str(each["type"]), httpx.URL(each["url"]), int(each.get("count") or 0)
         return dict(content)
     except (
         json.JSONDecodeError,

@@ -21,6 +21,7 @@ from source_zone.transports.transport import NotReadyYet, Progress
 PRIVATE_KEY = "id_ed25519"
 _BLOCK_BYTES = 1024 * 1024
 _TIMEOUT_SECONDS = 30
+_CLOCKS_DIFFER = timedelta(hours=2)  # a server in local time, which no zone is told of
 
 
 class SftpDown(TryAgain):
@@ -143,14 +144,23 @@ class Sftp:
             found = session.listdir_attr()
         except FileNotFoundError:
             raise self._refused("has no folder for this practice. Ask the supplier to deliver there") from None
-        for each in sorted(found, key=lambda file: file.filename):
-            if stat.S_ISREG(each.st_mode or 0) and not each.filename.startswith("."):
-                yield _Remote(plain_name(each.filename, self._where()), each.st_size or 0, int(each.st_mtime or 0))
+        shown = [each for each in found if not each.filename.startswith(".")]
+        if any(not stat.S_ISREG(each.st_mode or 0) for each in shown):
+            raise self._refused(
+                "has something else than files in the practice's folder, such as a delivery in a folder of its own, which "
+                "would never be brought. Ask the supplier to deliver files (a zip is one), or to move it away"
+            )
+        for each in sorted(shown, key=lambda file: file.filename):
+            yield _Remote(plain_name(each.filename, self._where()), each.st_size or 0, int(each.st_mtime or 0))
 
     def _check_settled(self, remote: list[_Remote]) -> None:
         """A delivery is many files: while one is fresh, others may be missing still."""
         youngest = max((each.modified for each in remote), default=0)
         settled = datetime.fromtimestamp(youngest, UTC) + timedelta(seconds=self.connection.settle_seconds)
+        if youngest > datetime.now(UTC).timestamp() + _CLOCKS_DIFFER.total_seconds():
+            raise self._refused(
+                "shows a file of a time to come, so nobody can tell whether it is whole. Ask the supplier"
+            )
         if settled > datetime.now(UTC):
             raise NotReadyYet(f"{self._where()}: a delivery is still arriving.", settled)
 
