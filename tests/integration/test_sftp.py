@@ -95,6 +95,21 @@ def test_a_part_of_another_version_is_never_glued_to_this_one(world: World) -> N
     assert set((transport.folder / path.name).read_bytes()) == {ord("b")}
 
 
+def test_a_files_name_is_never_told(world: World) -> None:
+    path = world.remote / "9990548609.json"
+    path.write_bytes(b"a" * 2_000_000)
+    transport, told = world.release().transport, list[str]()
+
+    def change(text: str) -> None:
+        told.append(text)
+        path.write_bytes(b"b")
+
+    with pytest.raises(NotReadyYet, match="file 1 of 1 changed") as raised:
+        transport.fetch(None, change)
+    assert told
+    assert "9990548609" not in f"{told}{raised.value}"
+
+
 def test_a_delivery_still_arriving_is_waited_for(tmp_path: Path, server: sshd.Server) -> None:
     world = World(tmp_path, server, settle_seconds=600)
     world.deliver()

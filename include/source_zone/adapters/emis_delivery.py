@@ -16,7 +16,7 @@ from source_zone.identified import Extract
 
 AGREEMENTS = "Agreements_SharingOrganisation"
 OWN_ORGANISATION = "own_organisation"  # remembered: the practice's id at EMIS, which never changes
-_FILE_NAME = re.compile(r"^\d+_([A-Za-z]+_[A-Za-z]+)_(\d{14})_[0-9A-Fa-f-]{36}\.csv$")
+_FILE_NAME = re.compile(r"^\d{1,9}_([A-Za-z]+_[A-Za-z]+)_(\d{14})_[0-9A-Fa-f-]{36}\.csv$")
 
 
 class PracticeSwitchedOff(PersonMustAct):

@@ -27,11 +27,13 @@ TAKEN = pa.schema(
     ]
 )
 PATIENTS, APPOINTMENTS = "GPDRP_PAT_EXTRACT", "GPDRP_APPT_EXTRACT"
+# Names are printed. The mailbox at the end is a word of the supplier's, and never a patient's number.
+_MAILBOX = "(?:_(?![A-Z0-9]*[0-9]{10})[A-Z0-9]{1,20})?"
 _UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _NAME = re.compile(
-    rf"^({PATIENTS}|{APPOINTMENTS})_({_UUID})_([0-9]{{14}})_({_UUID})_([0-9]{{1,9}})(?:_[A-Z0-9]{{1,20}})?\.(?:dat\.gz|xml)$"
+    rf"^({PATIENTS}|{APPOINTMENTS})_({_UUID})_([0-9]{{14}})_({_UUID})_([0-9]{{1,9}}){_MAILBOX}\.(?:dat\.gz|xml)$"
 )
-REPORT_NAME = re.compile(r"^GPDRP_(PAT|APPT)_REPORT_([0-9]{14})(?:_[A-Z0-9]{1,20})?\.(?:dat\.gz|jsonl)$")
+REPORT_NAME = re.compile(rf"^GPDRP_(PAT|APPT)_REPORT_([0-9]{{14}}){_MAILBOX}\.(?:dat\.gz|jsonl)$")
 _OURS = ("*.dat.gz", "*.xml", "*.jsonl")
 
 

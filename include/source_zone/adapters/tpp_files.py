@@ -14,7 +14,7 @@ from typing import IO
 
 from source_zone.adapters.reading import FileRefused, check_whole
 
-TABLE = re.compile(r"SR[A-Za-z0-9]{1,60}")
+TABLE = re.compile(r"SR(?!.*[0-9]{5})[A-Za-z0-9]{1,60}")  # printed, so never a patient's number
 ENCODING = "cp1252"
 UNREADABLE_ZIP = (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError)
 _ENCRYPTED = 0x1

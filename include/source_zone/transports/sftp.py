@@ -85,9 +85,9 @@ class Sftp:
             remote = list(self._list(session))
             self._check_settled(remote)
             known = self.landing.journal()
-            for each in remote:
+            for number, each in enumerate(remote, 1):
                 if known.get(each.name) != each.mark:
-                    self._copy(session, each, progress)
+                    self._copy(session, each, f"file {number} of {len(remote)}", progress)
 
     def glance(self, progress: Progress) -> None:
         self.fetch(None, progress)
@@ -164,8 +164,11 @@ class Sftp:
         if settled > datetime.now(UTC):
             raise NotReadyYet(f"{self._where()}: a delivery is still arriving.", settled)
 
-    def _copy(self, session: paramiko.SFTPClient, remote: _Remote, progress: Progress) -> None:
-        """Into a part that says which version of the file it is a part of, so that another is never glued to it."""
+    def _copy(self, session: paramiko.SFTPClient, remote: _Remote, which: str, progress: Progress) -> None:
+        """Into a part that says which version of the file it is a part of, so that another is never glued to it.
+
+        A file's name can be a patient's number, so messages say which of how many, in order of names.
+        """
         part = self.landing.part(f"{remote.name}.{remote.size}.{remote.modified}")
         done = part.stat().st_size if part.exists() else 0
         with session.open(remote.name, "rb") as source, part.open("ab") as target:
@@ -174,12 +177,12 @@ class Sftp:
             while block := source.read(_BLOCK_BYTES):
                 target.write(block)
                 done += len(block)
-                progress(f"fetch {self.practice_code}: {remote.name} {done:,} of {remote.size:,} bytes")
+                progress(f"fetch {self.practice_code}: {which}, {done:,} of {remote.size:,} bytes")
         now = session.stat(remote.name)
         if done != remote.size or [now.st_size, int(now.st_mtime or 0)] != remote.mark:
             part.unlink()
             raise NotReadyYet(
-                f"{self._where()}: {remote.name} changed while it was copied.",
+                f"{self._where()}: {which} changed while it was copied.",
                 datetime.now(UTC) + timedelta(seconds=max(self.connection.settle_seconds, 1)),
             )
         part.replace(self.landing.part(remote.name))

@@ -119,8 +119,13 @@ def test_a_folder_that_is_not_there_is_not_an_empty_night(tmp_path: Path) -> Non
         release_practice(make_source_zone(tmp_path).release())
 
 
-def test_a_strangers_file_name_is_not_repeated(zone: SourceZone) -> None:
-    (zone.deliveries / f"{SECRET} 9990548609.csv").write_text("x\n")
+@pytest.mark.parametrize(
+    "name",
+    [f"{SECRET} 9990548609", "9990548609_Admin_Patient_20260902010000_45E7CD20-EE37-41AB-90D6-DC9D4B03D102"],
+)
+def test_a_strangers_file_name_is_not_repeated(zone: SourceZone, name: str) -> None:
+    (zone.deliveries / f"{name}.csv").write_text("x\n")
     with pytest.raises(PersonMustAct, match="not named as EMIS names its files") as refused:
         release_practice(zone.release())
     assert SECRET not in str(refused.value)
+    assert "9990548609" not in str(refused.value)

@@ -86,6 +86,7 @@ def test_a_mailbox_in_the_name_and_a_plain_file_are_taken_as_well(adapter: Gpdpr
         "GPDRP_PAT_EXTRACT_1_2_3.dat.gz",
         extract_name("20261302010000"),
         extract_name().replace("PAT_EXTRACT", "OTHER"),
+        extract_name().replace(".dat.gz", "_X9990548609.dat.gz"),
     ],
 )
 def test_a_file_not_named_as_agreed_stops_the_practice_and_its_name_is_not_repeated(

@@ -108,7 +108,7 @@ def test_a_table_not_collected_may_be_there_and_is_never_opened(folder: Path) ->
     assert len(read(folder)[0]["observation"]) == 5
 
 
-@pytest.mark.parametrize("name", [f"{SECRET}.csv", "SRCode.txt", "SR Code.csv"])
+@pytest.mark.parametrize("name", [f"{SECRET}.csv", "SRCode.txt", "SR Code.csv", "SRx9990548609.csv"])
 def test_a_file_of_a_strange_name_stops_the_practice(folder: Path, name: str) -> None:
     (folder / STAMP / name).write_text("x\n")
     assert "not named as TPP names its tables" in refusal(folder)
