@@ -7,6 +7,7 @@ the memory renamed. A run killed between any two of these is settled by `recover
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from source_zone.account import manifest_without_parts, outcome
 from source_zone.check_volume import volume
 from source_zone.draft_extract import Drafted, draft_extract
 from source_zone.identified import Extract, ReadTally
+from source_zone.left_already import check_is_next, note_left
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
 from source_zone.objections import objections_in
@@ -93,6 +95,7 @@ def _sealed(release: Release, run_spool: Spool, memory: Memory, drafted: Drafted
     """A parcel that is out already is left as it is: a memory restored from backup finds what left since."""
     sequence = memory.sequence + 1
     identity = parcel_id(release.rules.collection.id, release.practice.practice_code, sequence, drafted.extract_id)
+    check_is_next(*_place(release), sequence, identity)
     out_already = release.settings.outbox / identity
     if out_already.exists():
         return read_manifest(read_manifest_bytes(out_already)[0])
@@ -108,8 +111,13 @@ def _leave(release: Release, run_spool: Spool, memory: Memory, manifest: Manifes
     draft = draft_folder(release.settings.outbox, manifest.parcel_id)
     if draft.exists():
         publish(draft, release.settings.outbox / manifest.parcel_id)
+    note_left(*_place(release), manifest.sequence, manifest.parcel_id)
     file.commit()
     return moved_on
+
+
+def _place(release: Release) -> tuple[Path, str, str]:
+    return release.settings.landing, release.rules.collection.id, release.practice.practice_code
 
 
 def _moved_on(memory: Memory, run_spool: Spool, manifest: Manifest, withheld: Withheld) -> Memory:

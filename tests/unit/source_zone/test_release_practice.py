@@ -15,6 +15,7 @@ from crossing.manifest import read_manifest
 from crossing.parcel import read_manifest_bytes
 from crossing.policy import Policy
 from source_zone.generalise import Generalisations, generalise
+from source_zone.left_already import MemoryIsOld, check_is_next, note_left
 from source_zone.memory import MemoryFile
 from source_zone.release import prepare
 from source_zone.release_practice import decide_practice, pull_practice, release_practice, seal_practice
@@ -22,7 +23,7 @@ from source_zone.shards import decide_shard, practices_due, pull_shard, seal_sha
 from support.emis_files import Rows, a_patient, an_observation, guid, write_extract
 from support.source_zone import SourceZone, a_practice, make_source_zone
 
-NIGHT_ONE, NIGHT_TWO = "20260902010000", "20260903010000"
+NIGHT_ONE, NIGHT_TWO, NIGHT_THREE = "20260902010000", "20260903010000", "20260904010000"
 
 
 @pytest.fixture
@@ -228,6 +229,34 @@ def test_a_run_stopped_before_its_memory_moved_on_repeats_to_the_same_parcels(zo
     again = release_practice(zone.release("another run"))
     assert again["parcels"] == first["parcels"]
     assert read_manifest_bytes(zone.settings.outbox / again["parcels"][0]) == sealed
+
+
+def test_a_memory_older_than_what_has_left_stops_the_practice(zone: SourceZone) -> None:
+    memory = zone.settings.memory / "gpdpr" / "Y99001" / "memory.sealed"
+    release(zone, {"Admin_Patient": [a_patient("p")]})
+    backup = memory.read_bytes()
+    dissent = write_extract(zone.deliveries, {"CareRecord_Observation": [an_observation("p", "d", "2")]}, NIGHT_TWO)
+    release_practice(zone.release("two"))
+    for path in dissent.values():  # taken, and cleared away since
+        path.unlink()
+    memory.write_bytes(backup)
+    write_extract(zone.deliveries, {"CareRecord_Observation": [an_observation("p", "a")]}, NIGHT_THREE)
+    with pytest.raises(MemoryIsOld, match="parcel 2 has left already"):
+        release_practice(zone.release("three"))
+    assert len(list(zone.settings.outbox.glob("*/manifest.json"))) == 2
+
+
+def test_a_line_that_a_crash_cut_short_is_none(tmp_path: Path) -> None:
+    ids = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(3)]
+    note_left(tmp_path, "gpdpr", "Y99001", 1, ids[0])
+    file = tmp_path / ".left" / "gpdpr" / "Y99001"
+    file.write_text(file.read_text() + "2 00000000-0000")
+    check_is_next(tmp_path, "gpdpr", "Y99001", 2, ids[1])
+    note_left(tmp_path, "gpdpr", "Y99001", 2, ids[1])
+    check_is_next(tmp_path, "gpdpr", "Y99001", 2, ids[1])
+    for sequence in (1, 2):
+        with pytest.raises(MemoryIsOld):
+            check_is_next(tmp_path, "gpdpr", "Y99001", sequence, ids[2])
 
 
 def test_a_second_release_says_already_and_changes_nothing(zone: SourceZone) -> None:
