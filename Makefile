@@ -38,7 +38,7 @@ $(MESH_SANDBOX_READY): tests/mesh_sandbox.txt | $(READY)
 	@touch $@
 
 test: $(READY) $(MESH_SANDBOX_READY)
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: $(READY)
 	@$(VENV)/bin/ruff format --check .

@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says how busy the machine is. What may take long has a timeout of its own.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 # Airflow and Great Expectations read these when they are imported, which may be before any fixture runs.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="gp-collect-airflow-"))
@@ -21,6 +26,18 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the independent test data (../shared/data) is not beside this checkout")
     return SHARED
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs every Airflow, one after another and from the start; the other has the files of quick tests.
+
+    Two Airflows at once would starve each other, and one that begins last is waited for by everybody.
+    """
+    for item in items:
+        runs_airflow = item.get_closest_marker("airflow") and item.get_closest_marker("slow")
+        item.add_marker(pytest.mark.xdist_group("airflow" if runs_airflow else str(item.path)))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "airflow")
 
 
 @pytest.hookimpl(wrapper=True)
