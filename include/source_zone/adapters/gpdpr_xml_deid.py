@@ -17,6 +17,7 @@ PRACTICES = "gpdpr_xml_practices.csv"
 CLEAR, TOKENISED = "clear", "tokenised"
 DEID_COLUMNS = ("patient_id_deid", "local_id_deid", "postcode_deid", "date_of_death_deid", "date_of_birth_deid")
 _INSTANT = r"\A\d{4}-\d{2}-\d{2}T[0-9:.]{5,15}Z?\z"  # a day written with its midnight is as clear as one without
+_PADDED = "|".join(f"{digit}{{12}}" for digit in "0123456789abcdef")  # no token: a number filled up to the length of one
 _NOT_CLEAR = r"[0-9A-Fa-f]{16}|:"  # a run of digits, or a version before one
 
 
@@ -50,7 +51,8 @@ class Deid:
     def _unlike(self, column: str) -> pl.Expr:
         if self.prefix is None:
             return pl.col(column).str.contains(_NOT_CLEAR) & ~pl.col(column).str.contains(_INSTANT)
-        return ~pl.col(column).str.contains(rf"\A{re.escape(self.prefix)}[0-9a-f]{{32}}\z")
+        is_one = pl.col(column).str.contains(rf"\A{re.escape(self.prefix)}[0-9a-f]{{32}}\z")
+        return ~is_one | pl.col(column).str.contains(_PADDED)
 
     def person_key(self, column: str) -> pl.Expr:
         """What is the same for the same person wherever it stands: ten digits, or the token. NULL where it says nothing."""

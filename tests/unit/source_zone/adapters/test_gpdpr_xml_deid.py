@@ -51,6 +51,8 @@ def test_a_token_of_ours_is_passed_on_with_weeks_and_area(tmp_path: Path, policy
     "number",
     [
         "9990548609",
+        f"{KEY_NAME}:{'9990548609':0>32}",
+        f"{KEY_NAME}:{b'9990548609'.hex():f<32}",
         NHS.removeprefix(f"{KEY_NAME}:"),
         NHS.replace("-v1:", "-v2:"),
         NHS.upper(),
