@@ -80,8 +80,11 @@ def _of_the_samepeople(patients: pa.Table, registrations: frozenset[str]) -> fro
     """Somebody who left and came back has two registrations at one practice, and one NHS number, or one token of it."""
     numbers: dict[str | bytes, set[str]] = {}
     for row in patients.select(["registration_id", "nhs_number", "ready_patient_token"]).to_pylist():
-        number = row["ready_patient_token"] or canonical_nhs_number(row["nhs_number"])
-        if number is not None:
-            # An objection that came before its patient may name nobody but the number.
-            numbers.setdefault(number, {number}).add(opt_outs.spelt_once(row["registration_id"]))
+        number = canonical_nhs_number(row["nhs_number"])
+        who: str | bytes | None = row["ready_patient_token"] or number
+        if who is not None:
+            same = numbers.setdefault(who, set())
+            same.add(opt_outs.spelt_once(row["registration_id"]))
+            if number:  # an objection that came before its patient may name nobody but the number
+                same.add(number)
     return registrations.union(*(same for same in numbers.values() if same & registrations))

@@ -17,7 +17,8 @@ PRACTICES = "gpdpr_xml_practices.csv"
 CLEAR, TOKENISED = "clear", "tokenised"
 DEID_COLUMNS = ("patient_id_deid", "local_id_deid", "postcode_deid", "date_of_death_deid", "date_of_birth_deid")
 _INSTANT = r"\A\d{4}-\d{2}-\d{2}T[0-9:.]{5,15}Z?\z"  # a day written with its midnight is as clear as one without
-_PADDED = "|".join(f"{digit}{{12}}" for digit in "0123456789abcdef")  # no token: a number filled up to the length of one
+# No token, but a number filled up to the length of one.
+_PADDED = "|".join(f"{digit}{{12}}" for digit in "0123456789abcdef")
 _NOT_CLEAR = r"[0-9A-Fa-f]{16}|:"  # a run of digits, or a version before one
 
 
