@@ -45,6 +45,8 @@ class Objections:
         frame = pl.DataFrame(pl.from_arrow(rows))
         kept = frame.with_columns(self._meaning(table, frame).alias("meaning")).filter(pl.col("meaning").is_not_null())
         if kept.height:
+            if table not in _OWN_RECORD:  # a referral has the id of its entry, and is not lifted by what that says
+                kept = kept.with_columns(pl.concat_str(pl.lit(f"{table}|"), pl.col("record_id")).alias("record_id"))
             found = kept.select(CONSENTS.names).to_arrow().cast(CONSENTS)
             self._known.update(each for each in found.column("record_id").to_pylist() if each is not None)
             self._found.append(found)

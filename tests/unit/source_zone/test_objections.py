@@ -175,6 +175,13 @@ def test_a_dissent_counts_from_anywhere(zone: SourceZone, table: str) -> None:
     assert nights(zone, {**first(), table: [{key: guid("x"), "PatientGuid": guid("p"), code: "2"}]}) == HELD
 
 
+def test_a_dissent_in_a_referral_is_not_lifted_by_the_entry_it_is_about(zone: SourceZone) -> None:
+    entry = an_observation("p", "d", "1")
+    referral = {"ObservationGuid": guid("d"), "PatientGuid": guid("p"), "ReferralReasonCodeId": "2"}
+    both = {**first(entry), "CareRecord_ObservationReferral": [referral]}
+    assert nights(zone, both, {"CareRecord_Observation": [entry]}) == HELD
+
+
 def test_two_files_of_one_table_stop_the_practice(zone: SourceZone) -> None:
     files = write_extract(zone.deliveries, first(DISSENT))
     observations = files["CareRecord_Observation"]
