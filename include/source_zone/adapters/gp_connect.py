@@ -15,21 +15,14 @@ import pyarrow as pa
 
 from crossing.policy import Policy
 from source_zone.adapters.gp_connect_batches import in_batches
-from source_zone.adapters.gp_connect_bundles import (
-    Bundle,
-    Seen,
-    collector_paused,
-    find_file,
-    newest,
-    read_bundle,
-    snapshot_id,
-)
+from source_zone.adapters.gp_connect_bundles import Bundle, Bundles, collector_paused
+from source_zone.adapters.gp_connect_files import find_file, newest, snapshot_id
 from source_zone.adapters.gp_connect_history import REMEMBERED_AS, History, digest, row_digest, rules_digest
 from source_zone.adapters.gp_connect_person import GONE_SINCE, MISSING_NOT_DELETED, Person
 from source_zone.adapters.gp_connect_policy import FieldPolicy, read_field_policy
 from source_zone.adapters.gp_connect_record import Record, Rows
 from source_zone.adapters.gp_connect_stamps import is_stamp, stamped_snapshots
-from source_zone.adapters.gp_connect_survey import NOT_DELIVERED, UNCHANGED, Delivered, Survey
+from source_zone.adapters.gp_connect_survey import LOOKED_INTO, NOT_DELIVERED, UNCHANGED, Delivered, Survey
 from source_zone.adapters.reading import FileRefused
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally
 
@@ -72,14 +65,15 @@ class GPConnect:
             raise FileRefused(f"{self.practice_code}: a bundle is nested too deeply to be a record.") from None
 
     def _read(self, extract: Extract, fields: FieldPolicy, tally: ReadTally) -> Iterator[IdentifiedBatch]:
-        survey = self._survey(extract, fields, tally)
+        bundles = Bundles(fields)
+        survey = self._survey(extract, fields, bundles, tally)
         history = History.of(tally.remembered.get(REMEMBERED_AS, self.remembered.get(REMEMBERED_AS)))
         rules = rules_digest(self.policy)
         changed = self._changed_records(survey, history, rules, tally)
         shared = self._changed_shared_rows(survey, history, rules, tally)
         patients = ((table, row) for table, row in survey.people.patient_rows() if row["record_id"] in changed)
         yield from in_batches(chain(shared, patients))
-        yield from in_batches(self._entries(extract, fields, survey, history, changed, tally))
+        yield from in_batches(self._entries(extract, fields, bundles, survey, history, changed, tally))
         tally.remembered[REMEMBERED_AS] = history.table(extract.taken_at)
         tally.told_apart_by[REMEMBERED_AS] = ("name",)
 
@@ -98,6 +92,7 @@ class GPConnect:
         self,
         extract: Extract,
         fields: FieldPolicy,
+        bundles: Bundles,
         survey: Survey,
         history: History,
         changed: dict[str, bytes],
@@ -107,7 +102,8 @@ class GPConnect:
         is_late = history.is_newer_than(extract.taken_at)
         for who, now in changed.items():
             with collector_paused():
-                records = self._records(extract, fields, survey.delivered[who])
+                whole = (self._again(extract, bundles, each) for each in survey.delivered[who])
+                records = [Record(bundle, fields) for bundle in whole]
                 person = Person(who, records, fields, history.ids(who), is_late=is_late and who in known)
                 rows = list(person.rows(roles))
             yield from rows
@@ -127,22 +123,20 @@ class GPConnect:
                 history.remember(name, now, set())
                 yield table, row
 
-    def _survey(self, extract: Extract, fields: FieldPolicy, tally: ReadTally) -> Survey:
+    def _survey(self, extract: Extract, fields: FieldPolicy, bundles: Bundles, tally: ReadTally) -> Survey:
         survey = Survey(fields, tally)
         for number, path in enumerate(extract.files, 1):
             with collector_paused():
-                survey.take(number, *read_bundle(path, self._place(number, extract.files), fields))
+                survey.take(number, *bundles.read(path, self._place(number, extract.files), LOOKED_INTO))
         if not is_stamp(extract.extract_id) and snapshot_id(survey.seen()) != extract.extract_id:
             raise self._changed()
         survey.count_shared()
         return survey
 
-    def _records(self, extract: Extract, fields: FieldPolicy, delivered: Sequence[Delivered]) -> list[Record]:
-        return [Record(self._again(extract, fields, each.number, each.seen), fields) for each in delivered]
-
-    def _again(self, extract: Extract, fields: FieldPolicy, number: int, seen: Seen) -> Bundle:
-        bundle, now = read_bundle(extract.files[number - 1], self._place(number, extract.files), fields)
-        if now != seen:
+    def _again(self, extract: Extract, bundles: Bundles, delivered: Delivered) -> Bundle:
+        place = self._place(delivered.number, extract.files)
+        bundle = bundles.read_again(extract.files[delivered.number - 1], place, delivered.seen)
+        if bundle is None:
             raise self._changed()
         return bundle
 

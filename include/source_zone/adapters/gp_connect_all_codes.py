@@ -10,14 +10,14 @@ from typing import Any
 from source_zone.adapters.gp_connect_elements import a_text, code_text, five_byte_form
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 
-_HOLDS_CODES = frozenset({"code", "coding", "valueCode", "valueId"})
+HOLDS_CODES = frozenset({"code", "coding", "valueCode", "valueId"})
 _NOT_OF_THE_ENTRY = frozenset({"contained", "meta", "text"})  # entries of their own; labels and profiles; narrative
 _PART_OF_A_CODE = re.compile(r"[A-Za-z0-9.^_\-]+")
 _HAS_A_DIGIT = re.compile(r"[0-9]")
 _FORMS_KEPT = 50_000
 
 
-def all_codes(value: object, policy: FieldPolicy) -> set[str]:
+def all_codes(value: object, policy: FieldPolicy) -> frozenset[str]:
     """Of any system, known or not, also one that policy passes over, and out of a code with text around it."""
     found: set[str] = set()
     known = policy.forms
@@ -26,7 +26,7 @@ def all_codes(value: object, policy: FieldPolicy) -> set[str]:
             found.update(known.get(written) or _forms(written, policy))
         elif written.__class__ is not dict:  # a coding: what is in it comes by itself
             found.update(_forms(written, policy))
-    return found
+    return frozenset(found)
 
 
 def _written(value: object) -> list[object]:
@@ -39,7 +39,7 @@ def _written(value: object) -> list[object]:
         elif isinstance(element, dict):
             for name, inner in element.items():
                 nested = inner.__class__ is dict or inner.__class__ is list
-                if name in _HOLDS_CODES:
+                if name in HOLDS_CODES:
                     found.extend(inner if inner.__class__ is list else (inner,))
                 if nested and name not in _NOT_OF_THE_ENTRY:
                     waiting.append(inner)

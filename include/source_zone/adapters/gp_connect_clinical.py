@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from source_zone.adapters.gp_connect_bundles import Entry
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import (
     SAYS_NOTHING,
     UNCODED_ENTRY,

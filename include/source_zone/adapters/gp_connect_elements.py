@@ -5,7 +5,7 @@ A file can hold anything where the standard promises a shape, so nothing here tr
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -18,6 +18,7 @@ MALFORMED_CODE = "malformed_code"
 UNCODED_ENTRY = "uncoded_entry"
 DEGRADED_ENTRY = "degraded_entry"
 SAYS_NOTHING = (UNCODED_ENTRY, DEGRADED_ENTRY)  # faults of an entry whose meaning no code tells
+_KEPT = 50_000  # answers, by what they were found for
 _LARGEST_WHOLE = 2**31 - 1
 _READ_V2_CHARACTERS = 5
 _DATE_TIME = re.compile(
@@ -34,11 +35,13 @@ def a_dict(value: object) -> Element:
     return value if isinstance(value, dict) else _NOTHING
 
 
-def dicts(value: object) -> list[Element]:
+def dicts(value: object) -> Sequence[Element]:
     """The objects of a list; a single object counts as a list of one, as some suppliers write it."""
+    if value is None:
+        return ()
     if isinstance(value, dict):
         return [value]
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else ()
 
 
 def a_text(value: object) -> str | None:
@@ -99,6 +102,8 @@ def instant(value: object) -> tuple[datetime | None, str | None]:
     if not time or not zone:
         return None, partial_date(value).fault
     try:
+        if zone == "Z" and not fraction:
+            return datetime.fromisoformat(f"{matched[0][:10]}T{time}"), None
         at = datetime.fromisoformat(f"{matched[0][:10]}T{time}{zone}")
         at = at.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if fraction else at
         return at.astimezone(UTC).replace(tzinfo=None), None
@@ -136,6 +141,18 @@ class Coded:
 
 
 def codes(concept: object, policy: FieldPolicy, *, snomed_column: str = "snomed_concept_id") -> Coded:
+    """Concepts written alike are one object, so the same question comes often; kept, no other can take its place in memory."""
+    question = (id(concept), snomed_column)
+    known = policy.coded.get(question)
+    if known is None:
+        if len(policy.coded) >= _KEPT:
+            policy.coded.clear()
+        known = policy.coded[question] = concept, _codes(concept, policy, snomed_column)
+    coded: Coded = known[1]
+    return coded
+
+
+def _codes(concept: object, policy: FieldPolicy, snomed_column: str) -> Coded:
     """The first coding of each system counts, and a further one is left. A supplier's own code that is malformed costs
 
     only itself, as long as another code says what the entry is; a malformed national code is a fault of the entry.
@@ -223,21 +240,33 @@ def reference(value: object, policy: FieldPolicy) -> str | None:
     text = value.get("reference") if isinstance(value, dict) else None
     if not isinstance(text, str):
         return None
+    try:
+        return policy.references[text]
+    except KeyError:
+        return _reference(text, policy)
+
+
+def _reference(text: str, policy: FieldPolicy) -> str | None:
     parts = (text.split("/_history/")[0] if "/_history/" in text else text).rsplit("/", 2)[-2:]
-    if len(parts) != 2 or not parts[0].isalpha() or not policy.id.fullmatch(parts[1]):
-        return None
-    return f"{parts[0]}/{parts[1]}"
+    is_read = len(parts) == 2 and parts[0].isalpha() and policy.id.fullmatch(parts[1])
+    name = f"{parts[0]}/{parts[1]}" if is_read else None
+    if len(policy.references) >= _KEPT:
+        policy.references.clear()
+    policy.references[text] = name
+    return name
 
 
-def extensions(element: Element, name: str) -> Iterator[Element]:
+def extensions(element: Element, name: str) -> Sequence[Element]:
     """The extensions whose address ends in this name, whatever version or host the supplier wrote before it."""
     if "extension" not in element:
-        return
-    for extension in dicts(element["extension"]):
-        url = extension.get("url")
-        if isinstance(url, str) and url.rsplit("/", 1)[-1].removesuffix("-1").endswith(name):
-            yield extension
+        return ()
+    return [each for each in dicts(element["extension"]) if _is_named(each.get("url"), name)]
+
+
+def _is_named(url: object, name: str) -> bool:
+    return isinstance(url, str) and url.rsplit("/", 1)[-1].removesuffix("-1").endswith(name)
 
 
 def first_extension(element: Element, name: str) -> Element:
-    return next(extensions(element, name), _NOTHING)
+    found = extensions(element, name)
+    return found[0] if found else _NOTHING

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from source_zone.adapters.gp_connect_bundles import Entry
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import dicts, extensions, reference
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 

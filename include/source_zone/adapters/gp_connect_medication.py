@@ -1,13 +1,12 @@
 """Prescriptions: what was authorised (a plan) and what was issued under it (an order)."""
 
-from source_zone.adapters.gp_connect_bundles import Entry
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import (
     Element,
     PartialDate,
     a_dict,
     codes_of,
     dicts,
-    extensions,
     first_extension,
     number,
     partial_date,
@@ -36,7 +35,7 @@ def medication_request(entry: Entry, record: Record, practice: PracticeFacts) ->
     issues, issues_fault = _issues(resource, dispense)
     stop = _stop_date(resource)
     based_on = next((record.link(each, "MedicationRequest") for each in dicts(resource.get("basedOn"))), None)
-    kind = next(extensions(resource, "PrescriptionType"), {}).get("valueCodeableConcept")
+    kind = first_extension(resource, "PrescriptionType").get("valueCodeableConcept")
     row |= supply | issues | {"intent": record.policy.word("intent", resource.get("intent")), "stop_date": stop.value}
     row["authorisation_id"] = based_on
     row["is_active"] = None if row["intent"] == "order" else row["is_active"]  # an issue is made, and that is that

@@ -1,6 +1,6 @@
 """Observations, their components and the reports they belong to, as rows of one table."""
 
-from source_zone.adapters.gp_connect_bundles import Entry
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import (
     UNCODED_ENTRY,
     Element,

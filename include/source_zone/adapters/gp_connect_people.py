@@ -27,7 +27,7 @@ DEATH_WITHOUT_DATE = "death_without_date"
 TWO_PATIENTS_WITH_ONE_ID = "two_patients_with_one_id"
 SYNTHETIC_RECORD = "S"  # CareConnect-RegistrationType-1
 _REASONS_TO_STAY = ("is_confidential", "is_test_patient", "fault")
-_SHARED_KINDS = ("Organization", "Practitioner", "PractitionerRole", "Patient")
+SHARED_KINDS = frozenset({"Organization", "Practitioner", "PractitionerRole", "Patient"})
 
 
 @dataclass(slots=True)
@@ -36,13 +36,13 @@ class People:
 
     policy: FieldPolicy
     again: Counter[str] = field(default_factory=Counter)
-    _rows: dict[str, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in _SHARED_KINDS}, repr=False)
+    _rows: dict[str, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in SHARED_KINDS}, repr=False)
     _as_of: dict[str, datetime] = field(default_factory=dict, repr=False)
 
     def take(self, bundle: Bundle, record: Record, as_of: datetime) -> None:
         """`as_of` is when the record was taken: of several records of one person, the newest one describes them."""
         for entry in bundle.entries:
-            if entry.kind in _SHARED_KINDS:
+            if entry.kind in SHARED_KINDS:
                 restricted = {"is_confidential": is_restricted(entry.resource, self.policy)}
                 if entry.kind == "Patient":
                     self._keep_patient(restricted | self._patient(entry.resource), record, as_of)

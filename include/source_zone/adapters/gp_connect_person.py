@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from source_zone.adapters.gp_connect_bundles import Entry
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_lists import Completeness
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 from source_zone.adapters.gp_connect_practice import PracticeFacts

@@ -25,6 +25,7 @@ class FieldPolicy:
 
     read: Mapping[str, frozenset[str]]  # resource type -> its elements
     left: Mapping[str, frozenset[str]]
+    elements: Mapping[str, frozenset[str]]  # of both
     bundle: frozenset[str]
     bundle_entry: frozenset[str]
     code_systems: Mapping[str, str]
@@ -39,14 +40,13 @@ class FieldPolicy:
     final_statuses: Mapping[str, frozenset[str]]  # resource type -> the statuses in which a withdrawal counts
     dissent_codes: frozenset[str]
     withdrawal_codes: frozenset[str]
+    consent_codes: frozenset[str]  # of either
     empty_list_reasons: frozenset[str]  # of an empty list that nevertheless shows all there is
+    # Answers given before, as the same codes and pointers come again and again.
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # codes seen, as they are listed
-
-    def knows(self, resource: Mapping[str, Any]) -> bool:
-        """Whether every element is on the list of its type, quickly; `check_elements` says what is not."""
-        kind = resource.get("resourceType")
-        known = (self.read.get(kind) or self.left.get(kind)) if isinstance(kind, str) else None
-        return known is not None and resource.keys() <= known
+    references: dict[str, str | None] = field(default_factory=dict, repr=False)
+    coded: dict[tuple[int, str], tuple[object, Any]] = field(default_factory=dict, repr=False)
+    known_words: dict[tuple[str, object], str | None] = field(default_factory=dict, repr=False)
 
     def check_elements(self, kind: object, found: Mapping[str, Any], place: str) -> None:
         """Raises NotInPolicy, naming the type only where it is one of the standard's: any other can be data."""
@@ -54,8 +54,7 @@ class FieldPolicy:
             known_word = isinstance(kind, str) and kind in self.standard_types
             what = f"resource type {kind}" if known_word else "a resource type that is none of the standard's"
             raise NotInPolicy(f"{place}: {what} is not in policy/{FILE}. Have it reviewed and add it.")
-        known = self.read.get(kind) or self.left[kind]
-        check_names(kind, found, known, place)
+        check_names(kind, found, self.elements[kind], place)
 
     def is_final(self, kind: str, resource: Mapping[str, Any]) -> bool:
         """Whether an entry is finished business, which a withdrawal must be and a dissent need not."""
@@ -105,11 +104,14 @@ def read_field_policy(policy: Policy) -> FieldPolicy:
 
 def _from_content(content: dict[str, Any], policy: Policy) -> FieldPolicy:
     every = _elements("every_resource", content["every_resource"])
+    read = {kind: every | _elements(kind, part["elements"]) for kind, part in content["resources"].items()}
+    left = {
+        kind: every | frozenset(part["elements"]) for kind, part in content["left_at_source"].items() if part["why"]
+    }
     return FieldPolicy(
-        read={kind: every | _elements(kind, part["elements"]) for kind, part in content["resources"].items()},
-        left={
-            kind: every | frozenset(part["elements"]) for kind, part in content["left_at_source"].items() if part["why"]
-        },
+        read=read,
+        left=left,
+        elements=left | read,
         bundle=_elements("bundle", content["bundle"]),
         bundle_entry=_elements("bundle_entry", content["bundle_entry"]),
         code_systems=dict(content["code_systems"]),
@@ -123,8 +125,9 @@ def _from_content(content: dict[str, Any], policy: Policy) -> FieldPolicy:
         lists_that_show_all={kind: frozenset(lists) for kind, lists in content["lists_that_show_all"].items()},
         standard_types=frozenset(content["fhir_stu3_resource_types"]),
         final_statuses={kind: frozenset(each) for kind, each in content["final_statuses"].items()},
-        dissent_codes=_consent_codes(policy, "dissent"),
-        withdrawal_codes=_consent_codes(policy, "withdrawal"),
+        dissent_codes=(dissents := _consent_codes(policy, "dissent")),
+        withdrawal_codes=(withdrawals := _consent_codes(policy, "withdrawal")),
+        consent_codes=dissents | withdrawals,
     )
 
 

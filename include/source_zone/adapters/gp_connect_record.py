@@ -7,7 +7,8 @@ from typing import Any
 
 from crossing.identifiers import canonical_nhs_number
 from source_zone.adapters.gp_connect_all_codes import all_codes
-from source_zone.adapters.gp_connect_bundles import Bundle, Entry
+from source_zone.adapters.gp_connect_bundles import Bundle
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import (
     Element,
     PartialDate,
@@ -41,7 +42,9 @@ class Record:
         self.policy = policy
         self.left: Counter[str] = Counter()
         self.entries = bundle.entries
-        self._codes: dict[int, set[str]] = {}
+        self._codes: dict[int, frozenset[str]] = {}
+        self._subjects: dict[int, bool] = {}
+        self._drug_codes: dict[int, frozenset[str]] = {}
         self._own = reference({"reference": f"Patient/{bundle.patient.get('id')}"}, policy)
         self._nhs_number = canonical_nhs_number(nhs_number(bundle.patient))
         self.registration_id, self.registration_fault = registration(bundle.patient, policy)
@@ -69,7 +72,7 @@ class Record:
     def link(self, value: object, *kinds: str) -> str | None:
         """The record id that a reference points to, if it is one of these kinds."""
         name = reference(value, self.policy)
-        return self.id_of(name) if name and name.split("/")[0] in kinds else None
+        return self.id_of(name) if name and name.partition("/")[0] in kinds else None
 
     def organisation(self, candidates: Iterable[object]) -> str | None:
         """The first organisation among them; services and people are not read."""
@@ -79,7 +82,8 @@ class Record:
     def codes(self, concept: object, *, snomed_column: str = "snomed_concept_id") -> tuple[dict[str, str], str | None]:
         """(code columns, fault)"""
         coded = codes(concept, self.policy, snomed_column=snomed_column)
-        self.left.update(coded.left)
+        if coded.left:
+            self.left.update(coded.left)
         return coded.columns, coded.fault
 
     def leave(self, what: str, how_many: int = 1) -> None:
@@ -93,16 +97,24 @@ class Record:
     def _is_of_the_patient(self, resource: Element) -> bool:
         """Not where it names another patient, or none that can be read."""
         subjects = [resource[key] for key in ("subject", "patient") if resource.get(key) is not None]
-        subjects += [each.get("actor") for each in dicts(resource.get("participant")) if _is_patient(each.get("actor"))]
-        return all(self._is_own(subject) for subject in subjects)
+        if "participant" in resource:
+            actors = (each.get("actor") for each in dicts(resource["participant"]))
+            subjects += [actor for actor in actors if _is_patient(actor)]
+        return all(map(self._is_own, subjects))
 
     def _is_own(self, subject: object) -> bool:
-        said = a_dict(subject)
+        """Asked of parts of this record only, so their places in memory are their own."""
+        known = self._subjects.get(id(subject))
+        if known is None:
+            known = self._subjects[id(subject)] = self._names_the_patient(a_dict(subject))
+        return known
+
+    def _names_the_patient(self, said: Element) -> bool:
         if "reference" in said:
             return self._own is not None and (
                 said["reference"] == self._own or reference(said, self.policy) == self._own
             )
-        identifier = a_dict(a_dict(subject).get("identifier"))
+        identifier = a_dict(said.get("identifier"))
         number = canonical_nhs_number(a_text(identifier.get("value")))
         return number is not None and number == self._nhs_number
 
@@ -121,33 +133,43 @@ class Record:
 
     def is_deleted(self, resource: Element) -> bool:
         """What does not surely name the patient deletes nothing that surely is theirs."""
-        said = (resource.get("status"), resource.get("verificationStatus"))
-        return DELETED in said and self._is_of_the_patient(resource)
+        return _says_deleted(resource) and self._is_of_the_patient(resource)
 
     def dissent_ids(self) -> Iterator[str]:
         """Record ids of the entries that say, anywhere in them, that the patient objects."""
-        for entry in self.entries:
+        for entry in self._with_consent_codes:
             if not self.policy.dissent_codes.isdisjoint(self.all_codes(entry)) and not self.is_deleted(entry.resource):
                 yield f"{self.registration_id}|{entry.name}"
 
+    @cached_property
+    def _with_consent_codes(self) -> list[Entry]:
+        return [entry for entry in self.entries if self.has_consent_code(entry)]
+
     def has_consent_codes(self) -> bool:
-        return any(self.has_consent_code(entry) for entry in self.entries)
+        return bool(self._with_consent_codes)
 
     def has_consent_code(self, entry: Entry) -> bool:
-        found = self.all_codes(entry)
-        return not (self.policy.dissent_codes.isdisjoint(found) and self.policy.withdrawal_codes.isdisjoint(found))
+        return not self.policy.consent_codes.isdisjoint(self.all_codes(entry))
 
-    def all_codes(self, entry: Entry) -> set[str]:
+    def all_codes(self, entry: Entry) -> frozenset[str]:
         """Also of what repeats it and what it repeats, and of the drug it points to."""
         found = self._codes.get(id(entry))
         if found is None:
             found = self._codes[id(entry)] = self._found_codes(entry)
         return found
 
-    def _found_codes(self, entry: Entry) -> set[str]:
-        twins = self._twins.get(entry.name, ())
+    def _found_codes(self, entry: Entry) -> frozenset[str]:
+        twins = self._twins.get(entry.name)
         drug = self.medication(entry.resource)
-        return all_codes([entry.resource, *twins, drug] if twins or drug else entry.resource, self.policy)
+        found = entry.codes.union(*(twin.codes for twin in twins)) if twins else entry.codes
+        return found | self._codes_of_drug(drug) if drug else found
+
+    def _codes_of_drug(self, drug: object) -> frozenset[str]:
+        """A bundle lists a drug once, and points to it; the drug is a part of the record, so its place in memory is its own."""
+        found = self._drug_codes.get(id(drug))
+        if found is None:
+            found = self._drug_codes[id(drug)] = all_codes(drug, self.policy)
+        return found
 
     def restricted_ids(self) -> Iterator[str]:
         """Record ids that a label of this bundle keeps confidential, and with each what it merely repeats."""
@@ -166,14 +188,15 @@ class Record:
         return [name for each in pointers if (name := reference(each, self.policy))]
 
     @cached_property
-    def _twins(self) -> dict[str, list[Element]]:
+    def _twins(self) -> dict[str, list[Entry]]:
         """By name, what is said once more elsewhere in the bundle: a problem and its entry, a drug and its statement."""
-        by_name = {entry.name: entry.resource for entry in self.entries}
-        twins: dict[str, list[Element]] = {}
+        by_name = {entry.name: entry for entry in self.entries}
+        twins: dict[str, list[Entry]] = {}
         for entry in self.entries:
             for name in self._repeats(entry):
-                twins.setdefault(name, []).append(entry.resource)
-                twins.setdefault(entry.name, []).append(by_name.get(name, {}))
+                twins.setdefault(name, []).append(entry)
+                if name in by_name:
+                    twins.setdefault(entry.name, []).append(by_name[name])
         return twins
 
     def event(
@@ -194,32 +217,35 @@ class Record:
         record_id, encounter_id = self.id_of(entry.name), self._encounter(resource)
         at, recorded_fault = instant(recorded)
         surely = self._is_of_the_patient(resource)
-        repeated = self.link(
-            first_extension(resource, "ActualProblem").get("valueReference"),
-            "Observation",
-            "AllergyIntolerance",
-            "Immunization",
-        )
         not_surely = None if surely else PATIENT_NOT_IN_BUNDLE
         return {
             "record_id": record_id if surely else f"{record_id}|not-surely-theirs",
-            "is_deleted": self.is_deleted(resource),
+            "is_deleted": surely and _says_deleted(resource),
             "registration_id": self.registration_id,
             "effective_date": effective.value,
             "effective_date_precision": effective.precision,
             "recorded_at": at,
             "staff_role_id": self.staff(staff, practice),
             "encounter_id": encounter_id,
-            "is_confidential": not practice.confidential_ids.isdisjoint({record_id, encounter_id, repeated}),
-            "fault": next((fault for fault in (effective.fault, recorded_fault, not_surely, *faults) if fault), None),
+            "is_confidential": self._is_confidential(resource, practice, {record_id, encounter_id}),
+            "fault": effective.fault or recorded_fault or not_surely or next(filter(None, faults), None),
         }
+
+    def _is_confidential(self, resource: Element, practice: PracticeFacts, ids: set[str | None]) -> bool:
+        """By its own label, or that of its encounter or of the entry that it repeats."""
+        if not practice.confidential_ids:
+            return False
+        repeated = first_extension(resource, "ActualProblem").get("valueReference")
+        ids.add(self.link(repeated, "Observation", "AllergyIntolerance", "Immunization"))
+        return not practice.confidential_ids.isdisjoint(ids)
 
     def _encounter(self, resource: Element) -> str | None:
         context = resource.get("context")
-        said = (a_dict(context).get("encounter"), context, resource.get("encounter"))
-        for each in said:
+        for each in (a_dict(context).get("encounter"), context, resource.get("encounter")):
             if each is not None and (link := self.link(each, "Encounter")):
                 return link
+        if "extension" not in resource:
+            return None
         return self.link(first_extension(resource, "associatedEncounter").get("valueReference"), "Encounter")
 
     def staff(self, people: Iterable[object], practice: PracticeFacts) -> str | None:
@@ -238,6 +264,10 @@ class Record:
     @cached_property
     def problem_of(self) -> dict[str, str]:
         return problems(self.entries, self.policy)
+
+
+def _says_deleted(resource: Element) -> bool:
+    return DELETED in (resource.get("status"), resource.get("verificationStatus"))
 
 
 def _is_patient(actor: object) -> bool:

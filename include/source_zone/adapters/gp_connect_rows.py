@@ -1,9 +1,9 @@
 """The rows of one entry, each with all further codes of the entry, so that no dissent is overlooked and none lifted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from crossing.canonical import TABLES
-from source_zone.adapters.gp_connect_bundles import Entry
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_clinical import MAPPINGS
 from source_zone.adapters.gp_connect_elements import PartialDate, five_byte_form
 from source_zone.adapters.gp_connect_practice import PracticeFacts
@@ -44,7 +44,7 @@ def rows_of(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
         yield "observation", _objection(entry, record, practice) | {FURTHER_CODES.name: _joined(found)}
 
 
-def _apart(entry: Entry, found: set[str], record: Record, practice: PracticeFacts) -> Callable[[Row], Row]:
+def _apart(entry: Entry, found: frozenset[str], record: Record, practice: PracticeFacts) -> Callable[[Row], Row]:
     """Of two entries of one snapshot with one id, none is the later one: the other must not take a dissent's place."""
     if not practice.dissent_ids:
         return _as_it_is
@@ -59,14 +59,14 @@ def _as_it_is(row: Row) -> Row:
     return row
 
 
-def _with_further_codes(row: Row, found: set[str], entry: Entry, record: Record) -> Row:
+def _with_further_codes(row: Row, found: frozenset[str], entry: Entry, record: Record) -> Row:
     own = {row[column] for column in _CODE_COLUMNS if column in row}
     unsure = _is_unsure_withdrawal(own, found, entry, record)
     fault = row["fault"] or (UNSURE_WITHDRAWAL if unsure else None)
     return row | {FURTHER_CODES.name: _joined(found - own), "fault": fault}
 
 
-def _is_unsure_withdrawal(own: set[str], found: set[str], entry: Entry, record: Record) -> bool:
+def _is_unsure_withdrawal(own: set[str], found: frozenset[str], entry: Entry, record: Record) -> bool:
     """A withdrawal lifts a dissent only as the entry's own code and in a final entry; any other stays, under a fault."""
     withdrawals = record.policy.withdrawal_codes
     if withdrawals.isdisjoint(found) and withdrawals.isdisjoint(own):
@@ -82,5 +82,5 @@ def _objection(entry: Entry, record: Record, practice: PracticeFacts) -> Row:
     return record.event(entry, practice, effective=PartialDate(), recorded=None, staff=(), faults=faults)
 
 
-def _joined(codes: set[str]) -> str | None:
+def _joined(codes: Set[str]) -> str | None:
     return " ".join(sorted(codes)) or None

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from source_zone.adapters.gp_connect_bundles import Bundle, Seen
+from source_zone.adapters.gp_connect_bundles import Bundle
+from source_zone.adapters.gp_connect_files import Seen
 from source_zone.adapters.gp_connect_clinical import MAPPINGS
-from source_zone.adapters.gp_connect_people import People
+from source_zone.adapters.gp_connect_people import SHARED_KINDS, People
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 from source_zone.adapters.gp_connect_record import Record
 from source_zone.identified import ReadTally
 
 UNCHANGED = "unchanged_entries"  # entries, and patients, of records that came just as they were last time
 NOT_DELIVERED = "records_not_delivered"  # of patients of earlier deliveries: nobody says that they are gone
+LOOKED_INTO = SHARED_KINDS | {"List"}  # the kinds of entries that a survey needs
 _INCOMPLETE = "incomplete_records"
 
 
@@ -39,11 +41,11 @@ class Survey:
     def take(self, number: int, bundle: Bundle, seen: Seen) -> None:
         record = Record(bundle, self.fields)
         self.people.take(bundle, record, seen.as_of)
-        kinds = [entry.kind for entry in bundle.entries]
-        self.tally.not_collected.update(kind for kind in kinds if kind in self.fields.left)
-        self.tally.reference_rows["Medication"] += kinds.count("Medication")
+        kinds = bundle.kinds
+        self.tally.not_collected.update({kind: kinds[kind] for kind in kinds if kind in self.fields.left})
+        self.tally.reference_rows["Medication"] += kinds["Medication"]
         self.tally.not_collected.update(f"{_INCOMPLETE}.{each}" for each in record.completeness.warnings)
-        entries = sum(1 for kind in kinds if kind in MAPPINGS)
+        entries = sum(kinds[kind] for kind in kinds if kind in MAPPINGS)
         theirs = self.delivered.setdefault(record.registration_id, [])
         theirs.append(Delivered(number, seen, entries))
         theirs.sort(key=lambda each: (each.seen.as_of, each.number))
