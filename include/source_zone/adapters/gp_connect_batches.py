@@ -53,8 +53,7 @@ class _Batches:
 def _batch(table: str, rows: list[Row]) -> IdentifiedBatch:
     fields = _SCHEMAS[table]
     try:
-        columns = [pa.array([row.get(each.name) for row in rows], each.type) for each in fields]
-        return IdentifiedBatch(table, pa.RecordBatch.from_arrays(columns, schema=fields))
+        return IdentifiedBatch(table, pa.RecordBatch.from_pylist(rows, schema=fields))
     except (pa.ArrowException, OverflowError, UnicodeError, TypeError):
         raise FileRefused(
             f"{table}: a value does not fit its column. Report this as a fault of the software."

@@ -84,8 +84,8 @@ def _partial_date(text: str) -> PartialDate:
 
 def when(resource: Element, name: str) -> PartialDate:
     """FHIR writes a date as `<name>DateTime`, or as the start of `<name>Period`."""
-    start = a_dict(resource.get(f"{name}Period")).get("start")
-    return partial_date(resource.get(f"{name}DateTime", start))
+    plain = f"{name}DateTime"
+    return partial_date(resource[plain] if plain in resource else a_dict(resource.get(f"{name}Period")).get("start"))
 
 
 def instant(value: object) -> tuple[datetime | None, str | None]:
@@ -141,15 +141,20 @@ class Coded:
 
 
 def codes(concept: object, policy: FieldPolicy, *, snomed_column: str = "snomed_concept_id") -> Coded:
-    """Concepts written alike are one object, so the same question comes often; kept, no other can take its place in memory."""
-    question = (id(concept), snomed_column)
-    known = policy.coded.get(question)
-    if known is None:
-        if len(policy.coded) >= _KEPT:
-            policy.coded.clear()
-        known = policy.coded[question] = concept, _codes(concept, policy, snomed_column)
+    """Concepts written alike are one object, so the same question comes often."""
+    known = policy.answers.get((id(concept), snomed_column)) or keep(
+        policy, concept, snomed_column, _codes(concept, policy, snomed_column)
+    )
     coded: Coded = known[1]
     return coded
+
+
+def keep(policy: FieldPolicy, element: object, question: str, answer: object) -> tuple[object, Any]:
+    """Remembers an answer about an element. Kept with it, so that no other element can take its place in memory."""
+    if len(policy.answers) >= _KEPT:
+        policy.answers.clear()
+    kept = policy.answers[id(element), question] = element, answer
+    return kept
 
 
 def _codes(concept: object, policy: FieldPolicy, snomed_column: str) -> Coded:

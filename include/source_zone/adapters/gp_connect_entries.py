@@ -52,7 +52,8 @@ class Entries:
 
     def entry(self, kind: str, written: WrittenResource) -> Entry:
         """Of a resource whose elements are all known: there are then no more names than policy has."""
-        known, codes, resource = self._known, _NO_CODES, dict[str, Any]()
+        known, codes = self._known, _NO_CODES
+        resource: dict[str, Any] = {}
         for name, raw in written.items():
             as_written = bytes(raw)
             if as_written[0] == _QUOTE and name not in HOLDS_CODES:

@@ -8,6 +8,7 @@ from source_zone.adapters.gp_connect_elements import (
     actors,
     codes_of,
     dicts,
+    keep,
     number,
     when,
 )
@@ -15,12 +16,14 @@ from source_zone.adapters.gp_connect_practice import PracticeFacts
 from source_zone.adapters.gp_connect_record import Record, Row, Rows
 from source_zone.identified import UNREADABLE_NUMBER
 
+_NO_RANGE: tuple[Row, str | None] = ({"range_low": None, "range_high": None}, None)
+
 
 def observation(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     resource = entry.resource
     coded, fault = record.codes(resource.get("code"))
     value, value_fault = _value(resource, record)
-    ranges, range_fault = _range(resource)
+    ranges, range_fault = _range(resource, record)
     row = record.event(
         entry,
         practice,
@@ -31,7 +34,11 @@ def observation(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     )
     parent = record.id_of(record.parent_of.get(entry.name))
     kind = _observation_type(resource, coded, record)
-    row |= coded | value | ranges | record.of_problem(entry) | {"parent_id": parent, "observation_type": kind}
+    row |= coded
+    row |= value
+    row |= ranges
+    row |= record.of_problem(entry)
+    row["parent_id"], row["observation_type"] = parent, kind
     if "valueCodeableConcept" in resource:
         record.leave("Observation.valueCodeableConcept")
     yield "observation", row
@@ -48,7 +55,7 @@ def _components(resource: Element, parent: Row, record: Record) -> Rows:
             record.leave("uncoded_component")  # suppliers hang free text on components that have a label and no code
             continue
         value, value_fault = _value(element, record)
-        ranges, range_fault = _range(element)
+        ranges, range_fault = _range(element, record)
         if "valueCodeableConcept" in element:
             record.leave("Observation.valueCodeableConcept")
         shared = {key: parent[key] for key in _SHARED_WITH_COMPONENTS}
@@ -82,14 +89,32 @@ def _inherited(fault: str | None) -> str | None:
 def _observation_type(resource: Element, coded: dict[str, str], record: Record) -> str:
     known = record.policy.words["observation_type"]
     by_code = known.get(coded.get("snomed_concept_id", ""))
-    by_category = next((known[code] for code in sorted(codes_of(resource.get("category"))) if code in known), None)
-    return by_code or by_category or ("value" if "valueQuantity" in resource else "observation")
+    return by_code or _by_category(resource.get("category"), record) or ("value" if "valueQuantity" in resource else "observation")
+
+
+def _by_category(category: object, record: Record) -> str | None:
+    if category is None:
+        return None
+    known = record.policy.answers.get((id(category), "category"))
+    if known is None:
+        words = record.policy.words["observation_type"]
+        found = next((words[code] for code in sorted(codes_of(category)) if code in words), None)
+        known = keep(record.policy, category, "category", found)
+    found_before: str | None = known[1]
+    return found_before
 
 
 def _value(element: Element, record: Record) -> tuple[Row, str | None]:
     quantity = element.get("valueQuantity")
     if quantity is None:
         return {}, None
+    known = record.policy.answers.get((id(quantity), "value"))
+    known = known or keep(record.policy, quantity, "value", _value_of(quantity, record))
+    found: tuple[Row, str | None] = known[1]
+    return found
+
+
+def _value_of(quantity: object, record: Record) -> tuple[Row, str | None]:
     if not isinstance(quantity, dict):
         return {}, UNREADABLE_NUMBER
     value, fault = number(quantity.get("value"))
@@ -101,8 +126,18 @@ def _value(element: Element, record: Record) -> tuple[Row, str | None]:
     }, fault
 
 
-def _range(element: Element) -> tuple[Row, str | None]:
-    first = next(iter(dicts(element.get("referenceRange"))), {})
+def _range(element: Element, record: Record) -> tuple[Row, str | None]:
+    ranges = element.get("referenceRange")
+    if ranges is None:
+        return _NO_RANGE
+    known = record.policy.answers.get((id(ranges), "range"))
+    known = known or keep(record.policy, ranges, "range", _range_of(ranges))
+    found: tuple[Row, str | None] = known[1]
+    return found
+
+
+def _range_of(ranges: object) -> tuple[Row, str | None]:
+    first = next(iter(dicts(ranges)), {})
     low, low_fault = number(a_dict(first.get("low")).get("value"))
     high, high_fault = number(a_dict(first.get("high")).get("value"))
     return {"range_low": low, "range_high": high}, low_fault or high_fault

@@ -35,7 +35,7 @@ class Person:
             for entry in record.entries:
                 for table, row in rows_of(entry, record, practice):
                     self._note(table, row, self._is_dissent(entry, record, practice))
-                    if self._still_stands(table, row, entry, record):
+                    if not self.is_late or self._still_stands(table, row, entry, record):
                         yield table, row
                     else:
                         self.gone_since += 1
@@ -56,7 +56,7 @@ class Person:
 
     def _still_stands(self, table: str, row: Row, entry: Entry, record: Record) -> bool:
         """What would leave now could not be deleted any more. An objection is looked at whenever it comes."""
-        if not self.is_late or row["is_deleted"] or row["is_confidential"] or row["fault"] is not None:
+        if row["is_deleted"] or row["is_confidential"] or row["fault"] is not None:
             return True
         return self._key(table, row) in self.before or record.has_consent_code(entry)
 

@@ -12,6 +12,7 @@ from crossing.policy import Policy, PolicyRefused
 FILE = "fields/gp_connect.toml"
 ACTIONS = frozenset({"keep", "token", "generalise", "decide", "drop"})
 _CLOSED_COLUMNS = sorted({column for table in TABLES for column in column_names(table, Kind.CLOSED)})
+WORDS_KEPT = 10_000
 CONSENT_LIST = "codelists/type_one_opt_out.csv"
 
 
@@ -45,8 +46,8 @@ class FieldPolicy:
     # Answers given before, as the same codes and pointers come again and again.
     forms: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # codes seen, as they are listed
     references: dict[str, str | None] = field(default_factory=dict, repr=False)
-    coded: dict[tuple[int, str], tuple[object, Any]] = field(default_factory=dict, repr=False)
-    known_words: dict[tuple[str, object], str | None] = field(default_factory=dict, repr=False)
+    answers: dict[tuple[int, str], tuple[object, Any]] = field(default_factory=dict, repr=False)
+    known_words: dict[tuple[str, tuple[object, ...]], str | None] = field(default_factory=dict, repr=False)
 
     def check_elements(self, kind: object, found: Mapping[str, Any], place: str) -> None:
         """Raises NotInPolicy, naming the type only where it is one of the standard's: any other can be data."""
@@ -68,10 +69,19 @@ class FieldPolicy:
 
     def first_known_word(self, column: str, *values: object) -> str | None:
         """The same, where an element says one thing in several ways: the first way that we know."""
+        try:
+            return self.known_words[column, values]
+        except (KeyError, TypeError):  # a list is no word, and cannot be looked up
+            return self._first_known_word(column, values)
+
+    def _first_known_word(self, column: str, values: tuple[object, ...]) -> str | None:
         words = self.words[column]
         texts = [value.strip() for value in values if isinstance(value, str) and value.strip()]
         known = (words.get(text) or words.get(text.lower()) for text in texts)
-        return next((word for word in known if word), None) or (_unknown_word(texts[-1]) if texts else None)
+        found = next((word for word in known if word), None) or (_unknown_word(texts[-1]) if texts else None)
+        if len(texts) == len([value for value in values if value is not None]) and len(self.known_words) < WORDS_KEPT:
+            self.known_words[column, values] = found
+        return found
 
 
 def _unknown_word(text: str) -> str:

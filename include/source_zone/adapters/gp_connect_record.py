@@ -160,7 +160,7 @@ class Record:
 
     def _found_codes(self, entry: Entry) -> frozenset[str]:
         twins = self._twins.get(entry.name)
-        drug = self.medication(entry.resource)
+        drug = self.medication(entry.resource) if "medicationReference" in entry.resource else None
         found = entry.codes.union(*(twin.codes for twin in twins)) if twins else entry.codes
         return found | self._codes_of_drug(drug) if drug else found
 

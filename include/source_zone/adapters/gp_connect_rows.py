@@ -32,38 +32,33 @@ def rows_of(entry: Entry, record: Record, practice: PracticeFacts) -> Rows:
     travel, where it holds a dissent: an answer on a form can be its only place.
     """
     found = record.all_codes(entry)
-    apart = _apart(entry, found, record, practice)
+    apart = _apart(entry, found, record, practice) if practice.dissent_ids else None
     placed = False
     for table, row in MAPPINGS[entry.kind](entry, record, practice) if entry.kind in MAPPINGS else ():
         if table in _CODED_TABLES:
             placed = True
-            yield table, apart(_with_further_codes(row, found, entry, record))
+            _add_further_codes(row, found, entry, record)
+            yield table, apart(row) if apart else row
         else:
             yield table, row
-    if not placed and found & record.policy.dissent_codes:
+    if not placed and not record.policy.dissent_codes.isdisjoint(found):
         yield "observation", _objection(entry, record, practice) | {FURTHER_CODES.name: _joined(found)}
 
 
-def _apart(entry: Entry, found: frozenset[str], record: Record, practice: PracticeFacts) -> Callable[[Row], Row]:
+def _apart(entry: Entry, found: frozenset[str], record: Record, practice: PracticeFacts) -> Callable[[Row], Row] | None:
     """Of two entries of one snapshot with one id, none is the later one: the other must not take a dissent's place."""
-    if not practice.dissent_ids:
-        return _as_it_is
     live_dissent = found & record.policy.dissent_codes and not record.is_deleted(entry.resource)
     if live_dissent or record.id_of(entry.name) not in practice.dissent_ids:
-        return _as_it_is
+        return None
     own = {"is_deleted": False, "fault": SHARES_ITS_ID_WITH_A_DISSENT}
     return lambda row: row | own | {"record_id": f"{row['record_id']}|shares-its-id"}
 
 
-def _as_it_is(row: Row) -> Row:
-    return row
-
-
-def _with_further_codes(row: Row, found: frozenset[str], entry: Entry, record: Record) -> Row:
+def _add_further_codes(row: Row, found: frozenset[str], entry: Entry, record: Record) -> None:
     own = {row[column] for column in _CODE_COLUMNS if column in row}
-    unsure = _is_unsure_withdrawal(own, found, entry, record)
-    fault = row["fault"] or (UNSURE_WITHDRAWAL if unsure else None)
-    return row | {FURTHER_CODES.name: _joined(found - own), "fault": fault}
+    if not row["fault"] and _is_unsure_withdrawal(own, found, entry, record):
+        row["fault"] = UNSURE_WITHDRAWAL
+    row[FURTHER_CODES.name] = _joined(found - own)
 
 
 def _is_unsure_withdrawal(own: set[str], found: frozenset[str], entry: Entry, record: Record) -> bool:
@@ -83,4 +78,4 @@ def _objection(entry: Entry, record: Record, practice: PracticeFacts) -> Row:
 
 
 def _joined(codes: Set[str]) -> str | None:
-    return " ".join(sorted(codes)) or None
+    return " ".join(sorted(codes)) if codes else None
