@@ -19,6 +19,7 @@ from source_zone.adapters.gp_connect_files import (
     check_link,
     refuse,
     refuse_modifier,
+    refuse_unreadable,
     whole_bundle,
     written,
 )
@@ -78,6 +79,12 @@ class Bundles:
         return self._in_full(file, place)[0] if envelope is None else self._looked_into(envelope, place)
 
     def _looked_into(self, envelope: Envelope, place: str, only: Kinds | None = None) -> Bundle:
+        try:
+            return self._of_written(envelope, place, only)
+        except ValueError:  # which could quote a value
+            refuse_unreadable(place)
+
+    def _of_written(self, envelope: Envelope, place: str, only: Kinds | None) -> Bundle:
         entries, kinds = list[Entry](), list[str]()
         for number, around in enumerate(envelope.entry, 1):
             written_as = around.resource
@@ -98,7 +105,9 @@ class Bundles:
         check_names("the bundle", bundle, self._policy.bundle, place)
         entries = list[Entry]()
         for number, each in enumerate(bundle["entry"], 1):
-            entries += self._with_contained(self._resource(each, f"{place}, entry {number}"), f"{place}, entry {number}")
+            entries += self._with_contained(
+                self._resource(each, f"{place}, entry {number}"), f"{place}, entry {number}"
+            )
         whole = _of_one_patient(entries, [each.kind for each in entries], place)
         return whole, file.seen(bundle.get("meta"), bundle.get("timestamp"))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import (
     SAYS_NOTHING,
     UNCODED_ENTRY,
@@ -18,6 +17,7 @@ from source_zone.adapters.gp_connect_elements import (
     when,
     whole_number,
 )
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_medication import medication_request, medication_statement
 from source_zone.adapters.gp_connect_observations import diagnostic_report, observation
 from source_zone.adapters.gp_connect_practice import PracticeFacts

@@ -5,6 +5,7 @@ element is written is decoded, and searched for codes, once.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -18,6 +19,8 @@ WrittenResource = Mapping[str, msgspec.Raw]  # a resource whose elements nobody 
 _NO_CODES: frozenset[str] = frozenset()
 _OF_NO_KIND: tuple[None, frozenset[str]] = (None, frozenset())
 _WAYS_KEPT = 5_000  # of each element
+# A name that `all_codes` looks under, plainly or spelt with escapes.
+_CAN_HOLD_CODES = re.compile(rb'\\|"(?:code|coding|valueCode|valueId|valueString)"')
 _QUOTE = ord('"')
 
 
@@ -52,12 +55,18 @@ class Entries:
 
     def entry(self, kind: str, written: WrittenResource) -> Entry:
         """Of a resource whose elements are all known: there are then no more names than policy has."""
+        try:
+            return self._entry(kind, written)
+        except ValueError:  # only the standard library can read one of its elements
+            return self.entry_of(kind, opened(written), is_contained=False)
+
+    def _entry(self, kind: str, written: WrittenResource) -> Entry:
         known, codes = self._known, _NO_CODES
         resource: dict[str, Any] = {}
         for name, raw in written.items():
             as_written = bytes(raw)
             if as_written[0] == _QUOTE and name not in HOLDS_CODES:
-                resource[name] = decoded(as_written)  # a plain text, in which no code is looked for
+                resource[name] = _decode(as_written)  # a plain text, in which no code is looked for
                 continue
             ways = known.get(name)
             value, found = (ways.get(as_written) if ways else None) or self._look(name, as_written)
@@ -80,15 +89,14 @@ class Entries:
         return _hash_name(kind, resource)
 
     def _look(self, name: str, as_written: bytes) -> tuple[Any, frozenset[str]]:
+        value, found = _decode(as_written), _NO_CODES
+        if name in HOLDS_CODES or _CAN_HOLD_CODES.search(as_written):
+            found = all_codes({name: value}, self._policy)
         ways = self._known.setdefault(name, {})
-        known = ways.get(as_written)
-        if known is None:
-            value = decoded(as_written)
-            known = value, all_codes({name: value}, self._policy)
-            if len(ways) >= _WAYS_KEPT:
-                ways.clear()
-            ways[as_written] = known
-        return known
+        if len(ways) >= _WAYS_KEPT:
+            ways.clear()
+        ways[as_written] = value, found
+        return value, found
 
 
 def opened(written: WrittenResource) -> Element:

@@ -87,7 +87,7 @@ def whole_bundle(data: bytes, place: str) -> dict[str, Any]:
     try:
         bundle = decoded(data.removeprefix(codecs.BOM_UTF8))
     except (ValueError, RecursionError):
-        raise FileRefused(f"{place}: is not JSON in UTF-8, or was cut off. {ASK_AGAIN}") from None
+        refuse_unreadable(place)
     if (
         not isinstance(bundle, dict)
         or bundle.get("resourceType") != "Bundle"
@@ -103,6 +103,10 @@ def whole_bundle(data: bytes, place: str) -> dict[str, Any]:
 def check_link(link: object, place: str) -> None:
     if any(each.get("relation") == "next" for each in dicts(link)):
         refuse(place, "is one page of several, so the record is cut off", ASK_AGAIN)
+
+
+def refuse_unreadable(place: str) -> NoReturn:
+    refuse(place, "is not JSON in UTF-8, or was cut off", ASK_AGAIN)
 
 
 def refuse_modifier(place: str) -> NoReturn:

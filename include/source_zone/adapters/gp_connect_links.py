@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import dicts, extensions, reference
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 
 

@@ -7,8 +7,8 @@ its list is there, and no list of the record says that something was left out.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import Element, codes_of, extensions
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 
 _OTHER_WARNING = "other_warning"

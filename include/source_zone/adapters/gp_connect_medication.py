@@ -1,6 +1,5 @@
 """Prescriptions: what was authorised (a plan) and what was issued under it (an order)."""
 
-from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import (
     Element,
     PartialDate,
@@ -14,6 +13,7 @@ from source_zone.adapters.gp_connect_elements import (
     when,
     whole_number,
 )
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_practice import PracticeFacts
 from source_zone.adapters.gp_connect_record import Record, Row, Rows
 

@@ -1,6 +1,5 @@
 """Observations, their components and the reports they belong to, as rows of one table."""
 
-from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_elements import (
     UNCODED_ENTRY,
     Element,
@@ -12,6 +11,7 @@ from source_zone.adapters.gp_connect_elements import (
     number,
     when,
 )
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_practice import PracticeFacts
 from source_zone.adapters.gp_connect_record import Record, Row, Rows
 from source_zone.identified import UNREADABLE_NUMBER
@@ -89,7 +89,11 @@ def _inherited(fault: str | None) -> str | None:
 def _observation_type(resource: Element, coded: dict[str, str], record: Record) -> str:
     known = record.policy.words["observation_type"]
     by_code = known.get(coded.get("snomed_concept_id", ""))
-    return by_code or _by_category(resource.get("category"), record) or ("value" if "valueQuantity" in resource else "observation")
+    return (
+        by_code
+        or _by_category(resource.get("category"), record)
+        or ("value" if "valueQuantity" in resource else "observation")
+    )
 
 
 def _by_category(category: object, record: Record) -> str | None:

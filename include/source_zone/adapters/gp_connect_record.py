@@ -5,28 +5,28 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from crossing.identifiers import canonical_nhs_number
 from source_zone.adapters.gp_connect_all_codes import all_codes
 from source_zone.adapters.gp_connect_bundles import Bundle
-from source_zone.adapters.gp_connect_entries import Entry
+from source_zone.adapters.gp_connect_codes import codes
 from source_zone.adapters.gp_connect_elements import (
     Element,
     PartialDate,
     a_dict,
     a_text,
-    codes,
     dicts,
     extensions,
     first_extension,
     instant,
     reference,
 )
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_labels import is_restricted
 from source_zone.adapters.gp_connect_links import parents, problems
 from source_zone.adapters.gp_connect_lists import Completeness, completeness
+from source_zone.adapters.gp_connect_owner import Owner
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 from source_zone.adapters.gp_connect_practice import PracticeFacts
-from source_zone.adapters.gp_connect_registration import nhs_number, registration
+from source_zone.adapters.gp_connect_registration import registration
 
 PATIENT_NOT_IN_BUNDLE = "patient_not_in_bundle"
 DELETED = "entered-in-error"
@@ -43,10 +43,8 @@ class Record:
         self.left: Counter[str] = Counter()
         self.entries = bundle.entries
         self._codes: dict[int, frozenset[str]] = {}
-        self._subjects: dict[int, bool] = {}
         self._drug_codes: dict[int, frozenset[str]] = {}
-        self._own = reference({"reference": f"Patient/{bundle.patient.get('id')}"}, policy)
-        self._nhs_number = canonical_nhs_number(nhs_number(bundle.patient))
+        self._owner = Owner(bundle.patient, policy)
         self.registration_id, self.registration_fault = registration(bundle.patient, policy)
 
     @cached_property
@@ -94,30 +92,6 @@ class Record:
     def of_problem(self, entry: Entry) -> Row:
         return {"problem_id": self.id_of(self.problem_of.get(entry.name))}
 
-    def _is_of_the_patient(self, resource: Element) -> bool:
-        """Not where it names another patient, or none that can be read."""
-        subjects = [resource[key] for key in ("subject", "patient") if resource.get(key) is not None]
-        if "participant" in resource:
-            actors = (each.get("actor") for each in dicts(resource["participant"]))
-            subjects += [actor for actor in actors if _is_patient(actor)]
-        return all(map(self._is_own, subjects))
-
-    def _is_own(self, subject: object) -> bool:
-        """Asked of parts of this record only, so their places in memory are their own."""
-        known = self._subjects.get(id(subject))
-        if known is None:
-            known = self._subjects[id(subject)] = self._names_the_patient(a_dict(subject))
-        return known
-
-    def _names_the_patient(self, said: Element) -> bool:
-        if "reference" in said:
-            return self._own is not None and (
-                said["reference"] == self._own or reference(said, self.policy) == self._own
-            )
-        identifier = a_dict(said.get("identifier"))
-        number = canonical_nhs_number(a_text(identifier.get("value")))
-        return number is not None and number == self._nhs_number
-
     def medication(self, resource: Element) -> object:
         """The concept of the drug: written in place, contained, or a resource of the bundle."""
         if resource.get("medicationReference") is None:
@@ -133,7 +107,7 @@ class Record:
 
     def is_deleted(self, resource: Element) -> bool:
         """What does not surely name the patient deletes nothing that surely is theirs."""
-        return _says_deleted(resource) and self._is_of_the_patient(resource)
+        return _says_deleted(resource) and self._owner.owns(resource)
 
     def dissent_ids(self) -> Iterator[str]:
         """Record ids of the entries that say, anywhere in them, that the patient objects."""
@@ -216,7 +190,7 @@ class Record:
         resource = entry.resource
         record_id, encounter_id = self.id_of(entry.name), self._encounter(resource)
         at, recorded_fault = instant(recorded)
-        surely = self._is_of_the_patient(resource)
+        surely = self._owner.owns(resource)
         not_surely = None if surely else PATIENT_NOT_IN_BUNDLE
         return {
             "record_id": record_id if surely else f"{record_id}|not-surely-theirs",
@@ -268,7 +242,3 @@ class Record:
 
 def _says_deleted(resource: Element) -> bool:
     return DELETED in (resource.get("status"), resource.get("verificationStatus"))
-
-
-def _is_patient(actor: object) -> bool:
-    return (a_text(a_dict(actor).get("reference")) or "").rpartition("/")[0].endswith("Patient")

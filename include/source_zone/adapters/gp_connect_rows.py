@@ -3,9 +3,9 @@
 from collections.abc import Callable, Set
 
 from crossing.canonical import TABLES
-from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_clinical import MAPPINGS
 from source_zone.adapters.gp_connect_elements import PartialDate, five_byte_form
+from source_zone.adapters.gp_connect_entries import Entry
 from source_zone.adapters.gp_connect_practice import PracticeFacts
 from source_zone.adapters.gp_connect_record import Record, Row, Rows
 from source_zone.identified import FURTHER_CODES, schema

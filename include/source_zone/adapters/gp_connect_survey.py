@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from source_zone.adapters.gp_connect_bundles import Bundle
-from source_zone.adapters.gp_connect_files import Seen
 from source_zone.adapters.gp_connect_clinical import MAPPINGS
+from source_zone.adapters.gp_connect_files import Seen
 from source_zone.adapters.gp_connect_people import SHARED_KINDS, People
 from source_zone.adapters.gp_connect_policy import FieldPolicy
 from source_zone.adapters.gp_connect_record import Record
