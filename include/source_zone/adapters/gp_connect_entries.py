@@ -18,7 +18,7 @@ from source_zone.adapters.gp_connect_policy import FieldPolicy
 WrittenResource = Mapping[str, msgspec.Raw]  # a resource whose elements nobody has looked into
 _NO_CODES: frozenset[str] = frozenset()
 _OF_NO_KIND: tuple[None, frozenset[str]] = (None, frozenset())
-_WAYS_KEPT = 5_000  # of each element
+_WAYS_KEPT = 1_000  # of each element
 # A name that `all_codes` looks under, plainly or spelt with escapes.
 _CAN_HOLD_CODES = re.compile(rb'\\|"(?:code|coding|valueCode|valueId|valueString)"')
 _QUOTE = ord('"')

@@ -8,7 +8,9 @@ import pytest
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy
 from source_zone.adapters import gp_connect_elements, gp_connect_entries, gp_connect_policy
+from source_zone.adapters.gp_connect import GPConnect
 from source_zone.adapters.gp_connect_policy import CONSENT_LIST
+from source_zone.identified import ReadTally
 from support.gp_connect_bundles import Resource, a_bundle, a_patient, an_observation, coded, read, write
 
 DISSENT = next(row["code"] for row in Policy().rows(CONSENT_LIST) if row["meaning"] == "dissent")
@@ -80,5 +82,7 @@ def test_text_that_nobody_looks_into_must_be_utf_8_too(tmp_path: Path) -> None:
     folder.mkdir()
     whole = json.dumps(a_bundle(an_observation(text={"div": "NARRATIVE"}))).encode()
     (folder / "record.json").write_bytes(whole.replace(b"NARRATIVE", b"\xff"))
+    adapter = GPConnect("Y99001", Policy())
+    [extract] = adapter.find_extracts(tmp_path)
     with pytest.raises(PersonMustAct, match="is not JSON in UTF-8"):
-        read(tmp_path)
+        next(adapter.read(extract, ReadTally()))  # before the first batch
