@@ -75,13 +75,15 @@ def check_deletions(practice_code: str, extract_id: str, found: Deletions, large
     """Raises TooManyDeletions. Rolling deletions of patients do not count. `largest` as in the collection's policy."""
     patients, records = found.patients - found.rolling, sum(found.by_table.values())
     too_many_patients = patients >= FEWEST_PATIENTS and patients > largest["patients"] * found.known_patients
-    too_many_rows = records >= FEWEST_ROWS and records > largest["rows"] * found.rows
+    # A full load that lacks much is a small share of its own rows, so what is known beforehand counts too.
+    most = min(largest["rows"] * found.rows, largest["rows_a_patient"] * (found.known_patients or float("inf")))
+    too_many_rows = records >= FEWEST_ROWS and records > most
     if not (too_many_patients or too_many_rows):
         return
     raise TooManyDeletions(
         f"{practice_code}, extract {extract_id}: deletes {patients:,} of {found.known_patients:,} patients, and "
         f"{records:,} of its {found.rows:,} rows are deletions. Rule: largest_deleted_share in the collection's file, "
-        f"{largest['patients']:.0%} of patients, {largest['rows']:.0%} of rows. Ask the practice and the supplier whether it is meant; "
+        f"{largest['patients']:.0%} of patients, {largest['rows']:.0%} of rows, {largest['rows_a_patient']:g} rows a patient. Ask the practice and the supplier whether it is meant; "
         f"then either have it approved by a line in policy/{APPROVED}, or have the supplier deliver again. Nothing is taken meanwhile."
     )
 

@@ -26,7 +26,7 @@ from support.emis_files import PRACTICE, Rows, a_patient, an_observation, guid, 
 from support.source_zone import SourceZone, make_source_zone
 
 NIGHTS = ("20260902010000", "20260903010000", "20260904010000")
-LARGEST = {"patients": 0.05, "rows": 0.3}
+LARGEST = {"patients": 0.05, "rows": 0.3, "rows_a_patient": 4}
 TAKEN_ON = date(2026, 9, 3)
 
 
@@ -45,6 +45,8 @@ def found(patients: int = 0, known: int = 1_000, records: int = 0, rows: int = 1
         found(patients=900, rolling=860),
         found(patients=FEWEST_PATIENTS - 1, known=FEWEST_PATIENTS - 1),
         found(records=3_000),
+        found(records=4_000, rows=600_000),
+        found(records=3_000, known=0),  # nobody was known: it cannot be a loss
         found(records=FEWEST_ROWS - 1, rows=FEWEST_ROWS - 1),
     ],
 )
@@ -59,6 +61,7 @@ def test_an_ordinary_night_passes(deletions: Deletions) -> None:
         found(patients=1_000),
         found(patients=FEWEST_PATIENTS, known=FEWEST_PATIENTS),
         found(records=3_001),
+        found(records=4_001, rows=600_000),  # a full load that lacks much: a small share of its own rows
         found(records=FEWEST_ROWS, rows=FEWEST_ROWS),
     ],
 )
