@@ -83,7 +83,8 @@ def check_deletions(practice_code: str, extract_id: str, found: Deletions, large
     raise TooManyDeletions(
         f"{practice_code}, extract {extract_id}: deletes {patients:,} of {found.known_patients:,} patients, and "
         f"{records:,} of its {found.rows:,} rows are deletions. Rule: largest_deleted_share in the collection's file, "
-        f"{largest['patients']:.0%} of patients, {largest['rows']:.0%} of rows, {largest['rows_a_patient']:g} rows a patient. Ask the practice and the supplier whether it is meant; "
+        f"{largest['patients']:.0%} of patients, {largest['rows']:.0%} of rows, {largest['rows_a_patient']:g} rows a patient. "
+        "Ask the practice and the supplier whether it is meant; "
         f"then either have it approved by a line in policy/{APPROVED}, or have the supplier deliver again. Nothing is taken meanwhile."
     )
 
