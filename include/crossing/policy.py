@@ -37,7 +37,9 @@ class Collection:
     look_back_years: dict[str, int]  # table -> years; a table not named has no limit
     scope_registration_types: tuple[str, ...]
     largest_quarantined_share: float  # above it, central holds the parcel for a steward
-    largest_deleted_share: dict[str, float]  # of patients and of rows, and rows a patient; above it, the source asks a person
+    largest_deleted_share: dict[
+        str, float
+    ]  # of patients and of rows, and rows a patient; above it, the source asks a person
     parcel_valid_days: int
     practices_per_shard: int
     parcels_per_shard: int

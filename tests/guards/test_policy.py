@@ -8,7 +8,7 @@ import pytest
 
 from crossing.canonical import TABLES, Kind
 from crossing.policy import Policy, policy_folder
-from source_zone.adapters.emis_tables import CLINICAL_CODE, DRUG_CODE, MAPPINGS
+from source_zone.adapters.emis_csv.tables import CLINICAL_CODE, DRUG_CODE, MAPPINGS
 from source_zone.adapters.known_columns import KnownColumns
 from source_zone.identified import identified_name
 from source_zone.rules import read_rules
@@ -51,7 +51,7 @@ def test_a_column_is_read_only_if_policy_lets_it() -> None:
     """Each mapping runs on a frame that has just the columns policy says are read: one more and it would fail."""
     import polars as pl
 
-    from source_zone.adapters.emis_codes import ClinicalCodes, DrugCodes
+    from source_zone.adapters.emis_csv.codes import ClinicalCodes, DrugCodes
 
     codes = ClinicalCodes.read([pl.DataFrame({name: ["1"] for name in EMIS["Coding_ClinicalCode"]})], None)
     drugs = DrugCodes.read([pl.DataFrame({name: ["1"] for name in EMIS["Coding_DrugCode"]})], None)

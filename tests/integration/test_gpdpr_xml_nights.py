@@ -83,7 +83,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 from crossing.policy import Policy
-from source_zone.adapters.gpdpr_xml import GpdprXml
+from source_zone.adapters.gpdpr_xml.adapter import GpdprXml
 from source_zone.identified import ReadTally
 adapter = GpdprXml("Y99001", Policy(), "token-gpdpr-v1")
 extract, = adapter.find_extracts(Path(sys.argv[1]))

@@ -11,7 +11,7 @@ from central_zone import reconcile
 from crossing.policy import policy_folder
 from journey.both_zones import COLLECTION, BothZones, make_both_zones
 from source_zone import shards
-from source_zone.adapters.emis_csv import EmisCsv
+from source_zone.adapters.emis_csv.adapter import EmisCsv
 from source_zone.identified import Extract
 from support.emis_files import PRACTICE, Rows, a_patient, an_observation, write_extract
 from support.postgres import Postgres, a_server

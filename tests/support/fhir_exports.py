@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from crossing.policy import Policy
-from source_zone.adapters.fhir_r4 import FhirR4
+from source_zone.adapters.fhir_r4.adapter import FhirR4
 from source_zone.identified import ReadTally
 
 PRACTICE = "Y99001"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from crossing.policy import Policy
-from source_zone.adapters.gp_connect import GPConnect
+from source_zone.adapters.gp_connect.adapter import GPConnect
 from source_zone.identified import ReadTally
 
 NHS_NUMBER = "9990548609"  # of the range that is never issued

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from crossing.policy import Policy
-from source_zone.adapters.tpp_csv import TppCsv
+from source_zone.adapters.tpp_csv.adapter import TppCsv
 from source_zone.identified import IdentifiedBatch, ReadTally
 
 PRACTICE = "Y99001"

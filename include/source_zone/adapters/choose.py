@@ -2,12 +2,12 @@
 
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy, Practice
-from source_zone.adapters.emis_csv import EmisCsv
-from source_zone.adapters.fhir_r4 import FhirR4
-from source_zone.adapters.gp_connect import GPConnect
-from source_zone.adapters.gpdpr_xml import GpdprXml
-from source_zone.adapters.medicus_csv import MedicusCsv
-from source_zone.adapters.tpp_csv import TppCsv
+from source_zone.adapters.emis_csv.adapter import EmisCsv
+from source_zone.adapters.fhir_r4.adapter import FhirR4
+from source_zone.adapters.gp_connect.adapter import GPConnect
+from source_zone.adapters.gpdpr_xml.adapter import GpdprXml
+from source_zone.adapters.medicus_csv.adapter import MedicusCsv
+from source_zone.adapters.tpp_csv.adapter import TppCsv
 from source_zone.identified import Adapter
 from source_zone.memory import OWN_TABLES, Memory
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from crossing.errors import PersonMustAct
 from crossing.manifest import read_manifest
 from crossing.parcel import read_manifest_bytes
-from source_zone.adapters.emis_delivery import PracticeSwitchedOff
-from source_zone.adapters.emis_tables import CLINICAL_CODE, DRUG_CODE, MAPPINGS
+from source_zone.adapters.emis_csv.delivery import PracticeSwitchedOff
+from source_zone.adapters.emis_csv.tables import CLINICAL_CODE, DRUG_CODE, MAPPINGS
 from source_zone.adapters.reading import FileRefused
 from source_zone.release_practice import release_practice
 from support.emis_files import CODES, ORGANISATION, Rows, a_patient, an_observation, guid, headers, write_extract
@@ -87,7 +87,7 @@ def test_the_old_spelling_of_the_clinician_is_read(zone: SourceZone, version: st
 
 def batches(zone: SourceZone) -> list[Any]:
     from crossing.policy import Policy
-    from source_zone.adapters.emis_csv import EmisCsv
+    from source_zone.adapters.emis_csv.adapter import EmisCsv
     from source_zone.identified import ReadTally
 
     adapter = EmisCsv(zone.deliveries.name, Policy())

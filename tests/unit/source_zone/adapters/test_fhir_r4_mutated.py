@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crossing.errors import PersonMustAct
-from simulator.formats.fhir_r4 import WRITER
+from simulator.formats.fhir_r4.writer import WRITER
 from simulator.simulate import simulate
 from source_zone.identified import ReadTally
 from support.fhir_exports import a_resource, an_entry, coded, read, write_export

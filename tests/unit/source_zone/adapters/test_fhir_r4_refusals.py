@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from crossing.policy import Policy, PolicyRefused, policy_folder
-from source_zone.adapters.fhir_r4 import FhirR4
-from source_zone.adapters.fhir_r4_policy import NotInPolicy
+from source_zone.adapters.fhir_r4.adapter import FhirR4
+from source_zone.adapters.fhir_r4.policy import NotInPolicy
 from source_zone.adapters.reading import FileRefused
 from source_zone.identified import ReadTally
 from support.fhir_exports import NIGHT, PRACTICE, UK_SITE, a_patient, a_resource, an_entry, coded, read, write_export

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crossing.policy import Policy
-from source_zone.adapters.gp_connect import GPConnect
+from source_zone.adapters.gp_connect.adapter import GPConnect
 from source_zone.identified import ReadTally
 from support.gp_connect_bundles import (
     NHS_NUMBER,

@@ -7,8 +7,8 @@ import pytest
 
 from crossing.canonical import TABLES
 from crossing.policy import Policy
-from source_zone.adapters.gp_connect_clinical import MAPPINGS
-from source_zone.adapters.gp_connect_policy import ACTIONS, FILE, NotInPolicy, read_field_policy
+from source_zone.adapters.gp_connect.clinical import MAPPINGS
+from source_zone.adapters.gp_connect.policy import ACTIONS, FILE, NotInPolicy, read_field_policy
 from support.gp_connect_bundles import (
     FOLDERS,
     RECORDS,

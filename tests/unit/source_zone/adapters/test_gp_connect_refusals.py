@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy, PolicyRefused
-from source_zone.adapters.gp_connect import GPConnect
+from source_zone.adapters.gp_connect.adapter import GPConnect
 from source_zone.identified import ReadTally
 from support.gp_connect_bundles import Resource, a_bundle, a_patient, an_observation, coded, read, write
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crossing.policy import Policy
-from source_zone.adapters.gp_connect import GPConnect
+from source_zone.adapters.gp_connect.adapter import GPConnect
 from source_zone.identified import ReadTally
 from support.gp_connect_bundles import NHS_NUMBER, Resource, a_bundle, a_patient, an_observation, coded, write
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crossing.policy import Policy
-from source_zone.adapters.gp_connect import GPConnect
+from source_zone.adapters.gp_connect.adapter import GPConnect
 from source_zone.adapters.reading import FileRefused
 from source_zone.identified import Extract, ReadTally
 from support.gp_connect_bundles import a_bundle, an_observation, coded, write

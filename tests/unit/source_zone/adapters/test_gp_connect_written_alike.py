@@ -7,9 +7,11 @@ import pytest
 
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy
-from source_zone.adapters import gp_connect_elements, gp_connect_entries, gp_connect_policy
-from source_zone.adapters.gp_connect import GPConnect
-from source_zone.adapters.gp_connect_policy import CONSENT_LIST
+from source_zone.adapters.gp_connect import elements as gp_connect_elements
+from source_zone.adapters.gp_connect import entries as gp_connect_entries
+from source_zone.adapters.gp_connect import policy as gp_connect_policy
+from source_zone.adapters.gp_connect.adapter import GPConnect
+from source_zone.adapters.gp_connect.policy import CONSENT_LIST
 from source_zone.identified import ReadTally
 from support.gp_connect_bundles import Resource, a_bundle, a_patient, an_observation, coded, read, write
 

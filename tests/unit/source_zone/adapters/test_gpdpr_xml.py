@@ -11,9 +11,9 @@ from crossing.errors import PersonMustAct
 from crossing.manifest import read_manifest
 from crossing.parcel import read_manifest_bytes
 from crossing.policy import Policy
-from source_zone.adapters.gpdpr_xml import GpdprXml
-from source_zone.adapters.gpdpr_xml_layout import CHILDREN, ROWS
-from source_zone.adapters.gpdpr_xml_policy import read_fields
+from source_zone.adapters.gpdpr_xml.adapter import GpdprXml
+from source_zone.adapters.gpdpr_xml.layout import CHILDREN, ROWS
+from source_zone.adapters.gpdpr_xml.policy import read_fields
 from source_zone.identified import ReadTally
 from source_zone.release_practice import release_practice
 from support.gpdpr_files import (

@@ -9,7 +9,7 @@ import pytest
 
 from crossing.errors import PersonMustAct
 from crossing.policy import Policy, policy_folder
-from source_zone.adapters.gpdpr_xml import GpdprXml
+from source_zone.adapters.gpdpr_xml.adapter import GpdprXml
 from source_zone.generalise import Generalisations, generalise
 from source_zone.identified import ReadTally, schema
 from source_zone.release_practice import release_practice

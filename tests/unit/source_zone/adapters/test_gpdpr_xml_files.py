@@ -8,8 +8,8 @@ import pytest
 
 from crossing.errors import PersonMustAct, TryAgain
 from crossing.policy import Policy
-from source_zone.adapters.gpdpr_report import read_report
-from source_zone.adapters.gpdpr_xml import GpdprXml
+from source_zone.adapters.gpdpr_xml.adapter import GpdprXml
+from source_zone.adapters.gpdpr_xml.completeness_report import read_report
 from source_zone.identified import Extract, ReadTally
 from support.gpdpr_files import (
     CHANNEL,

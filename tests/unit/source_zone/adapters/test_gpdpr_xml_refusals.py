@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from crossing.errors import PersonMustAct, TryAgain
 from crossing.policy import Policy
-from source_zone.adapters import gpdpr_xml_bytes, gpdpr_xml_stream
-from source_zone.adapters.gpdpr_xml import GpdprXml
+from source_zone.adapters.gpdpr_xml import stream as gpdpr_xml_stream
+from source_zone.adapters.gpdpr_xml import unpacked as gpdpr_xml_bytes
+from source_zone.adapters.gpdpr_xml.adapter import GpdprXml
 from source_zone.identified import ReadTally
 from support.gpdpr_files import (
     NAMESPACE,

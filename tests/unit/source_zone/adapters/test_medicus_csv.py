@@ -15,7 +15,7 @@ from crossing.errors import PersonMustAct
 from crossing.manifest import read_manifest
 from crossing.parcel import read_manifest_bytes
 from crossing.policy import Policy, PolicyRefused, policy_folder
-from source_zone.adapters.medicus_csv import MedicusCsv
+from source_zone.adapters.medicus_csv.adapter import MedicusCsv
 from source_zone.adapters.reading import FileRefused
 from source_zone.adapters.unpack import Unpacked
 from source_zone.identified import IdentifiedBatch, ReadTally

@@ -7,7 +7,7 @@ import pytest
 
 from crossing.policy import Policy
 from source_zone.adapters.reading import FileRefused
-from source_zone.adapters.tpp_csv import TppCsv
+from source_zone.adapters.tpp_csv.adapter import TppCsv
 from source_zone.identified import Extract
 from support.tpp_files import PRACTICE, STAMP, a_code, a_patient, layouts, read, together, write_extract
 

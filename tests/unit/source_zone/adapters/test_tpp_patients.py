@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crossing.policy import Policy, policy_folder
-from source_zone.adapters.tpp_csv import MarkedNotHeldBack, TppCsv
+from source_zone.adapters.tpp_csv.adapter import MarkedNotHeldBack, TppCsv
 from source_zone.identified import ReadTally
 from support.tpp_files import PRACTICE, a_patient, a_removal, read, together, write_extract
 
