@@ -31,7 +31,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Progress = Callable[[str], None]
 
 
-class _Client(MeshClient):  # type: ignore[misc]
+class _Client(MeshClient):  # type: ignore[misc]  # the library has no types
     """With what the library lacks: a message's headers alone, tracking by our own id, a first call made just once."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -53,7 +53,7 @@ class _Client(MeshClient):  # type: ignore[misc]
     def headers_of(self, message_id: str) -> dict[str, str]:
         answer = self._session.head(f"{self.mailbox_url}/inbox/{quote(message_id)}", timeout=_TIMEOUT_SECONDS)
         answer.raise_for_status()
-        return answer.headers  # type: ignore[no-any-return]
+        return answer.headers  # type: ignore[no-any-return]  # nor has its session
 
     def track_local_id(self, local_id: str) -> dict[str, Any] | None:
         """None where MESH has no such message of ours. Raises DuplicateSent where it has several."""

@@ -101,7 +101,7 @@ def writer(format: str) -> Writer:
         found = None
     if not hasattr(found, "WRITER"):
         raise UnknownFormat(f"This format is not simulated; choose one of {', '.join(formats())}.")
-    return cast("Writer", found.WRITER)  # type: ignore[union-attr]
+    return cast("Writer", found.WRITER)  # type: ignore[union-attr]  # a module, as has just been seen
 
 
 def formats() -> list[str]:

@@ -118,7 +118,7 @@ class _Unpacked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, into: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, into: memoryview) -> int:  # type: ignore[override]  # RawIOBase says any buffer; ours is one
         data = self._file.read(len(into))
         if not data and self._last != b"\n":
             raise FileRefused(f"{self._name}: it is empty, or its last line has no end: it was cut off. {_ASK_AGAIN}")

@@ -16,7 +16,7 @@ _TABLES = (
 def upgrade() -> None:
     op.execute(Path(__file__).with_suffix(".sql").read_text())
     for table in (*(f"records.{table}" for table in _TABLES), "quarantine.row"):
-        op.execute(f"UPDATE {table} AS row SET parcel_number = new FROM renumbered WHERE row.parcel_number = old")  # noqa: S608
+        op.execute(f"UPDATE {table} AS row SET parcel_number = new FROM renumbered WHERE row.parcel_number = old")  # noqa: S608  # our own tables
     op.execute("UPDATE ledger.parcel SET parcel_number = new FROM renumbered WHERE parcel_number = old")
     for table in _TABLES:
         # A block range index costs next to nothing a row, and finds one parcel's rows to count them.
