@@ -12,6 +12,7 @@ import pytest
 
 from crossing.errors import PersonMustAct
 from crossing.key_files import KeyRefused
+from source_zone.adapters.reading import FileRefused
 from source_zone.release_practice import release_practice
 from source_zone.transports.connections import ConnectionRefused
 from source_zone.transports.landing import NameRefused
@@ -198,3 +199,30 @@ def test_a_removal_that_was_cut_short_is_ended_before_anything_is_looked_at(worl
 def test_every_refusal_is_for_a_person() -> None:
     assert issubclass(SftpRefused, PersonMustAct)
     assert issubclass(NameRefused, PersonMustAct)
+
+
+def test_a_file_that_blocks_its_practice_is_set_aside_by_hand_and_comes_again_corrected(world: World) -> None:
+    """As docs/ways-in.md tells it."""
+    files = world.deliver()
+    broken = files["CareRecord_Observation"]
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:-20])
+    with pytest.raises(FileRefused):
+        release_practice(world.release("one"))
+    (world.release().folder / broken.name).unlink()
+    with pytest.raises(FileRefused, match="missing"):
+        release_practice(world.release("two"))  # the same file is not brought again
+    broken.write_bytes(whole)
+    assert len(release_practice(world.release("three"))["parcels"]) == 1
+
+
+def test_a_delivery_that_comes_again_under_a_new_stamp_has_its_first_set_aside_whole(world: World) -> None:
+    broken = world.deliver()["CareRecord_Observation"]
+    broken.write_bytes(broken.read_bytes()[:-20])
+    with pytest.raises(FileRefused):
+        release_practice(world.release("one"))
+    for path in world.release().folder.glob("[!.]*"):
+        path.unlink()
+    assert release_practice(world.release("two"))["state"] == "already"
+    world.deliver("20260902020000")
+    assert len(release_practice(world.release("three"))["parcels"]) == 1
