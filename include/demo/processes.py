@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
+_KILLED_SECONDS = 60  # on a busy machine even a killed process takes its time
 _PATIENCE_SECONDS = 5  # an idle scheduler may take a quarter of a minute; by then no task runs
 
 
@@ -51,7 +52,10 @@ class Processes:
         remaining = _of_sessions({process.pid for process in mine})
         for process in remaining:
             _signal(process, signal.SIGKILL)
-        _wait_until_gone(mine + remaining, _PATIENCE_SECONDS)
+        _wait_until_gone(mine + remaining, _KILLED_SECONDS)
+        _reap(
+            [process for name, process in self.started.items() if name != "demo"]
+        )  # also those that ended of themselves
         self.file.unlink(missing_ok=True)
 
     def _write(self) -> None:
@@ -78,9 +82,14 @@ def _wait_until_gone(processes: list[psutil.Process], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while any(map(_runs, processes)) and time.monotonic() < deadline:
         time.sleep(0.05)
+    _reap(processes)
+
+
+def _reap(processes: list[psutil.Process]) -> None:
+    """Our own children leave an entry until somebody asks how they ended."""
     for process in processes:
         with suppress(psutil.Error):
-            process.wait(0)  # reaps our own children
+            process.wait(0)
 
 
 def _of_sessions(leaders: set[int]) -> list[psutil.Process]:
