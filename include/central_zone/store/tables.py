@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from crossing import canonical
 from crossing.canonical import Kind
-from crossing.manifest_fields import EXTRACT_KINDS
+from crossing.manifest_fields import RECORD_KINDS
 
 STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
 metadata = MetaData()
@@ -108,7 +108,7 @@ parcel = Table(
     Column("audit_hash", Text),  # the audit chain's head when this parcel was settled
     Column("manifest", JSONB, nullable=False),
     CheckConstraint(f"state IN {STATES}", name="state_is_known"),
-    CheckConstraint(f"extract_kind IN {EXTRACT_KINDS}", name="kind_is_known"),
+    CheckConstraint(f"extract_kind IN {RECORD_KINDS}", name="kind_is_known"),
     schema="ledger",
 )
 # A place in a practice's sequence is filled once. A refused parcel leaves its place open for the one that mends it.
