@@ -59,8 +59,10 @@ def take_notice(folder: Path, settings: Settings) -> Result:
         return _take(zone, folder.name)
 
 
-def check_all_taken(results: Sequence[Result]) -> int:
+def check_all_taken(results: Sequence[Result] | None) -> int:
     """How many were taken. Raises NotAllTaken or NotAllTakenYet, with what each of the others says."""
+    if results is None:
+        raise NotAllTaken("No notice was looked at: see `take_notices` of this run.")
     failed = [each for each in results if each["state"] == "failed"]
     if failed:
         kind = NotAllTaken if any(each["a_person_must_act"] for each in failed) else NotAllTakenYet
