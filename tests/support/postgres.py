@@ -38,7 +38,18 @@ class Postgres:
             with store_of(self._url(name)) as store:
                 migrate(store)
             self._template = name
-        return self._url(self._create(f"TEMPLATE {self._template}"))
+        return self._confirmed(self._create(f"TEMPLATE {self._template}"))
+
+    def a_copy(self, url: str) -> str:
+        """The SQLAlchemy URL of a copy of a store, as a restore from a backup makes one: nobody confirmed it."""
+        original = url.rpartition("/")[2].partition("?")[0]
+        return self._url(self._create(f"TEMPLATE {original}"))
+
+    def _confirmed(self, name: str) -> str:
+        """A copy of a database is another one, and serves only once it is confirmed."""
+        with psycopg.connect(self.uri.replace("/postgres?", f"/{name}?"), autocommit=True) as connection:
+            connection.execute("UPDATE erasure.serving SET identity = erasure.identity()")
+        return self._url(name)
 
     def _create(self, template: str) -> str:
         name = f"store_{next(_numbers)}"
