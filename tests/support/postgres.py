@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from sqlalchemy.engine import make_url
 
 from central_zone.store.connection import store_of
 from central_zone.store.migrate import migrate
@@ -42,8 +43,7 @@ class Postgres:
 
     def a_copy(self, url: str) -> str:
         """The SQLAlchemy URL of a copy of a store, as a restore from a backup makes one: nobody confirmed it."""
-        original = url.rpartition("/")[2].partition("?")[0]
-        return self._url(self._create(f"TEMPLATE {original}"))
+        return self._url(self._create(f"TEMPLATE {make_url(url).database}"))
 
     def _confirmed(self, name: str) -> str:
         """A copy of a database is another one, and serves only once it is confirmed."""

@@ -78,7 +78,7 @@ def people_of(tables: Mapping[str, pa.Table]) -> People:
 
 def _pairs(table: pa.Table) -> pa.Table:
     pairs = table.select(["registration_token", "patient_token"]).drop_null()
-    return pairs.group_by(["registration_token", "patient_token"]).aggregate([])
+    return pairs.group_by(["registration_token", "patient_token"]).aggregate([]).cast(_NO_PAIRS.schema)
 
 
 def ruling(connection: Connection, whose: Whose, people: People, subkey: bytes) -> Ruling:

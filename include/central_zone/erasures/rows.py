@@ -40,6 +40,8 @@ CREATE TEMPORARY TABLE gone (parcel_number BIGINT, table_name TEXT, rows BIGINT)
 _AND_OF_THESE_PARCELS = """
   AND r.practice_code = e.practice_code AND r.registration_token = e.registration_token
   AND p.parcel_number = r.parcel_number AND (e.up_to_sequence IS NULL OR p.sequence <= e.up_to_sequence)"""
+_AT_THIS_PRACTICE = " AND r.practice_code = :practice AND e.practice_code = :practice"
+_ELSEWHERE = " AND e.practice_code <> :practice"
 _FROM_A_TABLE = """
 WITH rows AS (
   DELETE FROM records.{table} AS r USING pg_temp.erasing AS e, ledger.parcel AS p
@@ -47,6 +49,7 @@ WITH rows AS (
 )
 INSERT INTO pg_temp.gone SELECT parcel_number, '{table}', count(*) FROM rows GROUP BY parcel_number
 """
+_JOINS = "SELECT set_config('enable_hashjoin', :may, true), set_config('enable_mergejoin', :may, true)"
 _FROM_QUARANTINE = """
 WITH rows AS (
   DELETE FROM quarantine.row AS r USING pg_temp.erasing AS e, ledger.parcel AS p
@@ -98,11 +101,10 @@ def erase_rows(zone: Zone, connection: Connection, word: Word, subkey: bytes) ->
     for statement in _ERASING.split(";"):
         connection.execute(text(statement))
     _note(connection, word.people, pa.repeat(word.practice_code, word.people.num_rows))
-    _reach(connection, subkey)
-    connection.execute(text("ANALYZE pg_temp.erasing"))
+    elsewhere = _reach(connection, subkey)
     connection.execute(text(_MARKS), whose)
     erased.out_of_release = erase_from_release(zone, connection, tokens_of(connection.scalars(text(_PATIENTS))))
-    _delete(connection, erased, word.collection)
+    _delete(connection, erased, word, elsewhere=elsewhere)
     connection.execute(text(_INTO_THE_LEDGER))
     _count(connection, erased)
     return erased
@@ -113,8 +115,8 @@ def _note(connection: Connection, people: pa.Table, practices: pa.Array) -> None
     copy_rows(connection, ("pg_temp", "erasing"), together.to_batches())
 
 
-def _reach(connection: Connection, subkey: bytes) -> None:
-    """Adds the same people's other registrations: wherever they are, all of each."""
+def _reach(connection: Connection, subkey: bytes) -> bool:
+    """Adds the same people's other registrations, all of each; answers whether there are any."""
     connection.execute(text("ANALYZE pg_temp.erasing"))
     found = connection.execute(text(_THE_SAME_PEOPLE)).all()
     registrations = tokens_of(row.registration_token for row in found)
@@ -126,16 +128,28 @@ def _reach(connection: Connection, subkey: bytes) -> None:
         }
     )
     _note(connection, others, pa.array([row.practice_code for row in found], pa.string()))
+    connection.execute(text("ANALYZE pg_temp.erasing"))
+    return bool(found)
 
 
-def _delete(connection: Connection, erased: Erased, collection: str) -> None:
-    for table in OF_PATIENTS:
-        statement = _FROM_A_TABLE.format(table=table, which=_AND_OF_THESE_PARCELS)
-        connection.execute(text(statement), {"collection": collection})
+def _delete(connection: Connection, erased: Erased, word: Word, *, elsewhere: bool) -> None:
+    """First what is the practice's own: named as a constant, one partition of each table is looked at. Then, one by one,
+    what is of the same people elsewhere: a hash join would read all of every table for them."""
+    whose = {"collection": word.collection, "practice": word.practice_code}
+    _delete_of(connection, _AT_THIS_PRACTICE, whose)
+    if elsewhere:
+        connection.execute(text(_JOINS), {"may": "off"})
+        _delete_of(connection, _ELSEWHERE, whose)
+        connection.execute(text(_JOINS), {"may": "on"})
     by_table = connection.execute(text("SELECT table_name, sum(rows)::bigint FROM pg_temp.gone GROUP BY 1 ORDER BY 1"))
     erased.rows = {row[0]: row[1] for row in by_table}
     statement = _FROM_QUARANTINE.format(which=_AND_OF_THESE_PARCELS)
-    erased.out_of_quarantine = connection.execute(text(statement), {"collection": collection}).scalar_one()
+    erased.out_of_quarantine = connection.execute(text(statement), {"collection": word.collection}).scalar_one()
+
+
+def _delete_of(connection: Connection, which: str, whose: dict[str, str]) -> None:
+    for table in OF_PATIENTS:
+        connection.execute(text(_FROM_A_TABLE.format(table=table, which=_AND_OF_THESE_PARCELS + which)), whose)
 
 
 def _count(connection: Connection, erased: Erased) -> None:
