@@ -5,12 +5,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from central_zone import keys as central_keys
+from central_zone.erasures.stripped import read_stripped
 from central_zone.receive import opened_rows, read_signed_manifest
 from crossing.policy import policy_folder
 from journey.both_zones import BothZones, make_both_zones
@@ -27,7 +29,8 @@ ANNE = a_patient("anne", NhsNumber=ANNES_NUMBER)
 EVERYBODY: Rows = {
     "Admin_Patient": [ANNE, a_patient("bert"), a_patient("carol", NhsNumber="9990000026")],
     "CareRecord_Observation": [
-        *(an_observation("anne", name) for name in ("asthma", "wheeze")),
+        an_observation("anne", "asthma"),
+        *(an_observation("anne", f"wheeze {number}") for number in range(30)),
         an_observation("anne", "tomorrow", EffectiveDate="2031-01-01"),  # quarantined at the centre
         *(an_observation("bert", f"cough {number}") for number in range(30)),
         an_observation("carol", "measles of carol"),
@@ -105,10 +108,12 @@ def everything_outside_the_source(zones: BothZones) -> Iterator[tuple[str, bytes
         where = path.relative_to(zones.root)
         if path.is_file() and where.parts[0] in ("crossing", "work", "receipts", "lineage", "register", "erasures"):
             yield str(where), path.read_bytes()
+    central = zones.root / "keys" / "central"
     for folder in sorted(path.parent for path in (zones.root / "crossing").glob("[!.]*/manifest.json")):
-        manifest = read_signed_manifest(folder, zones.root / "keys" / "central")
+        manifest = read_signed_manifest(folder, central)
         if list(folder.glob("part-*")):
-            for table, rows in opened_rows(folder, manifest, secret):
+            stripped = partial(read_stripped, folder, manifest, central)
+            for table, rows in opened_rows(folder, manifest, secret, stripped=stripped):
                 yield f"{folder.name} {table}", repr(rows.to_pylist()).encode() + b"".join(raw_tokens(rows))
     yield "the store", "\n".join(zones.text_of_store()).encode()
 
