@@ -13,7 +13,7 @@ from source_zone.identified import schema
 from source_zone.lineage import with_lineage
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS
-from source_zone.people_sent import erased
+from source_zone.people_sent import held
 from source_zone.pull import NothingToTake, pull, table_in_spool
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
@@ -69,18 +69,18 @@ def decide_practice(release: Release) -> Counts:
     run_spool.write_table("patients", patients)
     run_spool.write_table("consents-now", consents)
     as_of = taken_on(run_spool, extract_ids[-1])
-    decided = rosters(release.rules, run_spool, patients, consents, as_of=as_of, erased=erased(memory))
+    decided = rosters(release.rules, run_spool, patients, consents, as_of=as_of, held=held(memory))
     for each, roster in decided.items():
         run_spool.write_table(f"roster-{each}", roster)
     roster = decided[extract_ids[-1]]
-    held = held_by_reason(roster)
+    stay = held_by_reason(roster)
     release.progress(
-        f"apply opt-outs: {roster.num_rows - sum(held.values()):,} of {roster.num_rows:,} patients may leave"
+        f"apply opt-outs: {roster.num_rows - sum(stay.values()):,} of {roster.num_rows:,} patients may leave"
     )
     return {
         "practice_code": release.practice.practice_code,
-        "may_leave": roster.num_rows - sum(held.values()),
-        "held_back": held,
+        "may_leave": roster.num_rows - sum(stay.values()),
+        "held_back": stay,
     }
 
 

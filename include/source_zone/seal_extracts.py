@@ -22,7 +22,7 @@ from source_zone.leave import check_place_is_free, leave
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
 from source_zone.objections import objections_in
-from source_zone.people_sent import erased, may_leave, sent, with_people
+from source_zone.people_sent import after_leaving, held
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
 from source_zone.roster import Rosters, rosters, taken_at, taken_on
@@ -55,12 +55,8 @@ def seal_extracts(release: Release) -> dict[str, Any]:
     manifests = []
     for each in drafted:
         manifest = _sealed(release, run_spool, memory, each)
-        free = may_leave(decided_now[each.extract_id])
-        # Whoever may have left is remembered, so that a later opt-out reaches what the centre has of them.
-        moved_on = with_people(
-            _moved_on(memory, run_spool, manifest, withheld), sent=sent(memory) | free, erased=erased(memory) - free
-        )
-        memory = leave(release, moved_on, manifest.sequence)
+        moved_on = _moved_on(memory, run_spool, manifest, withheld)
+        memory = leave(release, after_leaving(memory, moved_on, decided_now[each.extract_id]), manifest.sequence)
         manifests.append(manifest)
     said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started) | volume(
         run_spool, extract_ids
@@ -89,7 +85,7 @@ def _look_again(release: Release, run_spool: Spool, memory: Memory) -> Rosters:
         if taken:
             run_spool.write_table("consents-now", _with(run_spool.read_table("consents-now"), found, extract))
         as_of = max(as_of, extract.taken_at.date())
-    return rosters(release.rules, run_spool, patients, consents, as_of=as_of, erased=erased(memory))
+    return rosters(release.rules, run_spool, patients, consents, as_of=as_of, held=held(memory))
 
 
 def _with(consents: pa.Table, found: pa.Table, extract: Extract) -> pa.Table:

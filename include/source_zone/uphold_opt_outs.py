@@ -17,7 +17,7 @@ from source_zone.lineage import with_lineage
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS
 from source_zone.opt_outs import dissenting_registrations, spelt_once
-from source_zone.people_sent import erased, may_leave, sent, with_people
+from source_zone.people_sent import held, may_leave, sent, with_people
 from source_zone.pseudonymise import tokens_of_people
 from source_zone.re_extract import re_extract
 from source_zone.recover import finish_what_was_begun
@@ -55,7 +55,7 @@ def uphold_practice(release: Release) -> Counts:
             memory = _ask_to_erase(release, memory, to_erase)
             said["parcels"].append(memory.parcel_id)
             asked += len(to_erase)
-        back = erased(memory) & may_leave(stand.roster)
+        back = held(memory) & may_leave(stand.roster)
         memory, restored = re_extract(release, memory, stand.roster, back)
         said["parcels"] += [memory.parcel_id] if restored else []
     state = "upheld" if said["parcels"] else "already"
@@ -93,7 +93,7 @@ def _ask_to_erase(release: Release, memory: Memory, registrations: list[str]) ->
     moved_on = with_people(
         replace(memory, erasures=sequence, previous_erasure_sha256=manifest.sha256(), parcel_id=manifest.parcel_id),
         sent=sent(memory) - set(registrations),
-        erased=erased(memory) | set(registrations),
+        held=held(memory) | set(registrations),
     )
     return leave(release, moved_on, sequence, ERASURE)
 
