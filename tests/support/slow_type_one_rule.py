@@ -48,16 +48,14 @@ def opted_out(
 
     A night's own decision is both days on that night. Nights and the lines within one must be in their order.
     """
-    lines = [line for line in lines if line.night.date() <= known]
+    standing: dict[str, list[Line]] = {}
+    for history in _entry_by_entry(line for line in lines if line.night.date() <= known):
+        for line in _standing(history):
+            standing.setdefault(_name(line.registration), []).append(line)
+    objecting = {whose for whose, entries in standing.items() if _objects(entries, effective, known)}
     people = {each.registration: each.nhs_number for each in registrations if each.night.date() <= known}
-    objecting = {
-        whose
-        for whose in {_name(line.registration) for line in lines if line.registration}
-        if _objects(_entries_standing(lines, whose), effective, known)
-    }
-    numbers = {_digits(people[each]) for each in people if _name(each) in objecting} | {
-        _digits(who) for who in objecting
-    }
+    numbers = {_digits(people[each]) for each in people if _name(each) in objecting}
+    numbers |= {_digits(each) for each in objecting}  # an objection that came before its patient names but the number
     return frozenset(
         each for each in people if _name(each) in objecting or (_digits(people[each]) or "nobody") in numbers
     )
@@ -96,29 +94,30 @@ def _ends_a_dissent(line: Line) -> bool:
 # Which entries stand
 
 
-def _entries_standing(lines: list[Line], whose: str) -> list[Line]:
-    """The dissents and withdrawals of one registration that nothing has ended."""
-    standing: list[Line] = []
+def _entry_by_entry(lines: Iterable[Line]) -> list[list[Line]]:
+    """The lines of each entry, in order. One without an id is told apart from every other, and stands alone."""
+    histories: dict[object, list[Line]] = {}
     for number, line in enumerate(lines):
-        if line.registration is None or _name(line.registration) != whose:
+        histories.setdefault((line.entry or number, line.place == ELSEWHERE), []).append(line)
+    return list(histories.values())
+
+
+def _standing(history: list[Line]) -> list[Line]:
+    """Of one entry's lines, the dissents that nothing has ended, and a withdrawal if it is the last word on the entry."""
+    standing = []
+    for number, line in enumerate(history):
+        later = history[number + 1 :]
+        if line.registration is None or line.deleted:
             continue
-        of_it_later = [each for each in lines[number + 1 :] if line.entry is not None and _same_entry(each, line)]
-        if (_is_dissent(line) and not line.deleted and not _is_over(line, of_it_later)) or (
-            _is_withdrawal(line) and not of_it_later
-        ):
+        if (_is_dissent(line) and not _is_over(line, later)) or (_is_withdrawal(line) and not later):
             standing.append(line)
     return standing
 
 
-def _same_entry(one: Line, other: Line) -> bool:
-    return one.entry == other.entry and (one.place == ELSEWHERE) == (other.place == ELSEWHERE)
-
-
-def _is_over(dissent: Line, of_it_later: list[Line]) -> bool:
+def _is_over(dissent: Line, later: list[Line]) -> bool:
     """Said again by the same registration: the later line speaks for it. Ended: there is nothing to speak for."""
     return any(
-        each.registration == dissent.registration and (_ends_a_dissent(each) or _is_dissent(each))
-        for each in of_it_later
+        each.registration == dissent.registration and (_ends_a_dissent(each) or _is_dissent(each)) for each in later
     )
 
 
