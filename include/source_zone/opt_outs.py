@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from source_zone.objections import CONSENTS, DISSENT, WITHDRAWAL
+from source_zone.objections import CONSENTS, DISSENT, DOUBTFUL, WITHDRAWAL
 
 ROSTER = pa.schema(
     [("registration_id", pa.string()), ("reason", pa.string()), ("date_of_birth", pa.date32())]
@@ -58,16 +58,21 @@ def _outranks(withdrawal: ConsentEntry, dissent: ConsentEntry) -> bool:
 
 
 def latest_entries(remembered: pa.Table, pulled: pa.Table) -> pa.Table:
-    """Consent entries as they stand after the pulled ones: the last version of each record of each registration.
+    """Consent entries as they stand after the pulled ones.
 
-    A version for another registration, or for none, adds to the old one and does not replace it; entries without a
-    record id cannot be told apart and are all kept.
+    A dissent stands until a sound later version of the same record of the same registration ends it; a version for
+    another registration, or for none, adds to it. A withdrawal stands only while it is the last word on its record,
+    whoever and whatever the later word is about. Records without an id cannot be told apart: their dissents are all
+    kept, and their withdrawals never count, since nothing could ever end them.
     """
     both = pl.concat([pl.DataFrame(pl.from_arrow(remembered)), pl.DataFrame(pl.from_arrow(pulled))])
-    named = both.filter(pl.col("record_id").is_not_null())
-    last = named.unique(["record_id", "registration_id"], keep="last", maintain_order=True)
-    unnamed = both.filter(pl.col("record_id").is_null()).unique(maintain_order=True)
-    return pl.concat([last, unnamed]).to_arrow().cast(CONSENTS)
+    named = both.with_row_index("place").filter(pl.col("record_id").is_not_null())
+    named = named.with_columns(last_word=pl.col("place") == pl.col("place").max().over("record_id"))
+    sure = named.filter(pl.col("meaning") != DOUBTFUL)
+    last = sure.unique(["record_id", "registration_id"], keep="last", maintain_order=True)
+    standing = last.filter((pl.col("meaning") != WITHDRAWAL) | pl.col("last_word")).select(both.columns)
+    unnamed = both.filter(pl.col("record_id").is_null() & (pl.col("meaning") == DISSENT)).unique(maintain_order=True)
+    return pl.concat([standing, unnamed]).to_arrow().cast(CONSENTS)
 
 
 def dissenting_registrations(consents: pa.Table, *, as_of: date) -> frozenset[str]:

@@ -26,7 +26,7 @@ def rosters(rules: ReleaseRules, run_spool: Spool, patients: pa.Table, consents:
     """
     pulled = run_spool.read_note("extracts")
     if not pulled["late"]:
-        decided = decide(rules, people(patients), _objections(consents), as_of=as_of)
+        decided = decide(rules, people(patients), objections(consents), as_of=as_of)
         return dict.fromkeys(pulled["ids"], decided)
     return {each: _late(rules, patients, consents, taken_at(run_spool, each)) for each in pulled["ids"]}
 
@@ -34,15 +34,16 @@ def rosters(rules: ReleaseRules, run_spool: Spool, patients: pa.Table, consents:
 def _late(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, at: datetime) -> pa.Table:
     """An objection holds back that stood on the day, or stands now."""
     day = at.date()
-    then = pl.DataFrame(pl.from_arrow(decide(rules, people(patients, at), _objections(consents, at), as_of=day)))
-    now = pl.DataFrame(pl.from_arrow(decide(rules, people(patients), _objections(consents), as_of=day)))
+    then = pl.DataFrame(pl.from_arrow(decide(rules, people(patients, at), objections(consents, at), as_of=day)))
+    now = pl.DataFrame(pl.from_arrow(decide(rules, people(patients), objections(consents), as_of=day)))
     stays_now = now.filter(pl.col("reason").is_in(_KNOWN_NOW)).select("registration_id", pl.col("reason").alias("now"))
     both = then.join(stays_now, on="registration_id", how="left", maintain_order="left")
     decided = both.select("registration_id", pl.coalesce("now", "reason").alias("reason"), "date_of_birth")
     return decided.to_arrow().cast(opt_outs.ROSTER)
 
 
-def _objections(versions: pa.Table, at: datetime | None = None) -> pa.Table:
+def objections(versions: pa.Table, at: datetime | None = None) -> pa.Table:
+    """The consent entries that stand, as stated by an instant, or by now."""
     return opt_outs.latest_entries(CONSENTS.empty_table(), known_by(versions, at).cast(CONSENTS))
 
 
