@@ -8,12 +8,13 @@ from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 import pyarrow as pa
 
-from source_zone.objections import CONSENTS, DISSENT, DOUBTFUL, WITHDRAWAL
+from source_zone.consent_codes import DISSENT, WITHDRAWAL
+from source_zone.objections import CONSENTS, DOUBTFUL
 
 ROSTER = pa.schema(
     [("registration_id", pa.string()), ("reason", pa.string()), ("date_of_birth", pa.date32())]
@@ -27,6 +28,12 @@ class ConsentEntry:
     meaning: str
     effective_date: date | None
     recorded_at: datetime | None
+
+
+class Rule(Protocol):
+    """One version of the rule for type 1 opt-outs."""
+
+    def __call__(self, entries: Iterable[ConsentEntry], *, as_of: date) -> bool: ...
 
 
 def type_one_opt_out_in_force(entries: Iterable[ConsentEntry], *, as_of: date) -> bool:
@@ -75,13 +82,18 @@ def latest_entries(remembered: pa.Table, pulled: pa.Table) -> pa.Table:
     return pl.concat([standing, unnamed]).to_arrow().cast(CONSENTS)
 
 
-def dissenting_registrations(consents: pa.Table, *, as_of: date) -> frozenset[str]:
+# Version of the rule in policy -> the rule. A version that is not here is refused (`type_one_rule.CLAUSES`).
+RULES: dict[int, Rule] = {1: type_one_opt_out_in_force}
+
+
+def dissenting_registrations(consents: pa.Table, *, as_of: date, version: int = 1) -> frozenset[str]:
     """The registrations with a type 1 opt-out in force, each spelt once."""
+    in_force = RULES[version]
     standing: dict[str, list[ConsentEntry]] = {}
     for row in consents.to_pylist():
         if not row["is_deleted"] and row["registration_id"] is not None:
             standing.setdefault(spelt_once(row["registration_id"]), []).append(_entry(row))
-    return frozenset(who for who, entries in standing.items() if type_one_opt_out_in_force(entries, as_of=as_of))
+    return frozenset(who for who, entries in standing.items() if in_force(entries, as_of=as_of))
 
 
 def _entry(row: dict[str, Any]) -> ConsentEntry:

@@ -50,7 +50,7 @@ def _pull(release: Release) -> Counts:
     if not extracts:
         raise NothingToTake(f"{release.practice.practice_code}: every delivery has been taken already.")
     run_spool = spool.open_new(release.settings.spool, release.practice.practice_code, release.run_id)
-    codes = release.rules.consent_codes
+    codes = release.rules.consents
     rows = pull(release.adapter(memory), extracts, run_spool, memory, codes, release.progress)
     extract_ids = [each.extract_id for each in extracts]
     check_volume(release, run_spool, memory, extract_ids)

@@ -57,10 +57,16 @@ def decide(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of
     """Columns as in opt_outs.ROSTER. An objection holds for the person, under whichever registration it was made."""
     return opt_outs.roster(
         patients,
-        _of_the_samepeople(patients, opt_outs.dissenting_registrations(consents, as_of=as_of)),
+        objecting(rules, patients, consents, as_of=as_of),
         start_date=rules.collection.start_date,
         registration_types=rules.collection.scope_registration_types,
     )
+
+
+def objecting(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of: date) -> frozenset[str]:
+    """Every registration of everybody whose objection is in force, each spelt once, under the rule of that day."""
+    version = rules.type_one.in_force_on(as_of).number
+    return _of_the_same_people(patients, opt_outs.dissenting_registrations(consents, as_of=as_of, version=version))
 
 
 def held_by_reason(roster: pa.Table) -> dict[str, int]:
@@ -77,7 +83,7 @@ def taken_at(run_spool: Spool, extract_id: str) -> datetime:
     return datetime.fromisoformat(run_spool.read_note(f"read-{extract_id}")["taken_at"])
 
 
-def _of_the_samepeople(patients: pa.Table, registrations: frozenset[str]) -> frozenset[str]:
+def _of_the_same_people(patients: pa.Table, registrations: frozenset[str]) -> frozenset[str]:
     """Somebody who left and came back has two registrations at one practice, and one NHS number, or one token of it."""
     numbers: dict[str | bytes, set[str]] = {}
     for row in patients.select(["registration_id", "nhs_number", "ready_patient_token"]).to_pylist():

@@ -79,7 +79,7 @@ def _look_again(release: Release, run_spool: Spool, memory: Memory) -> Rosters:
         taken = extract.extract_id in memory.taken_extracts
         if extract.extract_id in pulled["ids"] or (taken and not (pulled["late"] and extract.taken_at > first)):
             continue
-        found = objections_in(adapter.read(extract, ReadTally()), release.rules.consent_codes, consents)
+        found = objections_in(adapter.read(extract, ReadTally()), release.rules.consents, consents)
         consents = in_order(consents, stated(found, extract.taken_at))
         if taken:
             run_spool.write_table("consents-now", _with(run_spool.read_table("consents-now"), found, extract))

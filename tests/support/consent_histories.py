@@ -82,7 +82,7 @@ def remembered(
     for night in NIGHTS:
         if night > until:
             break
-        looking = Objections(RULES.consent_codes, consents)
+        looking = Objections(RULES.consents, consents)
         lines = [line for line in history.lines if line.night == night]
         for table, rows in _as_read(lines, one_by_one):
             looking.look_at(table, rows)
