@@ -16,6 +16,7 @@ from crossing.errors import TryAgain
 from crossing.manifest import Manifest, read_manifest
 from crossing.parcel import parcel_id, publish, read_manifest_bytes
 from source_zone.account import manifest_without_parts, outcome
+from source_zone.check_opt_outs import warnings_about
 from source_zone.check_volume import volume
 from source_zone.draft_extract import Drafted, draft_extract
 from source_zone.identified import Extract, ReadTally
@@ -57,9 +58,8 @@ def seal_extracts(release: Release) -> dict[str, Any]:
         manifest = _sealed(release, run_spool, memory, each)
         memory = _leave(release, run_spool, memory, manifest, withheld)
         manifests.append(manifest)
-    said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started) | volume(
-        run_spool, extract_ids
-    )
+    said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started)
+    said |= volume(run_spool, extract_ids) | {"warnings": warnings_about(run_spool.read_table("consents-now"))}
     return release.outcomes().record(release.practice.practice_code, said)
 
 
