@@ -98,19 +98,20 @@ def dissenting_registrations(consents: pa.Table, *, as_of: date, version: int = 
 
 def _entry(row: dict[str, Any]) -> ConsentEntry:
     """A partial date is read against leaving: a dissent at the end of its year or month, a withdrawal at its start."""
-    day, precision = row["effective_date"], row["effective_date_precision"]
-    if day is None or precision == "unknown":
-        return ConsentEntry(row["meaning"], None, row["recorded_at"])
-    if precision in ("year", "month"):
-        first = day.replace(day=1, month=1 if precision == "year" else day.month)
-        day = first if row["meaning"] == WITHDRAWAL else _last_day(first, precision)
+    days = possible_days(row["effective_date"], row["effective_date_precision"])
+    day = days and days[0 if row["meaning"] == WITHDRAWAL else 1]
     return ConsentEntry(row["meaning"], day, row["recorded_at"])
 
 
-def _last_day(first: date, precision: str) -> date:
+def possible_days(day: date | None, precision: str | None) -> tuple[date, date] | None:
+    """The first and the last day that a date may mean; None where it has none."""
+    if day is None or precision == "unknown":
+        return None
     if precision == "year":
-        return first.replace(month=12, day=31)
-    return first.replace(day=monthrange(first.year, first.month)[1])
+        return day.replace(month=1, day=1), day.replace(month=12, day=31)
+    if precision == "month":
+        return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
+    return day, day
 
 
 def roster(

@@ -63,14 +63,16 @@ def decide(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of
     )
 
 
-def objecting(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of: date) -> frozenset[str]:
-    """Every registration of everybody whose objection is in force, each spelt once, under the rule of that day."""
-    return _of_the_same_people(patients, dissenting(rules, consents, as_of=as_of))
+def objecting(
+    rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of: date, rule_of: date | None = None
+) -> frozenset[str]:
+    """Every registration of everybody whose objection is in force, each spelt once."""
+    return _of_the_same_people(patients, dissenting(rules, consents, as_of=as_of, rule_of=rule_of))
 
 
-def dissenting(rules: ReleaseRules, consents: pa.Table, *, as_of: date) -> frozenset[str]:
-    """The registrations that have an objection in force written in them."""
-    version = rules.type_one.in_force_on(as_of).number
+def dissenting(rules: ReleaseRules, consents: pa.Table, *, as_of: date, rule_of: date | None = None) -> frozenset[str]:
+    """The registrations that have an objection in force written in them, under the rule of that day or of another."""
+    version = rules.type_one.in_force_on(rule_of or as_of).number
     return opt_outs.dissenting_registrations(consents, as_of=as_of, version=version)
 
 

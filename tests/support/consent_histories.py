@@ -84,6 +84,8 @@ def remembered(
             break
         looking = Objections(RULES.consents, consents)
         lines = [line for line in history.lines if line.night == night]
+        if not lines and all(each.night != night for each in history.registrations):
+            continue
         for table, rows in _as_read(lines, one_by_one):
             looking.look_at(table, rows)
         people = _patients([each for each in history.registrations if each.night == night])
@@ -98,7 +100,8 @@ def _as_read(lines: Sequence[Line], one_by_one: bool) -> list[tuple[str, pa.Reco
     for piece in pieces:
         for table in ("observation", "recall"):
             rows = [_row(line) for line in piece if (line.place == ELSEWHERE) == (table == "recall")]
-            batches.append((table, _batch(table, rows)))
+            if rows:
+                batches.append((table, _batch(table, rows)))
     return batches
 
 
