@@ -10,7 +10,7 @@ from source_zone.roster import decide, objections, people
 from support.consent_histories import NIGHTS, RULES, History, held_back, histories, remembered
 from support.slow_type_one_rule import opted_out
 
-FEW = settings(max_examples=120)
+FEW = settings(max_examples=50)
 
 
 @FEW

@@ -1,6 +1,7 @@
 """A code that the law forbids to share is recognised wherever a supplier's format can write one, in all six formats."""
 
 import io
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -11,14 +12,17 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from crossing.policy import Policy
+from crossing.errors import PersonMustAct
+from crossing.policy import Policy, PolicyRefused, policy_folder
 from source_zone.adapters.choose import FORMATS, choose_adapter
 from source_zone.adapters.emis_csv.tables import CLINICAL_CODE, DRUG_CODE
 from source_zone.adapters.gpdpr_xml.layout import ROWS
 from source_zone.code_forms import EVERY_CODE_COLUMN
+from source_zone.consent_codes import ListMissing
 from source_zone.identified import ReadTally, schema
 from source_zone.memory import Memory
 from source_zone.minimise import Rules, Withheld, minimise
+from source_zone.record_codes import RESTRICTED_LIST
 from source_zone.rules import read_rules
 from support import emis_files, fhir_exports, gp_connect_bundles, gpdpr_files, tpp_files
 from support.source_zone import a_practice
@@ -252,17 +256,77 @@ def test_an_entry_with_a_restricted_code_anywhere_does_not_leave(
 
 
 @pytest.mark.parametrize("column", EVERY_CODE_COLUMN)
-@pytest.mark.parametrize("code", sorted(RULES.codes.restricted))
-def test_every_code_of_the_list_is_looked_for_in_every_column(column: str, code: str) -> None:
+def test_every_code_of_the_list_is_looked_for_in_every_column(column: str) -> None:
+    codes = RULES.codes.restricted
     for table in ("observation", "immunisation", "allergy", "problem", "referral", "recall", "medication", "encounter"):
         names = schema(table).names
         if column in names:
-            row = {
-                "record_id": "o",
-                "registration_id": "p",
-                "is_deleted": False,
-                "is_confidential": False,
-                column: code,
-            }
-            rows = pa.RecordBatch.from_pylist([{name: row.get(name) for name in names}], schema=schema(table))
-            assert verdicts(table, rows) == (0, {"legally_restricted_code": 1})
+            plain = {"registration_id": "p", "is_deleted": False, "is_confidential": False}
+            rows = [{**plain, "record_id": code, column: code} for code in codes]
+            filled = [{name: row.get(name) for name in names} for row in rows]
+            batch = pa.RecordBatch.from_pylist(filled, schema=schema(table))
+            assert verdicts(table, batch) == (0, {"legally_restricted_code": len(codes)})
+
+
+# The list itself
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Policy:
+    shutil.copytree(policy_folder(), tmp_path / "policy")
+    collection = tmp_path / "policy" / "collections" / "gpdpr.toml"
+    text = collection.read_text().replace("synthetic_only = true", "synthetic_only = false")
+    collection.write_text(text.replace("stale_after_days = 7300", "stale_after_days = 7"))
+    return Policy(tmp_path / "policy")
+
+
+def amend(policy: Policy, change: Callable[[str], str]) -> None:
+    file = policy.folder / RESTRICTED_LIST
+    file.write_text(change(file.read_text()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda text: text, id="as it ships"),
+        pytest.param(
+            lambda text: text.replace("STAND-IN", "The list").replace("Stand-in", "Is"), id="without the word"
+        ),
+        pytest.param(lambda text: text.replace("stand_in", "official", 5), id="one line a stand-in"),
+        pytest.param(
+            lambda text: "\n".join(
+                line.replace("stand_in", "official") for line in text.splitlines() if "Gender Rec" not in line[1:]
+            ),
+            id="one refset only",
+        ),
+    ],
+)
+def test_a_practice_that_is_not_synthetic_is_refused_a_list_that_is_not_official(
+    policy: Policy, change: Callable[[str], str]
+) -> None:
+    amend(policy, change)
+    with pytest.raises(ListMissing, match="official"):
+        read_rules(Policy(policy.folder), "gpdpr", synthetic=False)
+    assert read_rules(Policy(policy.folder), "gpdpr", synthetic=True).codes.restricted
+
+
+def test_with_both_refsets_official_it_is_not(policy: Policy) -> None:
+    amend(policy, lambda text: text.replace("stand_in", "official"))
+    assert read_rules(Policy(policy.folder), "gpdpr", synthetic=False).codes.restricted_are_official
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda text: text.replace("1955851000000101,stand_in", "999004371000000100,stand_in"), PolicyRefused),
+        (lambda text: text.replace("stand_in,HFE", "perhaps,HFE", 1), PolicyRefused),
+        (lambda text: text.replace("refset,status", "refset,state"), PolicyRefused),
+        (lambda text: text[: text.index("snomed,")], ListMissing),
+    ],
+)
+def test_a_list_that_is_not_whole_is_refused(
+    policy: Policy, change: Callable[[str], str], error: type[PersonMustAct]
+) -> None:
+    amend(policy, change)
+    with pytest.raises(error, match="legally_restricted"):
+        read_rules(Policy(policy.folder), "gpdpr", synthetic=True)
