@@ -5,6 +5,7 @@ import time
 from sqlalchemy import Connection
 
 from central_zone import audit, ledger, receive
+from central_zone.erasures.agree import check_erasures_agree
 from central_zone.errors import ParcelRefused, WaitsForEarlier
 from central_zone.inbox import fingerprint, is_parcel_id
 from central_zone.ledger import Entry
@@ -42,10 +43,13 @@ def admit(zone: Zone, parcel_id: str) -> Entry:
 
 
 def _enter(zone: Zone, manifest: Manifest) -> Entry:
+    if manifest.is_notice:
+        raise ParcelRefused(f"The parcel is a notice of kind {manifest.extract_kind}, and brings no records to load.")
     if manifest.collection not in zone.policy.collections():
         raise ParcelRefused("The parcel is of a collection that policy does not know. Compare both zones' policy.")
     with transaction(zone.store, "receive") as connection:
         ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
+        check_erasures_agree(connection, zone.settings)
         entry = ledger.find(connection, manifest.parcel_id)
         if entry and _stands(entry, manifest):
             return entry

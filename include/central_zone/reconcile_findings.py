@@ -10,7 +10,7 @@ from central_zone.ledger import APPROVED, HELD, LOADED, RECEIVED, TAKEN_IN, VALI
 from central_zone.reconcile_calendar import Calendar, calendar_of
 from central_zone.reconcile_counts import SUPPLIER
 from central_zone.store.tables import parcel, reconciliation
-from crossing.manifest_fields import DELTA, RECON
+from crossing.manifest_fields import RECON, SNAPSHOT
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ def _in_words(code: str, sequence: int, counted: dict[str, dict[str, int]]) -> _
         (
             code,
             f"Parcel {sequence}, {table}: {each['sent']} rows were sent, {each['stored']} are in the store and "
-            f"{each['kept_out']} in quarantine.",
+            f"{each['kept_out']} in quarantine{_erased(each)}.",
             {},
         )
         for table, each in sorted(counted.items())
@@ -87,6 +87,11 @@ def _in_words(code: str, sequence: int, counted: dict[str, dict[str, int]]) -> _
     # The source refuses an extract whose count is wrong by its supplier's own rule; here it is only shown.
     said = [(code, None, {"supplier_count": counted[SUPPLIER]})] if SUPPLIER in counted else []
     return [*told, *said]
+
+
+def _erased(counted: dict[str, int]) -> str:
+    erased = counted.get("erased", 0)
+    return f"; {erased} were erased" if erased else ""
 
 
 def _compared(connection: Connection, collection: str) -> _Found:
@@ -98,7 +103,11 @@ def _compared(connection: Connection, collection: str) -> _Found:
             parcel.c.extract_taken_at,
             parcel.c.manifest["counts"]["patients_held_back"].label("held_back"),
         )
-        .where(parcel.c.collection == collection, parcel.c.extract_kind != DELTA, parcel.c.state.in_(TAKEN_IN))
+        .where(
+            parcel.c.collection == collection,
+            parcel.c.extract_kind.in_((RECON, SNAPSHOT)),
+            parcel.c.state.in_(TAKEN_IN),
+        )
         .ext(distinct_on(parcel.c.practice_code))
         .order_by(parcel.c.practice_code, parcel.c.parcel_number.desc())
         .subquery()

@@ -19,7 +19,7 @@ from source_zone.consent_codes import DISSENT, WITHDRAWAL
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS
 from source_zone.release import Release
-from source_zone.roster import dissenting, objections, taken_at, taken_on
+from source_zone.roster import dissenting, objections_known, taken_at, taken_on
 from source_zone.spool import Spool
 
 MORE_WITHDRAWALS = "more_withdrawals_than_dissents"
@@ -102,7 +102,7 @@ def _day(memory: Memory, newest: datetime) -> date:
 
 
 def _in_force(release: Release, consents: pa.Table, as_of: date) -> frozenset[str]:
-    return dissenting(release.rules, objections(consents), as_of=as_of) if consents.num_rows else frozenset()
+    return dissenting(release.rules, objections_known(consents), as_of=as_of) if consents.num_rows else frozenset()
 
 
 def _patients_of_a_bare_extract(note: dict[str, Any]) -> int:
@@ -171,5 +171,5 @@ def check_not_shrunk(seen: Seen, source: OptOutSource) -> None:
 
 def warnings_about(consents: pa.Table) -> list[str]:
     """What is odd and stops nobody: codes of taking back that outnumber those of objecting may be mixed up."""
-    standing = [row["meaning"] for row in objections(consents).to_pylist() if not row["is_deleted"]]
+    standing = [row["meaning"] for row in objections_known(consents).to_pylist() if not row["is_deleted"]]
     return [MORE_WITHDRAWALS] if standing.count(WITHDRAWAL) > standing.count(DISSENT) else []

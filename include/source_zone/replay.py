@@ -20,7 +20,7 @@ from source_zone.consent_codes import DISSENT, WITHDRAWAL
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS
 from source_zone.opt_outs import possible_days, spelt_once
-from source_zone.roster import objecting, objections, people
+from source_zone.roster import objecting, objections_known, people
 from source_zone.rules import ReleaseRules
 from source_zone.versions import known_by
 
@@ -63,7 +63,7 @@ def held_back_on(
     rules: ReleaseRules, then: pa.Table, consents: pa.Table, effective: date, known: date
 ) -> frozenset[str]:
     """The registrations of `then` (people as known) held back. `consents` are versions with their instants."""
-    by_then = objections(consents, datetime.combine(known, time.max, UTC))
+    by_then = objections_known(consents, datetime.combine(known, time.max, UTC))
     counting = _without_what_came_later(by_then, effective, known)
     # The rule is asked as of the later day, since what lies before it is no future; which version, `known` decides.
     objecting_then = objecting(rules, then, counting, as_of=max(effective, known), rule_of=known)

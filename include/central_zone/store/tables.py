@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     and_,
     func,
@@ -28,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from crossing import canonical
 from crossing.canonical import Kind
-from crossing.manifest_fields import EXTRACT_KINDS
+from crossing.manifest_fields import RECORD_KINDS
 
 STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
 metadata = MetaData()
@@ -100,6 +101,7 @@ parcel = Table(
     Column("loaded_at", DateTime(timezone=True)),
     Column("rows_loaded", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rows
     Column("rows_quarantined", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rule -> rows
+    Column("rows_erased", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rows of people who opted out
     Column("validation", JSONB, nullable=False, server_default=text("'{}'")),
     Column("seconds", JSONB, nullable=False, server_default=text("'{}'")),  # step -> seconds it took
     Column("rows_counted", JSONB),  # of tables whose rows in the store are not those sent: what was counted
@@ -107,7 +109,7 @@ parcel = Table(
     Column("audit_hash", Text),  # the audit chain's head when this parcel was settled
     Column("manifest", JSONB, nullable=False),
     CheckConstraint(f"state IN {STATES}", name="state_is_known"),
-    CheckConstraint(f"extract_kind IN {EXTRACT_KINDS}", name="kind_is_known"),
+    CheckConstraint(f"extract_kind IN {RECORD_KINDS}", name="kind_is_known"),
     schema="ledger",
 )
 # A place in a practice's sequence is filled once. A refused parcel leaves its place open for the one that mends it.
@@ -156,6 +158,29 @@ reconciliation = Table(
     schema="ledger",
 )
 
+# What practices said of people, rather than records: who is to be erased, who may be used. Counts only.
+notice = Table(
+    "notice",
+    metadata,
+    Column("parcel_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("practice_code", _PRACTICE, nullable=False),
+    Column("sequence", Integer, nullable=False),  # of its kind
+    Column("manifest_sha256", Text, nullable=False, unique=True),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
+    Column("not_after", DateTime(timezone=True), nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("applied_at", DateTime(timezone=True)),
+    Column("outcome", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("audit_hash", Text),
+    Column("manifest", JSONB, nullable=False),
+    CheckConstraint(f"kind IN {tuple(canonical.NOTICES)}", name="kind_is_known"),
+    UniqueConstraint("collection", "practice_code", "kind", "sequence", name="one_notice_a_place"),
+    schema="ledger",
+)
+
 practice_report = Table(
     "practice_report",
     metadata,
@@ -190,8 +215,11 @@ quarantined_row = Table(
     Column("table_name", Text, nullable=False),
     Column("record_token", Uuid, nullable=False),
     Column("rule_id", Text, nullable=False),
+    Column("practice_code", _PRACTICE),
+    Column("registration_token", Uuid),  # whose row it was, in tables about patients: to erase it with the person
     schema="quarantine",
 )
+Index("row_of_one_registration", quarantined_row.c.practice_code, quarantined_row.c.registration_token)
 Index("row_of_a_parcel", quarantined_row.c.parcel_number)
 
 audit_entry = Table(

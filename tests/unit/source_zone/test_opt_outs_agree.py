@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from source_zone.replay import held_back_on
-from source_zone.roster import decide, objections, people
+from source_zone.roster import decide, objections_known, people
 from support.consent_histories import NIGHTS, RULES, History, held_back, histories, remembered
 from support.slow_type_one_rule import opted_out
 
@@ -17,7 +17,7 @@ FEW = settings(max_examples=50)
 @given(histories(), st.sampled_from(NIGHTS), st.booleans())
 def test_the_roster_of_a_night_is_what_a_slow_reading_says(history: History, night: datetime, one_by_one: bool) -> None:
     patients, consents = remembered(history, until=night, one_by_one=one_by_one)
-    roster = decide(RULES, people(patients), objections(consents), as_of=night.date())
+    roster = decide(RULES, people(patients), objections_known(consents), as_of=night.date())
     slow = opted_out(history.lines, history.registrations, effective=night.date(), known=night.date())
     assert held_back(roster) == slow
 
@@ -41,7 +41,7 @@ def test_a_replay_is_what_a_slow_reading_says(history: History, effective: date,
 @given(histories(), st.sampled_from(NIGHTS))
 def test_a_replay_of_a_night_as_known_then_is_what_that_night_decided(history: History, night: datetime) -> None:
     patients, consents = remembered(history, until=night)
-    decided = held_back(decide(RULES, people(patients), objections(consents), as_of=night.date()))
+    decided = held_back(decide(RULES, people(patients), objections_known(consents), as_of=night.date()))
     assert replayed(history, night.date(), night) == decided
 
 
