@@ -1,13 +1,13 @@
 """The whole record of people who may leave again: every delivery that was taken is read once more, for them alone.
 
-Something of theirs was held back or erased.
-Increments cannot bring back what was erased. Where deliveries no longer lie there, only the supplier can: a full extract
+Something of theirs was held back or erased, and increments cannot bring it back. Where deliveries no longer lie there, only the supplier can: a full extract
 of the practice, which is taken as any delivery is and ends the wait.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -104,7 +104,8 @@ def _fill(
             writers[batch.table].write_batch(batch.rows)
             rows[batch.table] += batch.rows.num_rows
     run_spool.write_table("patients", people(memory.tables["patients"]))
-    note = {"taken_at": memory.taken_until, "kind": RE_EXTRACT, "reference_rows": {}, "not_collected": {}, "rows": rows}
+    counted_before: dict[str, Any] = {name: {} for name in ("reference_rows", "not_collected", "retired_objections")}
+    note = {"taken_at": memory.taken_until, "kind": RE_EXTRACT, **counted_before, "rows": rows}
     run_spool.write_note(f"read-{extract_id}", note)
 
 

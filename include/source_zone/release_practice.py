@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from source_zone import opt_outs, spool
+from source_zone.check_opt_outs import check_opt_outs
 from source_zone.check_volume import check_volume
 from source_zone.identified import schema
 from source_zone.lineage import with_lineage
@@ -51,7 +52,7 @@ def _pull(release: Release) -> Counts:
     if not extracts:
         raise NothingToTake(f"{release.practice.practice_code}: every delivery has been taken already.")
     run_spool = spool.open_new(release.settings.spool, release.practice.practice_code, release.run_id)
-    codes = release.rules.consent_codes
+    codes = release.rules.consents
     rows = pull(release.adapter(memory), extracts, run_spool, memory, codes, release.progress)
     extract_ids = [each.extract_id for each in extracts]
     check_volume(release, run_spool, memory, extract_ids)
@@ -61,11 +62,15 @@ def _pull(release: Release) -> Counts:
 
 @with_lineage("apply_opt_outs")
 def decide_practice(release: Release) -> Counts:
-    """Who may leave, after everything pulled. The roster goes into the spool; only counts come out."""
+    """Who may leave, after everything pulled. The roster goes into the spool; only counts come out.
+
+    Raises PersonMustAct where the practice's opt-outs as a whole cannot be relied on (`check_opt_outs`).
+    """
     run_spool = release.spool()
     extract_ids = run_spool.read_note("extracts")["ids"]
     memory = release.memory_file().read()
     patients, consents = _facts_so_far(run_spool, memory, extract_ids)
+    check_opt_outs(release, run_spool, memory, patients, consents)
     run_spool.write_table("patients", patients)
     run_spool.write_table("consents-now", consents)
     as_of = taken_on(run_spool, extract_ids[-1])

@@ -76,10 +76,23 @@ def decide(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of
     """Columns as in opt_outs.ROSTER. An objection holds for the person, under whichever registration it was made."""
     return opt_outs.roster(
         patients,
-        of_the_same_people(patients, opt_outs.dissenting_registrations(consents, as_of=as_of)),
+        objecting(rules, patients, consents, as_of=as_of),
         start_date=rules.collection.start_date,
         registration_types=rules.collection.scope_registration_types,
     )
+
+
+def objecting(
+    rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of: date, rule_of: date | None = None
+) -> frozenset[str]:
+    """Every registration of everybody whose objection is in force, each spelt once."""
+    return of_the_same_people(patients, dissenting(rules, consents, as_of=as_of, rule_of=rule_of))
+
+
+def dissenting(rules: ReleaseRules, consents: pa.Table, *, as_of: date, rule_of: date | None = None) -> frozenset[str]:
+    """The registrations that have an objection in force written in them, under the rule of that day or of another."""
+    version = rules.type_one.in_force_on(rule_of or as_of).number
+    return opt_outs.dissenting_registrations(consents, as_of=as_of, version=version)
 
 
 def held_by_reason(roster: pa.Table) -> dict[str, int]:

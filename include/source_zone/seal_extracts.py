@@ -15,6 +15,7 @@ from crossing.errors import TryAgain
 from crossing.manifest import Manifest, read_manifest
 from crossing.parcel import parcel_id, read_manifest_bytes
 from source_zone.account import manifest_without_parts, outcome
+from source_zone.check_opt_outs import warnings_about
 from source_zone.check_volume import volume
 from source_zone.draft_extract import Drafted, draft_extract
 from source_zone.identified import Extract, ReadTally
@@ -58,9 +59,8 @@ def seal_extracts(release: Release) -> dict[str, Any]:
         moved_on = _moved_on(memory, run_spool, manifest, withheld)
         memory = leave(release, after_leaving(memory, moved_on, decided_now[each.extract_id]), manifest.sequence)
         manifests.append(manifest)
-    said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started) | volume(
-        run_spool, extract_ids
-    )
+    said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started)
+    said |= volume(run_spool, extract_ids) | {"warnings": warnings_about(run_spool.read_table("consents-now"))}
     return release.outcomes().record(release.practice.practice_code, said)
 
 
@@ -80,7 +80,7 @@ def _look_again(release: Release, run_spool: Spool, memory: Memory) -> Rosters:
         taken = extract.extract_id in memory.taken_extracts
         if extract.extract_id in pulled["ids"] or (taken and not (pulled["late"] and extract.taken_at > first)):
             continue
-        found = objections_in(adapter.read(extract, ReadTally()), release.rules.consent_codes, consents)
+        found = objections_in(adapter.read(extract, ReadTally()), release.rules.consents, consents)
         consents = in_order(consents, stated(found, extract.taken_at))
         if taken:
             run_spool.write_table("consents-now", _with(run_spool.read_table("consents-now"), found, extract))

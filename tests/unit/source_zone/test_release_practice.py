@@ -400,3 +400,17 @@ def test_a_problem_stays_with_whatever_kind_of_entry_it_extends(zone: SourceZone
     problem = {"ObservationGuid": guid("o"), "PatientGuid": guid("p"), "Deleted": "false"}
     rows = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [entry], "CareRecord_Problem": [problem]}
     assert counts_of(zone, release(zone, rows), "problem")["held_back"] == {"withheld_with_its_observation": 1}
+
+
+def test_a_retired_objection_is_counted_and_not_obeyed(zone: SourceZone) -> None:
+    codes = [{"CodeId": "20", "ReadTermId": "9Nu4.00"}, {"CodeId": "21", "SnomedCTConceptId": "881581000000109"}]
+    entries = [an_observation("p", "no", "20"), an_observation("p", "gone", "20", Deleted="true")]
+    entries += [an_observation("p", "yes", "21")]
+    outcome = release(
+        zone,
+        {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": entries, "Coding_ClinicalCode": codes},
+    )
+    counted = {"type_two_dissent": 1, "type_two_withdrawal": 1}
+    assert (outcome["retired_objections"], outcome["patients_held_back"]) == (counted, {})
+    manifest = read_manifest(read_manifest_bytes(zone.settings.outbox / outcome["parcels"][-1])[0])
+    assert manifest.counts["retired_objections"] == counted
