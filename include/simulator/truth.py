@@ -38,7 +38,7 @@ def reasons(source: Practice, opted_out: set[int], night: int) -> Numbers:
         (died != UNDATED) & (died < START_DAY),
         people.type != 0,
     ]
-    return np.select(rules, range(1, len(_REASONS)), 0)
+    return np.select(rules, range(1, len(rules) + 1), 0)
 
 
 @dataclass(slots=True)
