@@ -42,6 +42,8 @@ def admit(zone: Zone, parcel_id: str) -> Entry:
 
 
 def _enter(zone: Zone, manifest: Manifest) -> Entry:
+    if manifest.is_notice:
+        raise ParcelRefused(f"The parcel is a notice of kind {manifest.extract_kind}, and brings no records to load.")
     if manifest.collection not in zone.policy.collections():
         raise ParcelRefused("The parcel is of a collection that policy does not know. Compare both zones' policy.")
     with transaction(zone.store, "receive") as connection:

@@ -65,3 +65,11 @@ class NothingToSkip(PersonMustAct):
 
 class PracticesDiffer(PersonMustAct):
     """Some practices' parcels, records or counts are not what they should be."""
+
+
+class NotAllTaken(PersonMustAct):
+    """Some practices' notices could not be acted on, and trying again cannot help."""
+
+
+class NotAllTakenYet(TryAgain):
+    """Some practices' notices have not been acted on yet; trying again may do it."""

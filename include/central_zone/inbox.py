@@ -23,6 +23,7 @@ class Claim:
     practice_code: str
     sequence: int
     collection: str
+    kind: str = ""
 
 
 def is_parcel_id(name: str) -> bool:
@@ -47,7 +48,8 @@ def claim(folder: Path) -> Claim | None:
     """What the parcel's manifest claims, None where it cannot be read."""
     try:
         content = json.loads(read_manifest_bytes(folder)[0])
-        return Claim(str(content["practice_code"]), int(content["sequence"]), str(content["collection"]))
+        who = str(content["practice_code"]), int(content["sequence"]), str(content["collection"])
+        return Claim(*who, str(content["extract_kind"]))
     except (ParcelUnreadable, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 

@@ -28,6 +28,7 @@ from central_zone.skip_place import skip_place
 from central_zone.stage import tables_of
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
+from crossing.canonical import NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
 
 Result = dict[str, Any]
@@ -45,8 +46,12 @@ def parcels_waiting(collection: str, settings: Settings) -> list[list[str]]:
             refused = ledger.refused_fingerprints(connection, folders)
         new = [name for name, folder in sorted(folders.items()) if _is_to_be_tried(folder, known.get(name), refused)]
         claims = [(name, inbox.claim(folders[name])) for name in new]
-        ours = [(name, claim) for name, claim in claims if claim is None or claim.collection == collection]
+        ours = [(name, claim) for name, claim in claims if claim is None or _brings_records_of(collection, claim)]
         return inbox.shards(ours, zone.policy.collection(collection).parcels_per_shard)
+
+
+def _brings_records_of(collection: str, claim: inbox.Claim) -> bool:
+    return claim.collection == collection and claim.kind not in NOTICES
 
 
 def _is_to_be_tried(folder: Path, entry: Entry | None, refused: set[tuple[str, str]]) -> bool:

@@ -162,18 +162,36 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
 }
 
+ERASURE, NATIONAL_ALLOW_LIST = "erasure", "national_allow_list"
+# A notice is not a record: it says of people, as tokens alone, what is to become of their records. Each kind of notice is
+# a parcel whose only table bears its name.
+NOTICES: dict[str, tuple[Column, ...]] = {
+    # Erase everything of this registration that came in the practice's parcels up to this place of its sequence.
+    ERASURE: (
+        _token("registration_token", required=True),
+        _token("patient_token"),
+        Column("up_to_sequence", Kind.NUMBER, pa.int32(), required=True),
+    ),
+    # People of whom the national service said that they have not opted out. Whoever is not named has, as far as we know.
+    NATIONAL_ALLOW_LIST: (_token("patient_token", required=True),),
+}
+
 
 def schema(table: str) -> pa.Schema:
-    """The Arrow schema of one canonical table, its kinds as field metadata."""
+    """The Arrow schema of one canonical table or notice, its kinds as field metadata."""
     return pa.schema(
         pa.field(column.name, column.type, nullable=not column.required, metadata={"kind": column.kind})
-        for column in TABLES[table]
+        for column in _columns(table)
     )
 
 
 def column_names(table: str, kind: Kind) -> list[str]:
-    """The columns of one kind in one table, in order."""
-    return [column.name for column in TABLES[table] if column.kind == kind]
+    """The columns of one kind in one table or notice, in order."""
+    return [column.name for column in _columns(table) if column.kind == kind]
+
+
+def _columns(table: str) -> tuple[Column, ...]:
+    return NOTICES[table] if table in NOTICES else TABLES[table]
 
 
 def has_patient(table: str) -> bool:
@@ -190,7 +208,7 @@ def schema_sha256() -> str:
     """A fingerprint of all tables: two zones that differ in a single column must not exchange parcels."""
     lines = [
         f"{table}.{column.name}:{column.kind}:{column.type}:{'required' if column.required else 'optional'}"
-        for table, columns in TABLES.items()
+        for table, columns in {**TABLES, **NOTICES}.items()
         for column in columns
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

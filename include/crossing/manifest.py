@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from crossing.accounting import check_counts_close
+from crossing.canonical import NOTICES
 from crossing.errors import PersonMustAct
 from crossing.manifest_fields import field_at_fault
 
@@ -50,7 +51,7 @@ class Manifest:
     previous_manifest_sha256: str | None
     extract_id: str
     extract_taken_at: str  # ISO instant, from the supplier's own naming; "the future" is measured from it
-    extract_kind: str  # one of EXTRACT_KINDS
+    extract_kind: str  # one of KINDS
     supplier_record_count: int | None  # what the supplier says it sent, where it says so
     created_at: str
     not_after: str
@@ -63,6 +64,11 @@ class Manifest:
     software: str
     parts: tuple[Part, ...]
     counts: dict[str, Any]
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it says something of people rather than brings records; a notice has a sequence of its own kind."""
+        return self.extract_kind in NOTICES
 
     def identity(self) -> bytes:
         """The fields that bind every part to this parcel and no other, as canonical JSON."""
@@ -117,6 +123,7 @@ def read_manifest(data: bytes) -> Manifest:
         raise ManifestRefused("The manifest is not canonical JSON, so its hash cannot be relied on.")
     check_counts_close(manifest.counts)
     _check_parts_agree_with_counts(manifest)
+    _check_tables_fit_the_kind(manifest)
     return manifest
 
 
@@ -142,3 +149,14 @@ def _check_parts_agree_with_counts(manifest: Manifest) -> None:
             raise ManifestRefused(
                 f"{table}: the parts hold {in_parts[table]} rows but the counts say {sent.get(table, 0)} were sent."
             )
+
+
+def _check_tables_fit_the_kind(manifest: Manifest) -> None:
+    """A notice holds its own table and nothing else, and no parcel of records holds a notice's."""
+    named = {part.table for part in manifest.parts} | set(manifest.counts["tables"])
+    strangers = named - {manifest.extract_kind} if manifest.is_notice else named & set(NOTICES)
+    if strangers:
+        raise ManifestRefused(
+            f"A parcel of kind {manifest.extract_kind} holds {', '.join(sorted(strangers))}, which has no place in one. "
+            "Report the source's software."
+        )

@@ -6,11 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from crossing.accounting import are_counts, is_count
-from crossing.canonical import TABLES
+from crossing.canonical import NOTICES, TABLES
 
 Check = Callable[[Any], bool]
 # The supplier's words: what changed, everything to be compared with what was loaded, everything to be loaded.
 DELTA, RECON, SNAPSHOT = EXTRACT_KINDS = ("delta", "recon", "snapshot")
+# Ours: all there is of people who opted in again, read once more. It is loaded as changes are.
+RE_EXTRACT = "re_extract"
+RECORD_KINDS = (*EXTRACT_KINDS, RE_EXTRACT)
+KINDS = (*RECORD_KINDS, *NOTICES)  # of parcels: of records, and of notices about people
 _LARGEST_SEQUENCE = 2**31 - 1  # what the ledger's column holds
 
 
@@ -44,7 +48,7 @@ def _is_policy_sha256(value: Any) -> bool:
 
 _PART: dict[str, Check] = {
     "name": is_text(r"part-[0-9]{5}\.hpke"),
-    "table": lambda value: isinstance(value, str) and value in TABLES,
+    "table": lambda value: isinstance(value, str) and (value in TABLES or value in NOTICES),
     "rows": is_count,
     "ciphertext_bytes": is_count,
     "ciphertext_sha256": _is_sha256,
@@ -70,7 +74,7 @@ FIELDS: dict[str, Check] = {
     # A supplier's stamp of fourteen digits, or the hash of a snapshot: never ten digits on their own.
     "extract_id": is_text(r"(?![0-9]{10}\Z)[a-z0-9][a-z0-9_-]{0,60}"),
     "extract_taken_at": _is_instant,
-    "extract_kind": lambda value: isinstance(value, str) and value in EXTRACT_KINDS,
+    "extract_kind": lambda value: isinstance(value, str) and value in KINDS,
     "supplier_record_count": lambda value: value is None or is_count(value),
     "created_at": _is_instant,
     "not_after": _is_instant,

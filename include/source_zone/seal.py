@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +25,16 @@ from source_zone.spool import Spool
 
 ROWS_PER_PART = 400_000
 _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+
+
+class Unsealed(Protocol):
+    """What is to be sealed, a part after another."""
+
+    parts: list[tuple[str, int]]  # table, rows
+
+    def plaintexts(self) -> Iterator[tuple[str, int, bytes]]:
+        """Table, rows and Parquet of each part, in order."""
+        ...
 
 
 @dataclass(slots=True)
@@ -49,7 +60,7 @@ class Drafts:
             self.parts.append((table, rows.num_rows))
 
     def _write(self, name: str, table: str, rows: pa.Table) -> None:
-        self.spool.write_sealed(name, _to_parquet(table, rows))
+        self.spool.write_sealed(name, to_parquet(table, rows))
 
     def plaintexts(self) -> Iterator[tuple[str, int, bytes]]:
         for index, (table, rows) in enumerate(self.parts):
@@ -59,7 +70,7 @@ class Drafts:
         return f"{self.extract_id}-draft-{index:05d}"
 
 
-def _to_parquet(table: str, rows: pa.Table) -> bytes:
+def to_parquet(table: str, rows: pa.Table) -> bytes:
     """Tokens are random, so a dictionary or a compressor only costs time on them; codes and words repeat."""
     repeating = [*column_names(table, Kind.CODE), *column_names(table, Kind.CLOSED), "registration_token"]
     sink = io.BytesIO()
@@ -79,7 +90,7 @@ def draft_folder(outbox: Path, parcel_id: str) -> Path:
     return outbox / f".draft-{parcel_id}"
 
 
-def seal(manifest: Manifest, drafts: Drafts, keys: SourceKeys, outbox: Path) -> Manifest:
+def seal(manifest: Manifest, drafts: Unsealed, keys: SourceKeys, outbox: Path) -> Manifest:
     """Writes the sealed parcel as a draft and returns its manifest, now with parts. Nothing has left yet.
 
     `manifest` comes without parts; its counts are checked by the reader on the other side and by the caller here.
@@ -95,7 +106,7 @@ def seal(manifest: Manifest, drafts: Drafts, keys: SourceKeys, outbox: Path) -> 
     return sealed
 
 
-def _seal_parts(identity: bytes, drafts: Drafts, keys: SourceKeys, folder: Path) -> Iterator[Part]:
+def _seal_parts(identity: bytes, drafts: Unsealed, keys: SourceKeys, folder: Path) -> Iterator[Part]:
     count = len(drafts.parts)
     for index, (table, rows, plaintext) in enumerate(drafts.plaintexts()):
         ciphertext = _SUITE.encrypt(plaintext, keys.recipient_key, info=part_binding(identity, index, count))

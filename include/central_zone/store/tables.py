@@ -18,6 +18,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     and_,
     func,
@@ -28,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from crossing import canonical
 from crossing.canonical import Kind
-from crossing.manifest_fields import EXTRACT_KINDS
+from crossing.manifest_fields import RECORD_KINDS
 
 STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
 metadata = MetaData()
@@ -107,7 +108,7 @@ parcel = Table(
     Column("audit_hash", Text),  # the audit chain's head when this parcel was settled
     Column("manifest", JSONB, nullable=False),
     CheckConstraint(f"state IN {STATES}", name="state_is_known"),
-    CheckConstraint(f"extract_kind IN {EXTRACT_KINDS}", name="kind_is_known"),
+    CheckConstraint(f"extract_kind IN {RECORD_KINDS}", name="kind_is_known"),
     schema="ledger",
 )
 # A place in a practice's sequence is filled once. A refused parcel leaves its place open for the one that mends it.
@@ -153,6 +154,29 @@ reconciliation = Table(
     Column("surplus", BigInteger, nullable=False),  # the store has them, the extract has not
     Column("of_absent", BigInteger, nullable=False),  # of those, records of registrations the extract does not name
     Column("is_in_extract", Boolean, nullable=False),  # the extract had rows of this table, sent or held back
+    schema="ledger",
+)
+
+# What practices said of people, rather than records: who is to be erased, who may be used. Counts only.
+notice = Table(
+    "notice",
+    metadata,
+    Column("parcel_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("practice_code", _PRACTICE, nullable=False),
+    Column("sequence", Integer, nullable=False),  # of its kind
+    Column("manifest_sha256", Text, nullable=False, unique=True),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
+    Column("not_after", DateTime(timezone=True), nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("applied_at", DateTime(timezone=True)),
+    Column("outcome", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("audit_hash", Text),
+    Column("manifest", JSONB, nullable=False),
+    CheckConstraint(f"kind IN {tuple(canonical.NOTICES)}", name="kind_is_known"),
+    UniqueConstraint("collection", "practice_code", "kind", "sequence", name="one_notice_a_place"),
     schema="ledger",
 )
 

@@ -1,0 +1,114 @@
+"""Take notices: verify what a practice says of people, and act on it. The kinds stand in APPLY, and nowhere else.
+
+Results hold ids, practice codes, counts and states only: they travel through Airflow.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from central_zone import audit, inbox, ledger, notice
+from central_zone.admit import PARCELS_OWN_FAULT
+from central_zone.errors import NotAllTaken, NotAllTakenYet, StoreDown
+from central_zone.notice import Notice
+from central_zone.settings import Settings
+from central_zone.store.connection import transaction
+from central_zone.zone import Zone, opened
+from crossing.canonical import NOTICES
+from crossing.errors import GPCollectError, PersonMustAct, as_ours
+
+Result = dict[str, Any]
+# What is done with a notice of each kind, in transactions of its own; the last of them calls notice.mark_applied. It may
+# be killed anywhere and run again. Counts come back.
+Apply = Callable[[Zone, Notice], dict[str, Any]]
+APPLY: dict[str, Apply] = {}
+_log = logging.getLogger(__name__)
+
+
+def notices_waiting(collection: str, settings: Settings) -> list[str]:
+    """Ids of the notices in the inbox that are neither applied nor refused as they lie there; a practice's in order."""
+    with opened(settings) as zone:
+        folders = inbox.parcel_folders(zone.inbox)
+        claims = {name: inbox.claim(folder) for name, folder in folders.items()}
+        ours = {name: claim for name, claim in claims.items() if claim and _is_notice_of(collection, claim)}
+        with transaction(zone.store, "look for waiting notices") as connection:
+            done = notice.applied(connection, ours)
+            refused = ledger.refused_fingerprints(connection, ours)
+        new = {name: claim for name, claim in ours.items() if name not in done}
+        return [
+            name
+            for name, _ in sorted(new.items(), key=lambda item: item[1])
+            if (name, inbox.fingerprint(folders[name])) not in refused
+        ]
+
+
+def _is_notice_of(collection: str, claim: inbox.Claim) -> bool:
+    return claim.collection == collection and claim.kind in NOTICES
+
+
+def take_notices(parcel_ids: Iterable[str], settings: Settings) -> list[Result]:
+    """Acts on each; one that fails is told, and the others go on. Raises StoreDown."""
+    with opened(settings) as zone:
+        return [_tried(zone, parcel_id) for parcel_id in parcel_ids]
+
+
+def take_notice(folder: Path, settings: Settings) -> Result:
+    """One notice, by hand. Raises our errors."""
+    with opened(settings, inbox=folder.parent) as zone:
+        return _take(zone, folder.name)
+
+
+def check_all_taken(results: Sequence[Result] | None) -> int:
+    """How many were taken. Raises NotAllTaken or NotAllTakenYet, with what each of the others says."""
+    if results is None:
+        raise NotAllTaken("No notice was looked at: see `take_notices` of this run.")
+    failed = [each for each in results if each["state"] == "failed"]
+    if failed:
+        kind = NotAllTaken if any(each["a_person_must_act"] for each in failed) else NotAllTakenYet
+        raise kind(" | ".join(f"{each['parcel_id']}: {each['reason']}" for each in failed))
+    return len(results)
+
+
+def _tried(zone: Zone, parcel_id: str) -> Result:
+    try:
+        return _take(zone, parcel_id)
+    except StoreDown:
+        raise
+    except Exception as foreign:  # its text may quote values, and it must not stop the other practices
+        error = as_ours(foreign)
+        _log.warning("Notice %s: %s: %s", parcel_id, type(error).__name__, error)
+        return _failed(parcel_id, error)
+
+
+def _take(zone: Zone, parcel_id: str) -> Result:
+    try:
+        manifest = notice.verified(zone, parcel_id)
+        said = {"parcel_id": parcel_id, "practice_code": manifest.practice_code, "kind": manifest.extract_kind}
+        with transaction(zone.store, "enter a notice") as connection:
+            ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
+            if notice.enter(connection, manifest):
+                return {**said, "state": "already"}
+        return {**said, "state": "applied", **APPLY[manifest.extract_kind](zone, notice.opened(zone, manifest))}
+    except PARCELS_OWN_FAULT as error:
+        _note_refusal(zone, parcel_id, error)
+        raise
+
+
+def _note_refusal(zone: Zone, parcel_id: str, error: PersonMustAct) -> None:
+    name = parcel_id if inbox.is_parcel_id(parcel_id) else "not a parcel id"
+    content = inbox.fingerprint(zone.folder(parcel_id))
+    with transaction(zone.store, "refuse a notice") as connection:
+        ledger.note_refusal(connection, folder_name=name, fingerprint=content, error=error)
+        audit.append(connection, actor=audit.LOADER, event={"refused": name, "error": type(error).__name__})
+
+
+def _failed(parcel_id: str, error: GPCollectError) -> Result:
+    """Whose it is stands in the error, if it was found out; what an unverified manifest says is repeated to nobody."""
+    return {
+        "parcel_id": parcel_id,
+        "practice_code": None,
+        "state": "failed",
+        "reason": f"{type(error).__name__}: {error}",
+        "a_person_must_act": isinstance(error, PersonMustAct),
+    }

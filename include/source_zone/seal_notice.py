@@ -1,0 +1,101 @@
+"""A notice: a parcel that says of people, as tokens alone, what is to become of their records.
+
+Sealed, signed and carried as every parcel is; each kind has a sequence of its own at each practice.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from crossing.accounting import Counts
+from crossing.canonical import schema, schema_sha256
+from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest
+from crossing.parcel import parcel_id, publish
+from source_zone import SOFTWARE
+from source_zone.keys import RECIPIENT_KEY, SIGNING_KEY
+from source_zone.release import Release
+from source_zone.seal import draft_folder, seal, to_parquet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What is to be said, and at which place of its kind's sequence. `rows` as in crossing.canonical.NOTICES."""
+
+    kind: str
+    sequence: int
+    rows: pa.Table = field(repr=False)
+    taken_at: datetime  # as known when
+    not_after: datetime  # the last moment it may still be taken, and for an allow list be relied on
+    previous_manifest_sha256: str | None = None
+
+
+@dataclass(slots=True)
+class _OnePart:
+    """The only part of a notice."""
+
+    table: str
+    rows: pa.Table = field(repr=False)
+    parts: list[tuple[str, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = [(self.table, self.rows.num_rows)]
+
+    def plaintexts(self) -> Iterator[tuple[str, int, bytes]]:
+        yield self.table, self.rows.num_rows, to_parquet(self.table, self.rows)
+
+
+def notice_id(release: Release, notice: Notice) -> str:
+    """The parcel id of this notice at this place, whenever it is made. Other people, another id."""
+    whose = release.rules.collection.id, release.practice.practice_code
+    return parcel_id(*whose, notice.sequence, _extract_id(notice))
+
+
+def draft_notice(release: Release, notice: Notice) -> Manifest:
+    """Seals it as a draft in the outbox; nothing has left. Rows of other columns than the notice's raise."""
+    rows = notice.rows.cast(schema(notice.kind))
+    return seal(_manifest(release, notice), _OnePart(notice.kind, rows), release.keys, release.settings.outbox)
+
+
+def publish_notice(release: Release, parcel: str) -> None:
+    """The draft leaves, by one rename. One that has left already is left alone."""
+    draft = draft_folder(release.settings.outbox, parcel)
+    if draft.exists():
+        publish(draft, release.settings.outbox / parcel)
+
+
+def _extract_id(notice: Notice) -> str:
+    digest = hashlib.sha256(repr(notice.rows.to_pylist()).encode()).hexdigest()
+    return f"{notice.kind}-{notice.sequence}-{digest[:12]}"
+
+
+def _manifest(release: Release, notice: Notice) -> Manifest:
+    counts = Counts()
+    counts.of(notice.kind).read = counts.of(notice.kind).sent = notice.rows.num_rows
+    return Manifest(
+        manifest_version=MANIFEST_VERSION,
+        parcel_id=notice_id(release, notice),
+        collection=release.rules.collection.id,
+        practice_code=release.practice.practice_code,
+        supplier_format=release.practice.format,
+        synthetic=release.practice.synthetic,
+        sequence=notice.sequence,
+        previous_manifest_sha256=notice.previous_manifest_sha256,
+        extract_id=_extract_id(notice),
+        extract_taken_at=notice.taken_at.isoformat(),
+        extract_kind=notice.kind,
+        supplier_record_count=None,
+        created_at=datetime.now(UTC).replace(microsecond=0).isoformat(),
+        not_after=notice.not_after.isoformat(),
+        schema_sha256=schema_sha256(),
+        policy_sha256=dict(sorted(release.policy.sha256.items())),
+        token_key=release.keys.token_key_name,
+        recipient_key=RECIPIENT_KEY,
+        signing_key=SIGNING_KEY,
+        hpke_suite=HPKE_SUITE,
+        software=SOFTWARE,
+        parts=(),
+        counts=counts.as_dict(),
+    )
