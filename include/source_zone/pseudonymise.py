@@ -48,7 +48,7 @@ def _plain(name: str, rows: pl.DataFrame, live: pl.Expr, type_: pa.DataType) -> 
 
 def _token(name: str, rows: pl.DataFrame, live: pl.Expr, practice_code: str, keys: SourceKeys) -> pa.Array:
     if name == "patient_token":
-        return person_tokens(rows, live, keys)
+        return _person_tokens_or_ready(rows, live, keys)
     local_id = pl.col(identified_name(name))
     if name not in ("record_token", "registration_token"):
         local_id = pl.when(live).then(local_id)
@@ -57,16 +57,16 @@ def _token(name: str, rows: pl.DataFrame, live: pl.Expr, practice_code: str, key
     return hash_column(message.to_series().to_arrow(), keys.token_keys[LOCAL_ID])
 
 
-def person_tokens(rows: pl.DataFrame, live: pl.Expr, keys: SourceKeys) -> pa.Array:
+def _person_tokens_or_ready(rows: pl.DataFrame, live: pl.Expr, keys: SourceKeys) -> pa.Array:
     """A token the supplier made itself, with our key and checked by its adapter, stands as it is."""
-    made = _made_here(rows.select(pl.when(live).then(pl.col("nhs_number"))).to_series(), keys)
+    made = _person_tokens(rows.select(pl.when(live).then(pl.col("nhs_number"))).to_series(), keys)
     if "ready_patient_token" not in rows.columns:
         return made
     ready = rows.select(pl.when(live).then(pl.col("ready_patient_token"))).to_series().to_arrow()
     return pc.coalesce(ready.cast(pa.binary()).cast(made.type), made)
 
 
-def _made_here(nhs_numbers: pl.Series, keys: SourceKeys) -> pa.Array:
+def _person_tokens(nhs_numbers: pl.Series, keys: SourceKeys) -> pa.Array:
     """No valid NHS number, no person token: NULL, so that people who cannot be told apart never become one person."""
     valid = [canonical_nhs_number(each) for each in nhs_numbers.to_list()]
     messages = pa.array([None if each is None else f"{NHS_NUMBER}\0{each}" for each in valid], pa.string())

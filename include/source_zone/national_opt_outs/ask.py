@@ -11,8 +11,7 @@ from typing import Any
 from crossing.connections import Secrets
 from crossing.errors import GPCollectError, as_ours
 from crossing.mesh_mailbox import Mailbox
-from crossing.policy import Policy
-from source_zone.national_opt_outs.check import COMPLETE, DOUBTFUL, FAILED, Check, Request, instant_text
+from source_zone.national_opt_outs.check import COMPLETE, RUNNING, Check, Request, instant_text
 from source_zone.national_opt_outs.errors import NothingToAsk, PracticesNotAsked, line_of, raise_any, told_again
 from source_zone.national_opt_outs.kept_checks import KeptChecks, kept_checks
 from source_zone.national_opt_outs.local_ids import LocalIds
@@ -45,45 +44,34 @@ def check_national_opt_outs(
     """
     policy, now = settings.policy(), now or datetime.now(UTC)
     if not is_set_up(policy):
-        return {"state": NOT_SET_UP}
+        return {"state": NOT_SET_UP, "parcels": []}
     rules, service, kept = read_rules(policy), read_service(policy), kept_checks(collection, settings)
-    with kept.lock():
-        last = settled(kept, rules, policy, now)
+    with kept.lock():  # whether an answer is overdue is for `take` to say, once it has looked
+        last = kept.current()
         if last is not None and not _is_due(last, rules, now, again=again):
-            return _not_asked(last, kept, service, settings, now)
+            return _not_asked(last, kept, service, rules, settings, now)
         check, failed = _begin(collection, settings, kept, rules, last, now)
-        send(check, kept, service, settings, now)
+        _send(check, kept, service, settings, now)
     if failed:
         lines = " | ".join(f"{code}: {line_of(error)}" for code, error in failed.items())
         raise PracticesNotAsked(
             f"{len(failed)} practices' people were not asked about, and get no new allow list: {lines}"
         )
-    return check_now(kept).counts()
-
-
-def settled(kept: KeptChecks, rules: Rules, policy: Policy, now: datetime) -> Check | None:
-    """The last check as it stands at this moment, written down; a failed one's numbers are destroyed."""
-    last = kept.current()
-    if last is None:
-        return None
-    check = last.settled(rules, approvals(policy, now.date()), now)
-    if check != last:
-        kept.write(check)
-    if check.state in (COMPLETE, FAILED):
-        kept.destroy()
-    return check
+    return check_now(kept).counts() | {"parcels": []}
 
 
 def _is_due(last: Check, rules: Rules, now: datetime, *, again: bool) -> bool:
     """A person may have everything asked again unless a check is running; a clock set back is no reason to wait."""
-    may_be_doubled = last.state in (COMPLETE, FAILED, DOUBTFUL)
-    return (again and may_be_doubled) or not last.instant <= now < last.instant + rules.recheck_after
+    return (again and last.state != RUNNING) or not last.instant <= now < last.instant + rules.recheck_after
 
 
-def _not_asked(last: Check, kept: KeptChecks, service: Service, settings: Settings, now: datetime) -> dict[str, Any]:
-    send(last, kept, service, settings, now)
+def _not_asked(
+    last: Check, kept: KeptChecks, service: Service, rules: Rules, settings: Settings, now: datetime
+) -> dict[str, Any]:
+    if last.is_to_be_sent(rules, now):
+        _send(last, kept, service, settings, now)
     raise_any([told_again(line) for line in last.errors()])
-    counts = check_now(kept).counts()
+    counts = check_now(kept).counts() | {"parcels": []}
     return counts | {"state": NOT_DUE} if last.state == COMPLETE else counts
 
 
@@ -129,7 +117,7 @@ def _everyone(
         if not takes_part(practice, now.date()):
             continue
         try:
-            people = may_leave(prepare(collection, practice, "national", settings), now.date())
+            people = may_leave(prepare(collection, practice, "national", settings))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             failed[practice.practice_code] = as_ours(foreign)
             continue
@@ -138,7 +126,7 @@ def _everyone(
     return found, failed
 
 
-def send(check: Check, kept: KeptChecks, service: Service, settings: Settings, now: datetime) -> None:
+def _send(check: Check, kept: KeptChecks, service: Service, settings: Settings, now: datetime) -> None:
     """Whatever of a running check has not got away."""
     mailbox = mailbox_of(service, settings)
     with mailbox.open() as opened:

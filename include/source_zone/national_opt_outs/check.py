@@ -64,6 +64,11 @@ class Check:
         found = tuple(request if each.name == request.name else each for each in self.requests)
         return replace(self, requests=found)
 
+    def is_to_be_sent(self, rules: Rules, now: datetime) -> bool:
+        """Not where its answers would be overdue when they came."""
+        waits = self.state == RUNNING and any(each.state in (ASKED, MEANT) for each in self.requests)
+        return waits and now < self.instant + rules.overdue_after
+
     def ended(self, state: str) -> "Check":
         return replace(self, state=state)
 

@@ -4,56 +4,53 @@ Nobody else is asked about, and nobody else can get on an allow list: whoever ha
 """
 
 from dataclasses import dataclass, field
-from datetime import date
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from crossing.canonical import NATIONAL_ALLOW_LIST, schema
 from crossing.identifiers import canonical_nhs_number
-from source_zone.identified import schema
+from source_zone import identified
 from source_zone.national_opt_outs.number_file import Numbers, numbers_of
-from source_zone.objections import CONSENTS
-from source_zone.opt_outs import latest_entries
-from source_zone.pseudonymise import person_tokens
+from source_zone.pseudonymise import tokens_of_people
 from source_zone.release import Release
-from source_zone.roster import decide, people
-from source_zone.versions import in_order, known_by
+from source_zone.roster import people
+from source_zone.uphold_opt_outs import standing
 
 
 @dataclass(frozen=True, slots=True)
 class MayLeave:
     """One practice's people. A registration without a valid NHS number is counted: nobody can ask about it."""
 
-    numbers: Numbers = field(repr=False)  # of each registration with one, in their order
+    numbers: Numbers = field(repr=False)  # of each registration that has one
     tokens: pa.Array = field(repr=False)  # beside the numbers
     patients: int
-    without_number: int
+
+    @property
+    def without_number(self) -> int:
+        return self.patients - len(self.numbers)
 
     def tokens_of(self, allowed: Numbers) -> pa.Table:
-        """The rows of an allow list: of those allowed, each once."""
+        """The rows of an allow list, each person once, in the order of the tokens, which tells nothing of anybody."""
         among: NDArray[np.bool_] = np.isin(self.numbers, allowed, kind="sort")
-        tokens = self.tokens.filter(pa.array(among)).drop_null().unique()
-        return pa.table({"patient_token": tokens}).sort_by("patient_token")
+        tokens = self.tokens.filter(pa.array(among)).unique()
+        return pa.table({"patient_token": tokens}).cast(schema(NATIONAL_ALLOW_LIST)).sort_by("patient_token")
 
 
-def may_leave(release: Release, today: date) -> MayLeave:
+def may_leave(release: Release) -> MayLeave:
     """Raises MemoryUnreadable. A practice that was never collected has nobody."""
-    tables = release.memory_file().read().tables
-    nobody = schema("patient").empty_table()  # an older memory may lack a newer column
-    patients = people(in_order(nobody, tables.get("patients", nobody)))
-    consents = known_by(in_order(CONSENTS.empty_table(), tables.get("consents", CONSENTS.empty_table())))
-    roster = decide(
-        release.rules, patients, latest_entries(CONSENTS.empty_table(), consents.cast(CONSENTS)), as_of=today
-    )
-    leaving = pl.DataFrame(pl.from_arrow(roster)).filter(pl.col("reason").is_null()).select("registration_id")
-    rows = pl.DataFrame(pl.from_arrow(patients)).join(leaving, on="registration_id", how="semi", maintain_order="left")
+    memory = release.memory_file().read()
+    roster = pl.DataFrame(pl.from_arrow(standing(release, memory).roster))
+    leaving = roster.filter(pl.col("reason").is_null()).select("registration_id")
+    known = people(memory.tables.get("patients", identified.schema("patient").empty_table()))
+    rows = pl.DataFrame(pl.from_arrow(known)).join(leaving, on="registration_id", how="semi", maintain_order="left")
     found = [canonical_nhs_number(each) for each in rows["nhs_number"].to_list()]
-    valid = pl.Series([each is not None for each in found], dtype=pl.Boolean)
-    tokens = person_tokens(rows.filter(valid), pl.lit(True), release.keys)
+    valid = rows.filter(pl.Series([each is not None for each in found], dtype=pl.Boolean))
+    tokens = tokens_of_people(valid, release.practice.practice_code, release.keys)["patient_token"]
     numbers = np.fromiter((int(each) for each in found if each), dtype=np.int64)
-    return MayLeave(numbers, tokens, rows.height, rows.height - len(numbers))
+    return MayLeave(numbers, tokens.combine_chunks(), rows.height)
 
 
 def everybody(several: list[MayLeave]) -> Numbers:

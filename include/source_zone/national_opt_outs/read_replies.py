@@ -11,10 +11,11 @@ from datetime import datetime
 
 from crossing.errors import GPCollectError, PersonMustAct
 from crossing.mesh_answers import MessageGone
-from crossing.mesh_envelope import REPORT, Envelope, MessageRefused, non_delivery
+from crossing.mesh_envelope import REPORT, Envelope, MessageRefused, NotDeliveredYet, non_delivery
 from crossing.mesh_mailbox import OpenMailbox
 from source_zone.national_opt_outs.check import (
     ANSWERED,
+    ASKED,
     COMPLETE,
     DOUBTFUL,
     FAILED,
@@ -127,8 +128,11 @@ class Reading:
         check, request = found
         if self._is_open(check, request):
             error = non_delivery(f"Request {request.local_id}", envelope.code)
-            line = f"{line_of(error)} No allow list is made. Then: {ASK_AGAIN}"
-            self._keep(check, request.moved(REFUSED, self.now, error=line))
+            if isinstance(error, NotDeliveredYet):  # it goes again, as another message
+                self._keep(check, request.moved(ASKED, self.now, local_id="", message_id=""))
+            else:
+                line = f"{line_of(error)} No allow list is made. Then: {ASK_AGAIN}"
+                self._keep(check, request.moved(REFUSED, self.now, error=line))
         self._acknowledge(envelope)
 
     def _is_open(self, check: Check, request: Request) -> bool:
