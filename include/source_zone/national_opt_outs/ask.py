@@ -5,7 +5,7 @@ run killed anywhere is ended by the next, and a check that runs is never doubled
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crossing.connections import Secrets
@@ -15,23 +15,22 @@ from source_zone.national_opt_outs.check import COMPLETE, RUNNING, Check, Reques
 from source_zone.national_opt_outs.errors import NothingToAsk, PracticesNotAsked, line_of, raise_any, told_again
 from source_zone.national_opt_outs.kept_checks import KeptChecks, kept_checks
 from source_zone.national_opt_outs.local_ids import LocalIds
-from source_zone.national_opt_outs.may_be_asked import MayLeave, everybody, may_leave
+from source_zone.national_opt_outs.may_be_asked import MayLeave, everybody, may_leave, release_of
 from source_zone.national_opt_outs.number_file import to_file
 from source_zone.national_opt_outs.rules import (
     CONNECTION,
     Rules,
     Service,
-    approvals,
     is_set_up,
     read_rules,
     read_service,
 )
 from source_zone.national_opt_outs.send_requests import Sending
-from source_zone.release import prepare
 from source_zone.settings import Settings
 from source_zone.shards import takes_part
 
 NOT_SET_UP, NOT_DUE = "not_set_up", "not_due"
+_CLOCKS_DIFFER = timedelta(days=1)
 
 
 def check_national_opt_outs(
@@ -61,8 +60,9 @@ def check_national_opt_outs(
 
 
 def _is_due(last: Check, rules: Rules, now: datetime, *, again: bool) -> bool:
-    """A person may have everything asked again unless a check is running; a clock set back is no reason to wait."""
-    return (again and last.state != RUNNING) or not last.instant <= now < last.instant + rules.recheck_after
+    """A person may have everything asked again unless a check is running. A check of days to come was dated by a wrong clock."""
+    in_time = last.instant - _CLOCKS_DIFFER <= now < last.instant + rules.recheck_after
+    return (again and last.state != RUNNING) or not in_time
 
 
 def _not_asked(
@@ -117,7 +117,7 @@ def _everyone(
         if not takes_part(practice, now.date()):
             continue
         try:
-            people = may_leave(prepare(collection, practice, "national", settings))
+            people = may_leave(release_of(collection, practice, settings))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             failed[practice.practice_code] = as_ours(foreign)
             continue

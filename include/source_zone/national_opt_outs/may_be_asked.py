@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from crossing.canonical import NATIONAL_ALLOW_LIST, schema
 from crossing.identifiers import canonical_nhs_number
+from crossing.policy import Practice
 from source_zone import identified
 from source_zone.national_opt_outs.number_file import Numbers, numbers_of
 from source_zone.pseudonymise import tokens_of_people
-from source_zone.release import Release
+from source_zone.release import Release, prepare
 from source_zone.roster import people
+from source_zone.settings import Settings
 from source_zone.uphold_opt_outs import standing
 
 
@@ -37,6 +39,11 @@ class MayLeave:
         among: NDArray[np.bool_] = np.isin(self.numbers, allowed, kind="sort")
         tokens = self.tokens.filter(pa.array(among)).unique()
         return pa.table({"patient_token": tokens}).cast(schema(NATIONAL_ALLOW_LIST)).sort_by("patient_token")
+
+
+def release_of(collection: str, practice: Practice, settings: Settings) -> Release:
+    """The practice as far as it is needed here: whether its supplier's way in is open makes no difference."""
+    return prepare(collection, practice, "national", settings, folder=settings.memory)
 
 
 def may_leave(release: Release) -> MayLeave:

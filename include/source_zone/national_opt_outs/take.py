@@ -14,11 +14,11 @@ from source_zone.national_opt_outs.errors import PracticesNotListed, line_of, ra
 from source_zone.national_opt_outs.kept_checks import KeptChecks, kept_checks, local_ids_of_others
 from source_zone.national_opt_outs.list_allowed import AllowLists
 from source_zone.national_opt_outs.local_ids import LocalIds
+from source_zone.national_opt_outs.may_be_asked import release_of
 from source_zone.national_opt_outs.number_file import union
 from source_zone.national_opt_outs.read_replies import Reading
 from source_zone.national_opt_outs.rules import Rules, Service, approvals, is_set_up, read_rules, read_service
 from source_zone.national_opt_outs.send_requests import Sending
-from source_zone.release import prepare
 from source_zone.send import NotSureYet
 from source_zone.settings import Settings
 from source_zone.shards import takes_part
@@ -90,7 +90,7 @@ def _publish(
         if practice.practice_code not in check.practices or not takes_part(practice, check.instant.date()):
             continue
         try:
-            left.append(lists.publish(prepare(collection, practice, "national", settings), allowed))
+            left.append(lists.publish(release_of(collection, practice, settings), allowed))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             failed[practice.practice_code] = as_ours(foreign)
     parcels = [each for each in left if each]
