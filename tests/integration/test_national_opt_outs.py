@@ -89,6 +89,7 @@ def test_a_list_says_when_it_was_asked_and_expires_after_three_weeks_at_most(wor
     (first, _), (second, _) = world.notices[PRACTICE]
     assert (first.extract_kind, first.extract_taken_at) == ("national_allow_list", NOW.isoformat())
     assert first.not_after == (NOW + timedelta(days=21)).isoformat()
+    assert "opt_outs/national.toml" in first.policy_sha256
     assert (second.sequence, second.previous_manifest_sha256) == (2, first.sha256())
     lists = national_opt_outs("gpdpr", world.settings)["lists"]
     assert lists[PRACTICE] == {"sequence": 2, "people": 1, "expires": (NOW + timedelta(days=28)).isoformat()}
@@ -253,6 +254,14 @@ def test_an_answer_that_waited_while_nobody_looked_is_not_overdue(world: Nationa
     assert world.take(HOURS)["state"] == "complete"
 
 
+def test_an_answer_that_waited_beyond_the_legal_limit_is_not_used(world: NationalWorld) -> None:
+    world.ask()
+    world.service.answer()
+    with pytest.raises(ReplyOverdue, match="more than 21 days ago"):
+        world.take(timedelta(days=21))
+    assert (world.notices, world.sealed) == ({}, [])
+
+
 def test_a_request_is_not_sent_when_its_answer_would_be_overdue(world: NationalWorld) -> None:
     world.sandbox.fail_next("POST", "/outbox$", 503)
     with pytest.raises(MeshDown):
@@ -322,6 +331,18 @@ def test_answers_for_another_collection_in_the_same_mailbox_are_left_to_it(world
     world.service.answer()
     assert world.take()["state"] == "never_asked"
     assert len(world.waiting) == 2
+
+
+def test_a_message_without_an_id_is_nobodys_even_while_another_collection_has_not_sent_yet(
+    world: NationalWorld,
+) -> None:
+    world.sandbox.fail_next("GET", "/outbox/tracking", 503, times=9)
+    with pytest.raises(MeshDown):
+        world.ask()
+    world.settings.memory.joinpath("gpdpr").rename(world.settings.memory / "other")
+    world.service.say(b"x", "")
+    with pytest.raises(ReplyNotOurs, match="1 with an id"):
+        world.take()
 
 
 def test_a_request_that_mesh_could_not_deliver_is_told(world: NationalWorld) -> None:

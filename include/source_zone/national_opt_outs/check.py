@@ -74,8 +74,10 @@ class Check:
 
     def settled(self, rules: Rules, approved: frozenset[str], now: datetime) -> "Check":
         """What the requests have come to, all together; what has ended stays ended."""
-        if self.state in (COMPLETE, FAILED, ANSWERED):
+        if self.state in (COMPLETE, FAILED):
             return self
+        if self.instant + rules.expires_after <= now:
+            return self._too_old(rules)
         waits = any(each.state in WAITING for each in self.requests)
         if waits and self.instant + rules.overdue_after <= now:
             return self._overdue(rules, now)
@@ -96,6 +98,13 @@ class Check:
         )
         gone = tuple(each.moved(OVERDUE, now) if each.state in WAITING else each for each in self.requests)
         return replace(self, requests=gone, state=FAILED, error=line_of(error))
+
+    def _too_old(self, rules: Rules) -> "Check":
+        error = ReplyOverdue(
+            f"Check {self.number}: it was asked more than {rules.expires_after_days} days ago, so nothing may rest on its answers "
+            f"any more, and no allow list is made. See why nobody took them in time. Then: {ASK_AGAIN}"
+        )
+        return replace(self, state=FAILED, error=line_of(error))
 
     def counts(self) -> dict[str, Any]:
         """For a task's result and for `status`."""

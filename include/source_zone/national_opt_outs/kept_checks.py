@@ -104,11 +104,12 @@ def kept_checks(collection: str, settings: Settings) -> KeptChecks:
     return KeptChecks(settings.memory / collection / FOLDER, load_keys(settings.keys, collection, version).memory_key)
 
 
-def local_ids_of_others(collection: str, settings: Settings) -> frozenset[str]:
-    """Of the other collections' requests: one mailbox serves them all."""
+def ids_of_others(collection: str, settings: Settings) -> frozenset[str]:
+    """Of the other collections' requests, ours and MESH's: one mailbox serves them all."""
     paths = settings.memory.glob(f"*/{FOLDER}/check-*.json")
     checks = [_read(each) for each in paths if each.parent.parent.name != collection]
-    return frozenset(request.local_id for check in checks for request in check.requests)
+    requests = [request for check in checks for request in check.requests]
+    return frozenset(each for request in requests for each in (request.local_id, request.message_id) if each)
 
 
 def _paths(folder: Path) -> list[Path]:

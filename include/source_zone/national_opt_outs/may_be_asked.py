@@ -15,6 +15,7 @@ from crossing.identifiers import canonical_nhs_number
 from crossing.policy import Practice
 from source_zone import identified
 from source_zone.national_opt_outs.number_file import Numbers, numbers_of
+from source_zone.national_opt_outs.rules import RULES
 from source_zone.pseudonymise import tokens_of_people
 from source_zone.release import Release, prepare
 from source_zone.roster import people
@@ -43,7 +44,9 @@ class MayLeave:
 
 def release_of(collection: str, practice: Practice, settings: Settings) -> Release:
     """The practice as far as it is needed here: whether its supplier's way in is open makes no difference."""
-    return prepare(collection, practice, "national", settings, folder=settings.memory)
+    release = prepare(collection, practice, "national", settings, folder=settings.memory)
+    release.policy.note(RULES)  # a notice names the rules it was made under
+    return release
 
 
 def may_leave(release: Release) -> MayLeave:

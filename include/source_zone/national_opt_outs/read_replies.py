@@ -73,7 +73,7 @@ class Reading:
     opened: OpenMailbox
     kept: KeptChecks
     now: datetime
-    others: frozenset[str]  # local ids of other collections' requests
+    others: frozenset[str]  # ids of other collections' requests
     check: Check | None
     errors: list[GPCollectError] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)
@@ -99,7 +99,7 @@ class Reading:
             )
 
     def _sort(self, envelope: Envelope) -> None:
-        if envelope.local_id in self.others:
+        if self.others & {envelope.local_id, envelope.linked_message_id}:
             return
         found = self._request_of(envelope)
         if envelope.kind == REPORT:

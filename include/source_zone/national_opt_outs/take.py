@@ -11,7 +11,7 @@ from crossing.errors import GPCollectError, as_ours
 from source_zone.national_opt_outs.ask import NOT_SET_UP, mailbox_of
 from source_zone.national_opt_outs.check import ANSWERED, COMPLETE, FAILED, Check
 from source_zone.national_opt_outs.errors import PracticesNotListed, line_of, raise_any, told_again
-from source_zone.national_opt_outs.kept_checks import KeptChecks, kept_checks, local_ids_of_others
+from source_zone.national_opt_outs.kept_checks import KeptChecks, ids_of_others, kept_checks
 from source_zone.national_opt_outs.list_allowed import AllowLists
 from source_zone.national_opt_outs.local_ids import LocalIds
 from source_zone.national_opt_outs.may_be_asked import release_of
@@ -54,7 +54,7 @@ def _read(
     collection: str, settings: Settings, service: Service, rules: Rules, kept: KeptChecks, now: datetime
 ) -> list[GPCollectError]:
     """Ends first the sending that a killed run began; a first call that is not clear yet is left to the next run."""
-    mailbox, others = mailbox_of(service, settings), local_ids_of_others(collection, settings)
+    mailbox, others = mailbox_of(service, settings), ids_of_others(collection, settings)
     with mailbox.open() as opened:
         check = kept.current()
         if check is not None and check.is_to_be_sent(rules, now):
