@@ -220,6 +220,19 @@ def test_the_old_list_is_left_to_expire_until_a_person_has_everybody_asked_about
     assert [len(each) for each in world.notices.values()] == [2, 2]
 
 
+def test_an_answer_to_another_request_of_a_check_that_failed_is_late(world: NationalWorld) -> None:
+    world.rule(largest_request=2)
+    world.ask()
+    first, second = world.service.read()
+    world.service.answer_one(first, lambda _: REFUSAL)
+    with pytest.raises(NumbersRefused):
+        world.take()
+    world.service.answer_one(second)
+    with pytest.raises(CheckFailed, match=r"ReplyLate.*NumbersRefused"):
+        world.take()
+    assert (world.notices, world.waiting, world.sealed) == ({}, [], [])
+
+
 def test_the_service_that_stands_in_is_as_strict_and_as_silent_as_the_real_one(world: NationalWorld) -> None:
     good = f"{ANNE},\n".encode()
     for content in (b"9990000000,\n", good * 2, good.replace(b"\n", b"\r\n"), good[:-2], ANNE.encode() + b"\n"):
