@@ -22,6 +22,7 @@ from source_zone.national_opt_outs.errors import (
     RepliesDiffer,
     ReplyEmpty,
     ReplyLarger,
+    ReplyLate,
     ReplyMalformed,
     ReplyNamesOthers,
     ReplyNotOurs,
@@ -231,6 +232,18 @@ def test_an_answer_to_another_request_of_a_check_that_failed_is_late(world: Nati
     with pytest.raises(CheckFailed, match=r"ReplyLate.*NumbersRefused"):
         world.take()
     assert (world.notices, world.waiting, world.sealed) == ({}, [], [])
+
+
+def test_an_answer_to_an_earlier_check_is_late_and_the_present_one_goes_on(world: NationalWorld) -> None:
+    world.ask()
+    (earlier,) = world.service.read()
+    assert world.ask(WEEK)["check"] == 2
+    world.service.answer_one(earlier)
+    with pytest.raises(ReplyLate, match="Check 1"):
+        world.take(WEEK)
+    world.service.answer()
+    assert world.take(WEEK)["state"] == "complete"
+    assert [len(each) for each in world.notices.values()] == [1, 1]
 
 
 def test_the_service_that_stands_in_is_as_strict_and_as_silent_as_the_real_one(world: NationalWorld) -> None:
