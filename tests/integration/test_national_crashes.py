@@ -104,6 +104,22 @@ def test_a_taking_killed_anywhere_is_ended_by_the_next(
     ends_well(world, messages)
 
 
+@pytest.mark.parametrize("after", [False, True], ids=["before it left", "after"])
+def test_a_place_in_the_sequence_is_never_given_to_other_people(world: NationalWorld, after: bool) -> None:
+    """Bert moves to the practice next door while a list of it is half-way out."""
+    world.service.opted_out = set()
+    world.ask()
+    world.service.answer()
+    with pytest.MonkeyPatch.context() as patch:
+        kill(patch, list_allowed, "publish_notice", after=after, time=2)
+        with pytest.raises(Killed):
+            world.take()
+    world.know({"eve": EVE, "bert": BERT}, NEIGHBOUR)
+    world.take()
+    assert [(each[0].sequence, len(each[1])) for each in world.notices[NEIGHBOUR]] == [(1, 1)]
+    assert list(world.settings.outbox.glob(".*")) == []
+
+
 def test_nobody_s_number_is_left_anywhere_in_clear(world: NationalWorld, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     errors = []

@@ -238,6 +238,7 @@ def test_an_answer_to_an_earlier_check_is_late_and_the_present_one_goes_on(world
     world.ask()
     (earlier,) = world.service.read()
     assert world.ask(WEEK)["check"] == 2
+    assert len(world.sealed) == 1, "what was given up is kept no longer"
     world.service.answer_one(earlier)
     with pytest.raises(ReplyLate, match="Check 1"):
         world.take(WEEK)
