@@ -23,11 +23,9 @@ from source_zone.national_opt_outs.errors import (
     ReplyEmpty,
     ReplyLarger,
     ReplyLate,
-    ReplyMalformed,
     ReplyNamesOthers,
     ReplyNotOurs,
     ReplyOverdue,
-    ReplyRepeats,
     ReplyTruncated,
     ShareDoubtful,
 )
@@ -181,16 +179,13 @@ def without_the_last_byte(content: bytes) -> bytes:
     return content[:-1]
 
 
+# What an answer may look like is tried one by one in tests/unit/source_zone/test_national_replies.py.
 FAULTS: dict[str, tuple[Spoil, type[Exception]]] = {
     "refusal": (lambda _: REFUSAL, NumbersRefused),
     "empty": (lambda _: b"", ReplyEmpty),
-    "blank": (lambda _: b"\n", ReplyEmpty),
     "truncated": (without_the_last_byte, ReplyTruncated),
-    "crlf": (lambda content: content.replace(b"\n", b"\r\n"), ReplyMalformed),
-    "bad_line": (lambda content: content[:-12] + b"NHS number,\n", ReplyMalformed),
     "larger": (lambda content: content * 2, ReplyLarger),
     "enormous": (lambda content: content * 10_000, ReplyLarger),
-    "repeats": (lambda content: content[:12] * 2, ReplyRepeats),
     "stranger": (lambda content: content[:-12] + f"{NUMBERS[9]},\n".encode(), ReplyNamesOthers),
     "no_job": (lambda _: job("failed"), JobNotCreated),
 }
