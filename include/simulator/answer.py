@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from simulator.consents import opted_out
 from simulator.deliver import Delivery
 from simulator.draws import Numbers
-from simulator.truth import Tally, add_up, patient_counts, reasons
+from simulator.histories import sheet
+from simulator.texts import picked
+from simulator.truth import REASONS, Tally, add_up, patient_counts, reasons
 
 
 def practice_truth(delivery: Delivery, night: int, earlier: dict[str, Any] | None) -> dict[str, Any]:
@@ -68,7 +73,21 @@ def _released(delivery: Delivery, night: int, tally: Tally) -> dict[str, Any]:
 
 def _reasons(delivery: Delivery, night: int) -> Numbers:
     source, entries = delivery.as_read(night)
-    return reasons(source, opted_out(entries, night), night)
+    out = opted_out(entries, night)
+    if source.size.histories:
+        present = source.roster.known(night)
+        out = set(np.flatnonzero(sheet.opted_out(delivery.source, delivery.writer.name, night, present)).tolist())
+    return reasons(source, out, night)
+
+
+def histories_sheet(delivery: Delivery, night: int) -> pa.Table:
+    """Patient by patient, once a night is delivered. See histories.sheet."""
+    if delivery.last is None or delivery.last.night != night:
+        raise ValueError(f"Night {night} is not the one delivered last.")
+    decision = picked(list(REASONS), _reasons(delivery, night))
+    present = delivery.as_read(night)[0].roster.known(night)
+    leaving = delivery.last.leaving()
+    return sheet.sheet(delivery.source, delivery.writer.name, night, present, decision=decision, leaving=leaving)
 
 
 def _store(delivery: Delivery, settled: dict[int, dict[str, Any]], night: int) -> dict[str, Any]:

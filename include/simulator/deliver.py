@@ -24,6 +24,7 @@ class Delivery:
     rows: int = 0
     bytes: int = 0
     extract_ids: dict[int, str] = field(default_factory=dict)  # those known only from what was written
+    last: Tally | None = field(default=None, repr=False)  # of the last delivery written
 
     def released_on(self, night: int) -> int:
         """A broken delivery can be released once it has come again, whole, the next night."""
@@ -58,6 +59,7 @@ class Delivery:
         self.bytes += written.bytes
         if written.extract_id:
             self.extract_ids[night] = written.extract_id
+        self.last = tally
         return tally
 
     def repair(self, night: int) -> None:

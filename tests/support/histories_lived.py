@@ -1,0 +1,137 @@
+"""Nights of practices whose patients have generated histories, through the very steps of the source zone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from central_zone import keys
+from central_zone.receive import opened_rows, read_signed_manifest
+from simulator.simulate import HISTORIES_NAME, simulate
+from source_zone.release import Release, prepare
+from source_zone.release_practice import decide_practice, pull_practice, seal_practice, shred_practice
+from support.slow_decisions import SlowPractice
+from support.source_zone import SourceZone, a_practice
+from support.tokens_again import SourceKey, StoreKey
+
+# One block: two practices of one supplier, and one each of two others, to which people moved.
+FORMATS = {1: "emis_csv", 2: "emis_csv", 3: "medicus_csv", 4: "tpp_csv"}
+WHO = ["practice_code", "local_id"]
+
+
+@dataclass(slots=True)
+class HistoriesLived:
+    """By night: what had to be decided of each registration, what was, and whose records were sealed."""
+
+    zone: SourceZone
+    formats: dict[str, str] = field(default_factory=dict)  # practice -> format
+    expected: dict[int, pl.DataFrame] = field(default_factory=dict, repr=False)
+    decided: dict[int, pl.DataFrame] = field(default_factory=dict, repr=False)
+    slow: dict[str, SlowPractice] = field(default_factory=dict, repr=False)
+    opted_out_slowly: dict[int, pl.DataFrame] = field(default_factory=dict, repr=False)
+
+    def folder(self, practice: str) -> Path:
+        return self.zone.settings.incoming / self.formats[practice] / practice
+
+    def tokens(self) -> pl.DataFrame:
+        """Of every registration on any sheet, the token the source makes of it and the store's own, made a second time."""
+        every = pl.concat([each.select(WHO) for each in self.expected.values()]).unique()
+        source, central = self.zone.settings.keys, self.zone.settings.keys.parent / "central"
+        keys_of = SourceKey(source), StoreKey(central)
+        made = [keys_of[0].token(practice, local_id) for practice, local_id in every.iter_rows()]
+        again = [keys_of[1].token(token) for token in made]
+        return every.with_columns(source_token=pl.Series(made), store_token=pl.Series(again))
+
+    def sealed(self, night: int) -> pl.DataFrame:
+        """practice_code, token: the registrations that any record of a night's parcels is of, by the source's token."""
+        central = self.zone.settings.keys.parent / "central"
+        found = []
+        for path in sorted(self.zone.settings.outbox.glob("*/manifest.json")):
+            manifest = read_signed_manifest(path.parent, central)
+            if manifest.sequence == night and manifest.extract_kind in ("delta", "snapshot", "recon"):
+                opened = opened_rows(path.parent, manifest, keys.recipient_key(central))
+                tokens = _tokens(table for _, table in opened)
+                found.append(tokens.select(pl.lit(manifest.practice_code).alias("practice_code"), "token"))
+        return pl.concat(found)
+
+
+def live_histories(lived: HistoriesLived, night: int, *, practices: dict[int, str], **size: int) -> None:
+    """Simulates a night and releases it, practice by practice."""
+    incoming = lived.zone.settings.incoming
+    sheets = []
+    for format in dict.fromkeys(practices.values()):
+        for numbers in _runs([number for number, each in practices.items() if each == format]):
+            out = incoming / format
+            first, count = numbers[0], len(numbers)
+            simulate(
+                out,
+                format=format,
+                first_practice=first,
+                practices=count,
+                night=night,
+                histories=True,
+                entries_per_patient=0,
+                **size,
+            )
+            sheets.append(pl.read_parquet(out / HISTORIES_NAME.format(night)))
+            lived.formats |= dict.fromkeys(sheets[-1]["practice_code"].unique().to_list(), format)
+    lived.expected[night] = _spelt_once(pl.concat(sheets))
+    practices_met = lived.expected[night]["practice_code"].unique(maintain_order=True).to_list()
+    lived.decided[night] = _spelt_once(pl.concat([_released(lived, each, night) for each in practices_met]))
+
+
+def read_slowly(lived: HistoriesLived, night: int) -> None:
+    """What the slow rule says of a night, reading the suppliers' files itself. Nights must come in order."""
+    taken = datetime(2026, 9, 1, 1) + timedelta(days=night)
+    rows = []
+    for practice, format in lived.formats.items():
+        slow = lived.slow.setdefault(practice, SlowPractice(format, lived.folder(practice)))
+        rows += [(practice, local_id) for local_id in slow.opted_out_on(taken)]
+    lived.opted_out_slowly[night] = pl.DataFrame(rows, schema=WHO, orient="row")
+
+
+def _runs(numbers: list[int]) -> list[list[int]]:
+    """Numbers that follow one another together: they are simulated in one go."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
+
+
+def _released(lived: HistoriesLived, code: str, night: int) -> pl.DataFrame:
+    practice = a_practice(code, lived.formats[code])
+    release = prepare("gpdpr", practice, f"night-{night}", lived.zone.settings, folder=lived.folder(code))
+    try:
+        pull_practice(release)
+        decide_practice(release)
+        decided = _roster(release)
+        seal_practice(release)
+    finally:
+        shred_practice(release)
+    return decided.with_columns(practice_code=pl.lit(code))
+
+
+def _roster(release: Release) -> pl.DataFrame:
+    """What was decided of each registration, as the sheet says it."""
+    run_spool = release.spool()
+    (extract,) = run_spool.read_note("extracts")["ids"]
+    roster = pl.DataFrame(pl.from_arrow(run_spool.read_table(f"roster-{extract}")))
+    return roster.select(
+        pl.col("registration_id").alias("local_id"), pl.col("reason").fill_null("may_leave").alias("decision")
+    )
+
+
+def _spelt_once(table: pl.DataFrame) -> pl.DataFrame:
+    return table.with_columns(pl.col("local_id").str.strip_chars("{}").str.to_uppercase())
+
+
+def _tokens(tables: Iterable[pa.Table]) -> pl.DataFrame:
+    columns = [table["registration_token"] for table in tables if "registration_token" in table.column_names]
+    every = pa.chunked_array([chunk.cast(pa.binary()) for column in columns for chunk in column.chunks], pa.binary())
+    return pl.DataFrame({"token": pl.Series(every)}).drop_nulls().unique()
