@@ -16,10 +16,13 @@ from simulator.truth import REASONS, Tally, add_up, patient_counts, reasons
 def practice_truth(delivery: Delivery, night: int, earlier: dict[str, Any] | None) -> dict[str, Any]:
     """Delivers a night, and says what this and the earlier nights must come to.
 
-    Earlier nights are taken from an earlier answer sheet where it has settled them, otherwise counted again.
+    Earlier nights are taken from an earlier answer sheet where it has settled them, otherwise counted again. Of generated
+    histories the delivery is given a sheet patient by patient.
     """
     settled: dict[int, dict[str, Any]] = {}
     delivered = delivery.deliver(night)
+    if delivery.source.size.histories:
+        delivery.sheet = _patient_by_patient(delivery, night, delivered)
     for number in range(1, night + 1):
         if number == night - 1 and number in delivery.troubles:
             delivery.repair(number)
@@ -80,13 +83,9 @@ def _reasons(delivery: Delivery, night: int) -> Numbers:
     return reasons(source, out, night)
 
 
-def histories_sheet(delivery: Delivery, night: int) -> pa.Table:
-    """Patient by patient, once a night is delivered. See histories.sheet."""
-    if delivery.last is None or delivery.last.night != night:
-        raise ValueError(f"Night {night} is not the one delivered last.")
+def _patient_by_patient(delivery: Delivery, night: int, delivered: Tally) -> pa.Table:
     decision = picked(list(REASONS), _reasons(delivery, night))
-    present = delivery.as_read(night)[0].roster.known(night)
-    leaving = delivery.last.leaving()
+    present, leaving = delivery.as_read(night)[0].roster.known(night), delivered.leaving()
     return sheet.sheet(delivery.source, delivery.writer.name, night, present, decision=decision, leaving=leaving)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.answer import histories_sheet, practice_truth
+from simulator.answer import practice_truth
 from simulator.calendar import START_DATE
 from simulator.canaries import canaries
 from simulator.deliver import Delivery
 from simulator.facts import LOOK_BACK_YEARS
-from simulator.formats import CHANGED_HEADER, CUT_FILE, writer
+from simulator.formats import CHANGED_HEADER, CUT_FILE, Writer, writer
 from simulator.histories.sheet import spelling
 from simulator.practice import Size, practice
 
@@ -48,35 +48,51 @@ def simulate(
     place of planted trouble, and writes `out/histories-<night>.parquet`: what must be decided of each patient.
     Raises UnknownFormat, TooManyPatients and NoHistories.
     """
-    trouble = trouble and not histories
     size = Size(
         patients=patients,
         entries_per_patient=entries_per_patient,
         seed=seed,
-        trouble=trouble,
+        trouble=trouble and not histories,
         opted_out=opted_out,
         histories=histories,
     )
-    if histories:
-        spelling(writer(format).name)
     numbers = range(first_practice, first_practice + practices)
-    broken = _last_of(numbers, trouble=trouble) if cut_off == THE_LAST else cut_off
-    earlier = _earlier_truth(out, size, writer(format).name)
-    deliveries, truths, sheets = [], {}, []
+    cut = _last_of(numbers, trouble=size.trouble) if cut_off == THE_LAST else cut_off
+    return _night(out, format, size, numbers, night, (cut, changed_header), progress or _in_silence)
+
+
+def _night(
+    out: Path,
+    format: str,
+    size: Size,
+    numbers: range,
+    night: int,
+    broken: tuple[int | None, int | None],
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """`broken`: the practice whose delivery breaks off, and the one that sends a field nobody agreed."""
+    earlier = _earlier_truth(out, size, _writer(format, size).name)
+    cut, changed = broken
+    deliveries, truths = [], {}
     for number in numbers:
         source = practice(number, size, nights=night)
         known = earlier.get(source.code)
-        troubles = _troubles(known, night, cut=number == broken, changed=number == changed_header)
+        troubles = _troubles(known, night, cut=number == cut, changed=number == changed)
         deliveries.append(Delivery(out=out, source=source, writer=writer(format), troubles=troubles))
         truths[source.code] = practice_truth(deliveries[-1], night, known)
-        if histories:
-            sheets.append(histories_sheet(deliveries[-1], night))
-        deliveries[-1].last = None
-        (progress or _in_silence)(f"{source.code}: night {night}, {deliveries[-1].rows} rows")
-    if sheets:
-        pq.write_table(pa.concat_tables(sheets), out / HISTORIES_NAME.format(night))
+        progress(f"{source.code}: night {night}, {deliveries[-1].rows} rows")
     _write_sheets(out, _truth(size, format, truths), canaries((each.source for each in deliveries), night))
+    if size.histories:
+        pq.write_table(pa.concat_tables(each.sheet for each in deliveries), out / HISTORIES_NAME.format(night))
     return _summary(deliveries, night)
+
+
+def _writer(format: str, size: Size) -> Writer:
+    """Refuses early what the format cannot say."""
+    found = writer(format)
+    if size.histories:
+        spelling(found.name)
+    return found
 
 
 def _in_silence(_: str) -> None:
