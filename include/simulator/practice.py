@@ -68,8 +68,7 @@ class Practice:
 
     @property
     def code(self) -> str:
-        """An ODS code of the right shape that no practice has."""
-        return f"Y{99_000 + self.number}" if self.number < 1_000 else f"Z{self.number:05d}"
+        return code_of(self.number)
 
     def guids(self, kind: str, patient: Numbers, k: Numbers | int = 0, *, where: Numbers | None = None) -> pa.Array:
         return self.draws.guids(kind, patient, k, where=where)
@@ -128,6 +127,11 @@ def practice(number: int, size: Size, *, nights: int) -> Practice:
         organisation=str(draws.guids("organisation", 0)[0].as_py()),
         staff=draws.guids("staff", staff),
     )
+
+
+def code_of(number: int) -> str:
+    """An ODS code of the right shape that no practice has."""
+    return f"Y{99_000 + number}" if number < 1_000 else f"Z{number:05d}"
 
 
 def night_of(k: Numbers) -> Numbers:

@@ -8,18 +8,15 @@ import polars as pl
 import pytest
 
 from simulator.histories.stories import Story
-from support.gates import Gate, decided_to_leave, differences, may_leave, sealed, with_rows_to_send
-from support.histories_lived import FORMATS, WHO, HistoriesLived, live_histories, read_slowly
+from support.gates import AT_THE_SOURCE, SLOWLY, Gate, differences, may_leave, other_reasons
+from support.histories_lived import WHO, HistoriesLived, a_block, read_slowly, release_night, simulate_night
 from support.source_zone import make_source_zone
 
 pytestmark = pytest.mark.slow
 
 NIGHTS = (1, 2, 3, 4)
 PATIENTS = 2_600  # on each of four lists
-GATES = (
-    Gate("the roster", may_leave, decided_to_leave),
-    Gate("the sealed parcels", with_rows_to_send, sealed),
-)
+GATES = AT_THE_SOURCE
 _COMES_FIRST = ("test_patient", "confidential_patient")
 
 
@@ -28,7 +25,8 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> HistoriesLived:
     lived = HistoriesLived(make_source_zone(tmp_path_factory.mktemp("histories")))
     lived.zone.settings.incoming.mkdir()
     for night in NIGHTS:
-        live_histories(lived, night, practices=FORMATS, patients=PATIENTS, seed=4)
+        simulate_night(lived, night, practices=a_block(0), patients=PATIENTS, seed=4)
+        release_night(lived, night)
         read_slowly(lived, night)
     return lived
 
@@ -43,20 +41,16 @@ def test_each_gate_lets_through_whom_it_must_and_nobody_else(lived: HistoriesLiv
 
 @pytest.mark.parametrize("night", NIGHTS)
 def test_everybody_is_decided_upon_and_for_the_reason_on_the_answer_sheet(lived: HistoriesLived, night: int) -> None:
-    expected, decided = lived.expected[night], lived.decided[night]
-    assert len(expected) == len(decided) >= 10_000
-    both = expected.join(decided, on=WHO, how="full", suffix="_found")
-    others = both.filter(pl.col("decision").ne_missing(pl.col("decision_found")))
-    assert others.group_by("story", "decision", "decision_found").len().rows() == []
+    assert len(lived.expected[night]) == len(lived.decided[night]) >= 10_000
+    assert other_reasons(lived, night) == {}
 
 
 @pytest.mark.parametrize("night", NIGHTS)
 def test_a_slow_reading_of_the_suppliers_files_finds_the_same_opted_out(lived: HistoriesLived, night: int) -> None:
-    expected = lived.expected[night].filter("opted_out").select(WHO)
-    assert differences(lived, night, expected, lived.opted_out_slowly[night]) == {}
+    assert differences(lived, night, SLOWLY.expected(lived, night), SLOWLY.found(lived, night)) == {}
     decided = lived.decided[night].filter(~pl.col("decision").is_in(_COMES_FIRST))
     held = decided.filter(decision="type_one_opt_out").select(WHO)
-    slowly = lived.opted_out_slowly[night].join(decided, on=WHO, how="semi")
+    slowly = SLOWLY.found(lived, night).join(decided, on=WHO, how="semi")
     assert differences(lived, night, slowly, held) == {}
 
 

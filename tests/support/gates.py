@@ -67,3 +67,26 @@ def named(lived: HistoriesLived, tokens: pl.DataFrame, kind: str) -> People:
     known = lived.tokens().select(*WHO, pl.col(kind).alias("token"))
     found = tokens.join(known, on=["practice_code", "token"], how="left")
     return found.with_columns(pl.col("local_id").fill_null(pl.lit("nobody's token"))).select(WHO)
+
+
+def other_reasons(lived: HistoriesLived, night: int) -> dict[str, int]:
+    """Of whom something else was decided than stands on the answer sheet, by story."""
+    both = lived.expected[night].join(lived.decided[night], on=WHO, how="full", suffix="_found", coalesce=True)
+    others = both.filter(pl.col("decision").ne_missing(pl.col("decision_found"))).fill_null("nothing")
+    counted = others.group_by("story", "decision", "decision_found").len()
+    return {f"{story}: {found} for {expected}": count for story, expected, found, count in counted.iter_rows()}
+
+
+def opted_out(lived: HistoriesLived, night: int) -> People:
+    return lived.expected[night].filter("opted_out").select(WHO)
+
+
+def opted_out_slowly(lived: HistoriesLived, night: int) -> People:
+    return lived.opted_out_slowly[night]
+
+
+SLOWLY = Gate("the slow reading", opted_out, opted_out_slowly)
+AT_THE_SOURCE = (
+    Gate("the roster", may_leave, decided_to_leave),
+    Gate("the sealed parcels", with_rows_to_send, sealed),
+)

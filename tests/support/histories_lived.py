@@ -17,8 +17,8 @@ from support.slow_decisions import SlowPractice
 from support.source_zone import SourceZone, a_practice
 from support.tokens_again import SourceKey, StoreKey
 
-# One block: two practices of one supplier, and one each of two others, to which people moved.
-FORMATS = {1: "emis_csv", 2: "emis_csv", 3: "medicus_csv", 4: "tpp_csv"}
+# One block, see simulator.histories.company: two practices of one supplier, and one each of those to which people moved.
+FORMATS = ("emis_csv", "emis_csv", "medicus_csv", "tpp_csv")
 WHO = ["practice_code", "local_id"]
 
 
@@ -58,29 +58,36 @@ class HistoriesLived:
         return pl.concat(found)
 
 
-def live_histories(lived: HistoriesLived, night: int, *, practices: dict[int, str], **size: int) -> None:
-    """Simulates a night and releases it, practice by practice."""
-    incoming = lived.zone.settings.incoming
-    sheets = []
+def a_block(number: int) -> dict[int, str]:
+    """The numbers of the practices of a block, counted from 0, and their formats."""
+    return {len(FORMATS) * number + place: format for place, format in enumerate(FORMATS, 1)}
+
+
+def simulate_night(lived: HistoriesLived, night: int, *, practices: dict[int, str], **size: int) -> int:
+    """Writes a night's deliveries of the practices, each in its format, and takes in the answer sheets. Returns the rows."""
+    sheets, rows = [], 0
     for format in dict.fromkeys(practices.values()):
-        for numbers in _runs([number for number, each in practices.items() if each == format]):
-            out = incoming / format
-            first, count = numbers[0], len(numbers)
-            simulate(
-                out,
-                format=format,
-                first_practice=first,
-                practices=count,
-                night=night,
-                histories=True,
-                entries_per_patient=0,
-                **size,
-            )
-            sheets.append(pl.read_parquet(out / HISTORIES_NAME.format(night)))
-            lived.formats |= dict.fromkeys(sheets[-1]["practice_code"].unique().to_list(), format)
+        out, numbers = lived.zone.settings.incoming / format, [each for each in practices if practices[each] == format]
+        said = simulate(
+            out,
+            format=format,
+            first_practice=numbers[0],
+            practices=len(numbers),
+            night=night,
+            histories=True,
+            entries_per_patient=0,
+            **size,
+        )
+        rows += said["rows"]
+        sheets.append(pl.read_parquet(out / HISTORIES_NAME.format(night)))
+        lived.formats |= dict.fromkeys(sheets[-1]["practice_code"].unique().sort().to_list(), format)
     lived.expected[night] = _spelt_once(pl.concat(sheets))
-    practices_met = lived.expected[night]["practice_code"].unique(maintain_order=True).to_list()
-    lived.decided[night] = _spelt_once(pl.concat([_released(lived, each, night) for each in practices_met]))
+    return rows
+
+
+def release_night(lived: HistoriesLived, night: int) -> None:
+    """Every step of the source, practice by practice."""
+    lived.decided[night] = _spelt_once(pl.concat([_released(lived, each, night) for each in lived.formats]))
 
 
 def read_slowly(lived: HistoriesLived, night: int) -> None:
@@ -91,17 +98,6 @@ def read_slowly(lived: HistoriesLived, night: int) -> None:
         slow = lived.slow.setdefault(practice, SlowPractice(format, lived.folder(practice)))
         rows += [(practice, local_id) for local_id in slow.opted_out_on(taken)]
     lived.opted_out_slowly[night] = pl.DataFrame(rows, schema=WHO, orient="row")
-
-
-def _runs(numbers: list[int]) -> list[list[int]]:
-    """Numbers that follow one another together: they are simulated in one go."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][-1] == number - 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return runs
 
 
 def _released(lived: HistoriesLived, code: str, night: int) -> pl.DataFrame:
