@@ -72,6 +72,8 @@ class Story(StrEnum):
     DISSENT_DATED_BACK = auto()
     WITHDRAWAL_DATED_ON = auto()
     WITHDRAWAL_BECOMES_UNREADABLE = auto()
+    DISSENT_BECOMES_UNREADABLE = auto()
+    DISSENT_BECOMES_UNREADABLE_WITHDRAWAL = auto()
     OLD_DISSENT_TYPED_LATE = auto()
     OLD_WITHDRAWAL_TYPED_LATE = auto()
     WITHDRAWS_NEXT_NIGHT = auto()
@@ -174,6 +176,8 @@ STORIES: dict[Story, tuple[Line, ...]] = {
     Story.DISSENT_DATED_BACK: (_no(LATEST), _yes(LATER), _no(THEN, night=2)),
     Story.WITHDRAWAL_DATED_ON: (_no(LATER), _yes(THEN), _yes(LATEST, night=2)),
     Story.WITHDRAWAL_BECOMES_UNREADABLE: (_no(THEN), _yes(LATER), _yes(UNREADABLE, night=2)),
+    Story.DISSENT_BECOMES_UNREADABLE: (_no(LATEST), _other(ELSE, UNREADABLE, night=2)),
+    Story.DISSENT_BECOMES_UNREADABLE_WITHDRAWAL: (_no(LATEST), _yes(UNREADABLE, entry=0, night=2)),
     Story.OLD_DISSENT_TYPED_LATE: (_yes(LATER), _no(THEN, entry=0, night=2)),
     Story.OLD_WITHDRAWAL_TYPED_LATE: (_no(LATER), _yes(THEN, night=2)),
     Story.WITHDRAWS_NEXT_NIGHT: (_no(LATEST), _yes(_last_week(2), night=2)),

@@ -48,6 +48,10 @@ _TOGETHER: dict[tuple[Company, int], tuple[Story, ...]] = {
     (Company.SECOND_OF_TWO, 0): (_NEITHER, _TWO, Story.ONLY_WITHDRAWS, _NEITHER),
 }
 
+_POOLS = {
+    role: np.concatenate([codes.of_role(role), codes.of_role(otherwise)])
+    for role, otherwise in ((NO, Role.DISSENT_SPELT_OTHERWISE), (YES, Role.WITHDRAWAL_SPELT_OTHERWISE))
+}
 _ROLES = np.array([NO, NO, NO, NO, YES, YES, YES, YES, YES, ELSE, TYPE_TWO])
 _SECONDS = np.array([UNTIMED, MORNING, NOON, EVENING, EVENING])
 _PRECISIONS = np.array([Precision.DAY] * 4 + [Precision.MONTH, Precision.YEAR])
@@ -169,7 +173,7 @@ def _entries(
 ) -> Entries:
     code = np.zeros(len(patient), np.int64)
     for each in np.unique(role).tolist():
-        pool, of_it = codes.of_role(Role(each)), role == each
+        pool, of_it = _POOLS.get(each, codes.of_role(Role(each))), role == each
         drawn = source.draws.below(len(pool), "consent code", patient[of_it], entry[of_it], version)
         code[of_it] = pool[drawn]
     return Entries(patient=patient, entry=entry, role=role, code=code, entered_second=second, **more)
