@@ -33,7 +33,9 @@ from simulator.texts import UNDATED, day_number, day_of
 
 NAMES = tuple(Story)
 _NOTHING, _ANYTHING = NAMES.index(Story.NOTHING), NAMES.index(Story.ANYTHING)
-_WHICH = np.repeat(np.arange(len(NAMES)), [25, 30, *(1 for _ in NAMES[2:])])
+# Enough of those who object stay so that what ends on a night does not look like a lost list of objections.
+_SHARES = {Story.NOTHING: 25, Story.ANYTHING: 25, Story.DISSENTS: 15}
+_WHICH = np.repeat(np.arange(len(NAMES)), [_SHARES.get(name, 1) for name in NAMES])
 _SWAY = 200  # days by which a patient's history is older than another's
 
 # The first four ways it may go with somebody who is registered twice; the other half have stories of their own.
@@ -132,7 +134,7 @@ def _at_random(source: Practice, who: Numbers) -> Iterator[Entries]:
         night = source.roster.joined_on[patient] + later
         for version in range(_MOST_VERSIONS):
             yield _any(source, patient, entry, night, version)
-            again = source.draws.below(4, "again", patient, entry, version) == 0
+            again = source.draws.below(6, "again", patient, entry, version) == 0
             patient, night = patient[again], night[again] + 1
 
 
