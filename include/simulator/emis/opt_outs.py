@@ -11,11 +11,11 @@ from simulator.consents import UNREADABLE, Consent
 from simulator.draws import Numbers
 from simulator.emis.observations import observations
 from simulator.emis.tombstones import tombstones
-from simulator.facts import TABLE, Precision, Rows
+from simulator.facts import NO_CODE, TABLE, Precision, Rows
 from simulator.histories.entries import Entries
 from simulator.histories.written import histories
 from simulator.practice import A_NIGHTS_PLACES, CONSENTS, Practice
-from simulator.texts import UNDATED, days, picked, times
+from simulator.texts import UNDATED, booleans, days, picked, times
 
 _PRECISION_WORDS = ["YMD", "YM", "Y", "U"]  # in the order of Precision
 _AT_ONCE = 100_000
@@ -34,11 +34,20 @@ def opt_outs(source: Practice, entries: Sequence[Consent], night: int) -> Iterat
 
 
 def _rows(source: Practice, entries: Entries) -> Iterator[Rows]:
-    for deleted in (False, True):
-        chosen = entries.where(entries.deleted == deleted)
+    for bare in (False, True):
+        chosen = entries.where((entries.deleted & ~entries.in_full) == bare)
         if len(chosen):
             written = _written(source, chosen)
-            yield tombstones(written) if deleted else written
+            yield tombstones(written) if bare else _marked(written, chosen.deleted)
+
+
+def _marked(rows: Rows, deleted: Numbers) -> Rows:
+    """Tombstones that repeat what the entry said, among live rows. All that is known of them is that they are deleted."""
+    facts = rows.facts
+    if facts is None or not deleted.any():
+        return rows
+    effective, code = np.where(deleted, UNDATED, facts.effective), np.where(deleted, NO_CODE, facts.code)
+    return rows.with_columns(Deleted=booleans(deleted)).with_facts(deleted=deleted, effective=effective, code=code)
 
 
 def _in_columns(entries: Sequence[Consent]) -> Entries:
@@ -51,6 +60,7 @@ def _in_columns(entries: Sequence[Consent]) -> Entries:
         precision=np.where(day <= UNDATED, Precision.NOTHING, Precision.DAY),
         entered_day=on_the_day,
         entered_second=np.array(second),
+        in_full=np.zeros(len(entries), bool),
         **{name: _column(entries, name) for name in ("patient", "night", "role", "code", "deleted")},
     )
 

@@ -22,6 +22,7 @@ class Entries:
     entered_day: Numbers = field(repr=False)
     entered_second: Numbers = field(repr=False)  # negative: neither day nor time of entry is known
     deleted: Numbers = field(repr=False)
+    in_full: Numbers = field(repr=False)  # the tombstone repeats all that the entry said
 
     def __len__(self) -> int:
         return len(self.patient)

@@ -62,6 +62,8 @@ class Story(StrEnum):
     TYPE_TWO_AFTER_WITHDRAWAL = auto()
     DISSENT_DELETED = auto()
     WITHDRAWAL_DELETED = auto()
+    DISSENT_DELETED_IN_FULL = auto()
+    WITHDRAWAL_DELETED_IN_FULL = auto()
     DELETED_AND_BACK = auto()
     DISSENT_REWRITTEN_AND_BACK = auto()
     WITHDRAWAL_REWRITTEN_AND_BACK = auto()
@@ -98,6 +100,7 @@ class Line:
     night: int = 1
     precision: Precision = Precision.DAY
     deleted: bool = False
+    in_full: bool = False
     typed_after: int = 0  # days after the day itself
 
 
@@ -113,8 +116,10 @@ def _other(role: Role, day: int, **more: int) -> Line:
     return Line(role=role, day=day, **more)  # type: ignore[arg-type]
 
 
-def _gone(role: Role, night: int, entry: int = 0) -> Line:
-    return Line(role=role, day=UNDATED, second=UNTIMED, entry=entry, night=night, deleted=True)
+def _gone(role: Role, night: int, entry: int = 0, day: int = UNDATED) -> Line:
+    in_full = day != UNDATED
+    second = MORNING if in_full else UNTIMED
+    return Line(role=role, day=day, second=second, entry=entry, night=night, deleted=True, in_full=in_full)
 
 
 def _last_week(night: int) -> int:
@@ -161,6 +166,8 @@ STORIES: dict[Story, tuple[Line, ...]] = {
     Story.TYPE_TWO_AFTER_WITHDRAWAL: (_no(THEN), _yes(LATER), _other(TYPE_TWO, LATEST, entry=2)),
     Story.DISSENT_DELETED: (_no(LATEST), _gone(NO, 3)),
     Story.WITHDRAWAL_DELETED: (_no(THEN), _yes(LATER), _gone(YES, 2, entry=1)),
+    Story.DISSENT_DELETED_IN_FULL: (_no(LATEST), _gone(NO, 3, day=LATEST)),
+    Story.WITHDRAWAL_DELETED_IN_FULL: (_no(THEN), _yes(LATER), _gone(YES, 2, entry=1, day=LATER)),
     Story.DELETED_AND_BACK: (_no(LATEST), _gone(NO, 2), _no(LATEST, night=3)),
     Story.DISSENT_REWRITTEN_AND_BACK: (_no(LATEST), _other(ELSE, LATEST, night=3), _no(LATEST, night=4)),
     Story.WITHDRAWAL_REWRITTEN_AND_BACK: (

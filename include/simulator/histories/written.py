@@ -111,6 +111,7 @@ def _written(source: Practice, patient: Numbers, line: Line, version: int) -> En
         entered_day=_typed(day, line.typed_after, night if line.night > 1 else np.ones_like(night)),
         second=np.full(len(patient), line.second),
         deleted=np.full(len(patient), line.deleted),
+        in_full=np.full(len(patient), line.in_full),
         version=version,
     )
 
@@ -158,6 +159,7 @@ def _any(source: Practice, patient: Numbers, entry: int, night: Numbers, version
         entered_day=_typed(day, 0, night),
         second=_SECONDS[draws.below(len(_SECONDS), "any second", *keys)],
         deleted=deleted,
+        in_full=np.zeros(len(patient), bool),
         version=version,
     )
 
