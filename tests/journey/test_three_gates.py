@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from simulator.histories.stories import Story
-from support.gates import AT_THE_SOURCE, SLOWLY, Gate, differences, may_leave, other_reasons
+from support.gates import AT_THE_SOURCE, SLOWLY, Gate, books, differences, may_leave, other_reasons
 from support.histories_lived import WHO, HistoriesLived, a_block, read_slowly, release_night, simulate_night
 from support.source_zone import make_source_zone
 
@@ -67,6 +67,18 @@ def test_people_are_met_at_several_practices_and_some_have_objected_at_one_only(
     met = people.agg(pl.col("practice_code").n_unique().alias("practices"), pl.col("opted_out").mean().alias("out"))
     twice = met.filter(pl.col("practices") > 1)["out"]
     assert min((twice == 0).sum(), (twice == 1).sum(), twice.is_between(0, 1, closed="none").sum()) > 20
+
+
+def test_whoever_opts_out_later_is_erased_and_comes_back_when_they_opt_in_again(lived: HistoriesLived) -> None:
+    """Of the books that gates past the source will be held against."""
+    kept = [books(lived, night) for night in NIGHTS]
+    told = lived.expected[1].filter(company="alone").select(*WHO, "story")  # newcomers are a night behind
+    on = {night: set(each.erased.join(told, on=WHO)["story"]) for night, each in zip(NIGHTS, kept, strict=True)}
+    once, again = "dissents_for_a_night", "dissents_for_a_night_and_again"
+    assert [once in on[night] for night in NIGHTS] == [False, True, False, False]
+    assert [again in on[night] for night in NIGHTS] == [False, True, False, True]
+    assert once in set(kept[2].back.join(told, on=WHO)["story"])
+    assert len(kept[3].held.join(kept[3].erased, on=WHO, how="semi")) == 0
 
 
 def test_one_wrong_decision_among_ten_thousand_is_noticed_and_told_without_a_name(lived: HistoriesLived) -> None:

@@ -51,15 +51,27 @@ def sealed(lived: HistoriesLived, night: int) -> People:
     return named(lived, lived.sealed(night), "source_token")
 
 
-def ever_left_and_not_opted_out(lived: HistoriesLived, night: int) -> People:
-    """Whose records may be held once the erasures of a night are done. Who was erased once does not come back by increments."""
-    held = lived.expected[1].select(WHO).clear()
-    gone = held
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What must have become of people by the end of a night, by the answer sheets alone, if opt-outs are upheld each night."""
+
+    held: People  # whose records may be held anywhere
+    erased: People  # who were erased, and have not come back whole
+    back: People  # who were erased once and opted in again on this very night
+
+
+def books(lived: HistoriesLived, night: int) -> Books:
+    """Who is erased is not held; who opts in again is held again, whole, from the night on which they do."""
+    nobody = lived.expected[1].select(WHO).clear()
+    now = Books(nobody, nobody, nobody)
     for each in range(1, night + 1):
-        out = lived.expected[each].filter("opted_out").select(WHO)
-        gone = pl.concat([gone, held.join(out, on=WHO, how="semi")]).unique()
-        held = pl.concat([held, with_rows_to_send(lived, each)]).unique().join(gone, on=WHO, how="anti")
-    return held
+        out, free = opted_out(lived, each), may_leave(lived, each)
+        held = pl.concat([now.held, with_rows_to_send(lived, each)]).unique()
+        erased = pl.concat([now.erased, held.join(out, on=WHO, how="semi")]).unique()
+        back = erased.join(free, on=WHO, how="semi")
+        held = pl.concat([held.join(out, on=WHO, how="anti"), back]).unique()
+        now = Books(held, erased.join(back, on=WHO, how="anti"), back)
+    return now
 
 
 def named(lived: HistoriesLived, tokens: pl.DataFrame, kind: str) -> People:

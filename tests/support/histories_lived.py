@@ -20,6 +20,11 @@ from support.tokens_again import SourceKey, StoreKey
 # One block, see simulator.histories.company: two practices of one supplier, and one each of those to which people moved.
 FORMATS = ("emis_csv", "emis_csv", "medicus_csv", "tpp_csv")
 WHO = ["practice_code", "local_id"]
+DELIVERED = (
+    "delta",
+    "snapshot",
+    "recon",
+)  # kinds of extracts that suppliers deliver, as against what we ask for or tell
 
 
 @dataclass(slots=True)
@@ -51,11 +56,18 @@ class HistoriesLived:
         found = []
         for path in sorted(self.zone.settings.outbox.glob("*/manifest.json")):
             manifest = read_signed_manifest(path.parent, central)
-            if manifest.sequence == night and manifest.extract_kind in ("delta", "snapshot", "recon"):
+            if manifest.extract_kind in DELIVERED and manifest.extract_taken_at.startswith(
+                f"{taken_on(night):%Y-%m-%d}"
+            ):
                 opened = opened_rows(path.parent, manifest, keys.recipient_key(central))
                 tokens = _tokens(table for _, table in opened)
                 found.append(tokens.select(pl.lit(manifest.practice_code).alias("practice_code"), "token"))
         return pl.concat(found)
+
+
+def taken_on(night: int) -> datetime:
+    """When the night's extracts were taken."""
+    return datetime(2026, 9, 1, 1) + timedelta(days=night)
 
 
 def a_block(number: int) -> dict[int, str]:
@@ -92,7 +104,7 @@ def release_night(lived: HistoriesLived, night: int) -> None:
 
 def read_slowly(lived: HistoriesLived, night: int) -> None:
     """What the slow rule says of a night, reading the suppliers' files itself. Nights must come in order."""
-    taken = datetime(2026, 9, 1, 1) + timedelta(days=night)
+    taken = taken_on(night)
     rows = []
     for practice, format in lived.formats.items():
         slow = lived.slow.setdefault(practice, SlowPractice(format, lived.folder(practice)))
