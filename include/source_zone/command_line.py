@@ -70,6 +70,11 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         metavar="PERCENT",
         help="of patients, who plainly dissent; in England some 5",
     )
+    simulate.add_argument(
+        "--histories",
+        action="store_true",
+        help="give every patient a generated history of opt-outs in place of planted trouble, and an answer sheet by patient",
+    )
     simulate.add_argument("--out", type=Path, required=True)
     simulate.set_defaults(run=_simulate)
 
@@ -136,6 +141,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
             entries_per_patient=arguments.entries_per_patient,
             trouble=arguments.trouble,
             opted_out=arguments.opted_out / 100,
+            histories=arguments.histories,
             progress=_progress(),
         )
     except ValueError as error:  # the simulator's own words about its arguments; it knows nobody real
