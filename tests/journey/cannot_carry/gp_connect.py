@@ -8,17 +8,6 @@ _GP_CONNECT = "gp_connect"
 _NO_PLACE = "The record has no place for it."
 _THE_PROBLEM_SAYS_SO = "The problem names its entries: where it is gone, they are nobody's."
 
-_GP_CONNECT_WHOLE_RECORDS = (
-    CannotCarry(
-        _GP_CONNECT,
-        table,
-        "Who opts in again sends the whole record; by EMIS's changes, only what changes from then on.",
-        which="those of people who opted out and in again",
-        rows=pl.col("story") == "came back",
-    )
-    for table in OF_PATIENTS
-    if table not in ("allergy", "referral")  # they have none
-)
 _GP_CONNECT_DELETED = (
     CannotCarry(
         _GP_CONNECT,
@@ -57,4 +46,4 @@ _GP_CONNECT_OTHERS = (
     ),
 )
 
-ENTRIES = (*_GP_CONNECT_WHOLE_RECORDS, *_GP_CONNECT_DELETED, *_GP_CONNECT_OTHERS)
+ENTRIES = (*_GP_CONNECT_DELETED, *_GP_CONNECT_OTHERS)

@@ -121,6 +121,7 @@ class PracticeReader:
         self.patients: dict[str, Row] = {}
         self.consents: dict[str, Row] = {}
         self.withheld: set[str] = set()
+        self.held: set[str] = set()  # who was held back by an earlier run
         self.today = date.min
 
     def learn(self, files: dict[str, list[Row]], taken: date) -> None:
@@ -138,7 +139,13 @@ class PracticeReader:
             elif self.codes.meanings(row["CodeId"], self.codes.consents) & {"dissent", "withdrawal"}:
                 self.consents[row["ObservationGuid"]] = row
 
+    def remember_who_was_held_back(self) -> None:
+        self.held |= {guid for guid in self.patients if self.reason(guid)}
+
     def reason(self, guid: str) -> str | None:
+        return self._reason_of_today(guid) or ("awaits_whole_record" if guid in self.held else None)
+
+    def _reason_of_today(self, guid: str) -> str | None:
         row = self.patients[guid]
         left, died = parsed_date(row["DateOfDeactivation"]), parsed_date(row["DateOfDeath"])
         if row["DummyType"]:
