@@ -35,12 +35,29 @@ def uphold(collection: Collection) -> None:
 
             return uphold_practices.uphold_practices(collection.id, run_id, settings.load())
 
+        @task
+        @stop_for_a_person
+        def ask_the_national_service() -> dict:
+            from source_zone import settings
+            from source_zone.national_opt_outs import ask
+
+            return ask.check_national_opt_outs(collection.id, settings.load())
+
+        @task(trigger_rule=TriggerRule.ALL_DONE)
+        @stop_for_a_person
+        def take_its_answers() -> dict:
+            from source_zone import settings
+            from source_zone.national_opt_outs import take
+
+            return take.take_national_answers(collection.id, settings.load())
+
         whatever_happened = partial(task, trigger_rule=TriggerRule.ALL_DONE)
         announce = whatever_happened(outlets=[Asset(f"notices__{collection.id}")])(announce_notices)
-        asked = ask_for_erasures("{{ run_id }}")
+        asked, national, answers = ask_for_erasures("{{ run_id }}"), ask_the_national_service(), take_its_answers()
         sent = whatever_happened()(send_parcels)(collection.id)
         account = whatever_happened(retries=0)(every_opt_out_upheld)
-        asked >> sent >> announce(asked) >> account(asked, sent)
+        national >> answers
+        [asked, answers] >> sent >> announce(asked, answers) >> account(asked, sent, national, answers)
 
     uphold_opt_outs()
 

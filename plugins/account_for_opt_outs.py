@@ -20,13 +20,16 @@ def announce_notices(*said: Said) -> list[str]:
 
 
 @stop_for_a_person
-def every_opt_out_upheld(said: Said, sent: Said) -> None:
-    """Raises AirflowFailException naming the practices whose opt-outs could not be upheld, or that nothing was sent."""
+def every_opt_out_upheld(said: Said, sent: Said, asked: Said, answers: Said) -> None:
+    """Raises AirflowFailException naming the practices whose opt-outs could not be upheld, or the step that failed."""
     from source_zone import uphold_practices  # only here: the DAG processor has no zone
 
     uphold_practices.check_all_upheld(dict(said) if said is not None else None)
-    if sent is None:
-        raise AirflowFailException("Every practice was looked at, but `send_parcels` failed: it says what to mend.")
+    steps = {"send_parcels": sent, "ask_the_national_service": asked, "take_its_answers": answers}
+    if failed := [name for name, result in steps.items() if result is None]:
+        raise AirflowFailException(
+            f"Every practice was looked at, but {', '.join(failed)} failed: it says what to mend."
+        )
 
 
 @stop_for_a_person

@@ -6,6 +6,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from account_for_opt_outs import announce_notices, announce_notices_taken, every_notice_taken, every_opt_out_upheld
 
 SAID = {"parcels": ["a-notice"], "failed": {}, "a_person_must_act": False}
+SENT, NATIONAL = {"carrier": "directory"}, {"state": "not_set_up", "parcels": []}
 FAILED = {**SAID, "failed": {"Y99001": "MemoryUnreadable: its memory does not open."}, "a_person_must_act": True}
 
 
@@ -16,24 +17,26 @@ def test_what_left_is_announced_and_nothing_wakes_nobody() -> None:
 
 
 def test_green_when_every_practice_was_looked_at_and_all_was_sent() -> None:
-    every_opt_out_upheld(SAID, {"carrier": "directory"})
+    every_opt_out_upheld(SAID, SENT, NATIONAL, NATIONAL)
 
 
 def test_a_practice_that_failed_makes_it_red_by_name() -> None:
     with pytest.raises(AirflowFailException, match="Y99001"):
-        every_opt_out_upheld(FAILED, {"carrier": "directory"})
+        every_opt_out_upheld(FAILED, SENT, NATIONAL, NATIONAL)
 
 
 def test_a_busy_practice_may_be_tried_again() -> None:
     with pytest.raises(AirflowException) as told:
-        every_opt_out_upheld({**FAILED, "a_person_must_act": False}, {"carrier": "directory"})
+        every_opt_out_upheld({**FAILED, "a_person_must_act": False}, SENT, NATIONAL, NATIONAL)
     assert not isinstance(told.value, AirflowFailException)
 
 
-@pytest.mark.parametrize("sent", [None, {"carrier": "directory"}])
-def test_a_step_that_failed_whole_is_no_success(sent: dict[str, str] | None) -> None:
+@pytest.mark.parametrize("failed", range(4))
+def test_a_step_that_failed_whole_is_no_success(failed: int) -> None:
+    steps = [SAID, SENT, NATIONAL, NATIONAL]
+    steps[failed] = None
     with pytest.raises(AirflowFailException):
-        every_opt_out_upheld(None if sent else SAID, sent)
+        every_opt_out_upheld(*steps)
 
 
 def test_only_what_was_acted_on_now_wakes_the_register() -> None:
