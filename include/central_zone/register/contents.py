@@ -10,8 +10,8 @@ from central_zone.expectations.rules import RuleBook
 from central_zone.register.disclosure_control import PublishedCount, controlled
 from central_zone.register.read_data_uses import FIELDS, DataUse
 from central_zone.register.read_ledger import Ledger, ParcelRun
-from central_zone.register.reasons import REASONS_IN_WORDS
 from crossing.policy import Collection
+from crossing.reasons import REASONS_IN_WORDS
 
 TITLE = "GP Collect: public register"
 # A row of this table is a person's registration at a practice, so its rows are counts of people.

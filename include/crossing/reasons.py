@@ -6,6 +6,7 @@ REASONS_IN_WORDS = {
     "test_patient": "Not a person: a test record",
     "left_before_start": "Left the practice before the collection's first day",
     "died_before_start": "Died before the collection's first day",
+    "opted_in_again": "The patient opted in again, and waits until the whole record can be sent",
     "registration_out_of_scope": "Not registered in a way the collection covers, for example as a temporary patient",
     "confidential_record": "The record is marked confidential",
     "legally_restricted_code": "The law restricts what the record is about",
@@ -40,5 +41,11 @@ REASONS_IN_WORDS = {
     "two_patients_with_one_id": "One number for two patients",
     "foreign_code_system": "only coded in a list of codes that this country does not use",
     "status_not_live": "not finished, taken back or doubted",
+    "death_without_date": "A patient who died, without the day",
     "malformed_resource": "not of the shape its standard gives it",
 }
+
+
+def in_words(reason: str) -> str:
+    """As the public and the practice are told it."""
+    return REASONS_IN_WORDS.get(reason, reason.replace("_", " "))
