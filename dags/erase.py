@@ -10,6 +10,7 @@ from functools import partial
 
 from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, task
 
+from account_for_opt_outs import announce_notices_taken, every_notice_taken
 from account_for_parcels import fetch_parcels
 from crossing.policy import Collection, Policy
 from stop_for_a_person import stop_for_a_person
@@ -27,9 +28,7 @@ def erase(collection: Collection) -> None:
         default_args={"owner": "central zone", "queue": "central", "retries": 2, "retry_delay": timedelta(minutes=2)},
     )
     def erase_people():
-        whatever_happened = partial(task, trigger_rule=TriggerRule.ALL_DONE)
-
-        @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[Asset(f"records__{collection.id}")])
+        @task(trigger_rule=TriggerRule.ALL_DONE)
         @stop_for_a_person
         def take_notices() -> list[dict]:
             from central_zone import settings, take_notices
@@ -37,15 +36,12 @@ def erase(collection: Collection) -> None:
             loaded = settings.load()
             return take_notices.take_notices(take_notices.notices_waiting(collection.id, loaded), loaded)
 
-        @whatever_happened(retries=0)
-        @stop_for_a_person
-        def every_notice_taken(results: list[dict] | None) -> int:
-            from central_zone import take_notices
-
-            return take_notices.check_all_taken(results)
-
+        whatever_happened = partial(task, trigger_rule=TriggerRule.ALL_DONE)
+        announce = whatever_happened(outlets=[Asset(f"records__{collection.id}")])(announce_notices_taken)
         taken = take_notices()
-        task(fetch_parcels)() >> taken >> every_notice_taken(taken)
+        fetched = task(fetch_parcels)()
+        account = whatever_happened(retries=0)(every_notice_taken)
+        fetched >> taken >> announce(taken) >> account(taken, fetched)
 
     erase_people()
 

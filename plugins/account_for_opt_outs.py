@@ -1,6 +1,6 @@
-"""What upholding opt-outs came to: a run is green only when every practice was looked at and what left was sent."""
+"""What upholding opt-outs came to, at both ends: a run is green only when every practice's was upheld, and it was sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -27,3 +27,23 @@ def every_opt_out_upheld(said: Said, sent: Said) -> None:
     uphold_practices.check_all_upheld(dict(said) if said is not None else None)
     if sent is None:
         raise AirflowFailException("Every practice was looked at, but `send_parcels` failed: it says what to mend.")
+
+
+@stop_for_a_person
+def announce_notices_taken(results: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """The ids of the notices acted on now. Raises AirflowSkipException where there is none: nobody is to be woken."""
+    taken = [each["parcel_id"] for each in results or () if each["state"] == "applied"]
+    if not taken:
+        raise AirflowSkipException("No notice was acted on.")
+    return taken
+
+
+@stop_for_a_person
+def every_notice_taken(results: Sequence[Mapping[str, Any]] | None, fetched: Said) -> int:
+    """Raises AirflowFailException with what the others say, or where `fetched` is nothing: then the fetch failed."""
+    from central_zone import take_notices
+
+    taken = take_notices.check_all_taken([dict(each) for each in results] if results is not None else None)
+    if fetched is None:
+        raise AirflowFailException("What was here is acted on, but `fetch_parcels` failed: it says what to mend.")
+    return taken

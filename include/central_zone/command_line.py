@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from central_zone.command_line_notices import add_notices
 from crossing.errors import GPCollectError, PersonMustAct, run_command
 
 Commands = Any  # argparse keeps the type of its sub-commands private
@@ -33,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_reconcile(commands)
     _add_register(commands)
     _add_audit(commands)
+    add_notices(commands)
     return parser
 
 

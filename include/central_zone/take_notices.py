@@ -13,7 +13,7 @@ from central_zone.admit import PARCELS_OWN_FAULT
 from central_zone.errors import NotAllTaken, NotAllTakenYet, StoreDown
 from central_zone.notice import Notice
 from central_zone.settings import Settings
-from central_zone.store.connection import transaction
+from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
 from crossing.canonical import NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
@@ -57,6 +57,12 @@ def take_notice(folder: Path, settings: Settings) -> Result:
     """One notice, by hand. Raises our errors."""
     with opened(settings, inbox=folder.parent) as zone:
         return _take(zone, folder.name)
+
+
+def every_notice(settings: Settings) -> list[dict[str, Any]]:
+    """What the ledger has of notices, oldest first; counts only."""
+    with store_of(settings.store_url) as store, transaction(store, "read the ledger") as connection:
+        return notice.every(connection)
 
 
 def check_all_taken(results: Sequence[Result] | None) -> int:
