@@ -26,8 +26,9 @@ KINDS_IN_WORDS = {
     NATIONAL_ALLOW_LIST: "National data opt-out: patients whom the national service did not name as opted out",
     "records": "Records",
 }
+_RETIRED = "retired_objections"  # parcels of before 26 November 2026 did not count them
 _TOLD_ABOVE = frozenset(
-    {"tables", "patients_may_leave", "patients_held_back", "not_collected", "generalised", "reference_rows"}
+    {"tables", "patients_may_leave", "patients_held_back", "not_collected", "generalised", "reference_rows", _RETIRED}
 )
 # Of the centre's statements: what a practice is told. A field that is not here is not shown, whoever adds it.
 _SHOWN_OF_ANSWERS = (
@@ -99,6 +100,7 @@ def _of_records(manifest: Manifest) -> Contents:
         "rows_held_back": _told(held),
         "rows_quarantined": _told(quarantined),
         "rows_of_other_kinds_left_at_the_practice": _told(counts["not_collected"]),
+        "old_objections_counted_and_not_obeyed": _told(counts.get(_RETIRED, {})),
         "words_sent_as_other": counts["generalised"],
         "also_counted": {name: counts[name] for name in sorted(counts.keys() - _TOLD_ABOVE) if counts[name]},
     }
