@@ -28,6 +28,7 @@ REASONS_IN_WORDS = {
     "no_record_id": "no number of its own, so that it could never be corrected or deleted",
     "dated_in_future": "dated after the day it was collected",
     "unreadable_patient_record": "the patient's own details cannot be read",
+    "death_without_date": "A patient who died, without the day",
     "patient_not_in_bundle": "about somebody the practice's record does not describe",
     "degraded_entry": "its code was lost in a transfer from another practice",
     "request_not_to_do": "a request not to do something",
@@ -41,7 +42,6 @@ REASONS_IN_WORDS = {
     "two_patients_with_one_id": "One number for two patients",
     "foreign_code_system": "only coded in a list of codes that this country does not use",
     "status_not_live": "not finished, taken back or doubted",
-    "death_without_date": "A patient who died, without the day",
     "malformed_resource": "not of the shape its standard gives it",
 }
 
