@@ -21,6 +21,8 @@ from crossing.manifest import Manifest
 from source_zone.keys import RECEIPT_SIGNING_KEY, receipt_public_key
 from source_zone.settings import Settings
 
+_ABOUT = {RECEIPT: "parcel_id", CERTIFICATE: "notice"}  # which field says what an answer is about
+
 
 @dataclass(frozen=True, slots=True)
 class CentralAnswers:
@@ -36,7 +38,7 @@ class CentralAnswers:
         if not path.exists():
             return None
         content = self._signed(path, kind)
-        if (content.get("parcel_id"), content.get("manifest_sha256")) != (manifest.parcel_id, manifest.sha256()):
+        if (content.get(_ABOUT[kind]), content.get("manifest_sha256")) != (manifest.parcel_id, manifest.sha256()):
             raise AnswerRefused(f"{path.name} is about another parcel than this. Ask the centre for the right one.")
         return content
 

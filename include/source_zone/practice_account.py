@@ -30,10 +30,12 @@ _RETIRED = "retired_objections"  # parcels of before 26 November 2026 did not co
 _TOLD_ABOVE = frozenset(
     {"tables", "patients_may_leave", "patients_held_back", "not_collected", "generalised", "reference_rows", _RETIRED}
 )
-# Of the centre's statements: what a practice is told. A field that is not here is not shown, whoever adds it.
+# Of the centre's statements: what a practice is told. A field that is not here is not shown, whoever adds it: at how many
+# practices the centre found a person is not for any of them to know.
 _SHOWN_OF_ANSWERS = (
     *("outcome", "reason", "rows_loaded", "rows_quarantined", "people", "rows_erased"),
-    *("rows_out_of_quarantine", "rows_out_of_release", "audit_head", "at"),
+    *("rows_out_of_quarantine", "rows_out_of_release", "parcels_stripped", "rows_stripped", "parcels_left"),
+    *("at", "audit_head"),
 )
 NOT_FOR_PUBLICATION = (
     "Figures here are exact, small ones too, because the practice holds the records itself. Do not publish this page or "
@@ -111,7 +113,9 @@ def _told(counts: dict[str, int]) -> list[Contents]:
 
 
 def _in_short(answer: Contents) -> Contents:
-    return {name: answer[name] for name in _SHOWN_OF_ANSWERS if answer.get(name) is not None}
+    """A list is of parcels that could not be opened, of other practices too: how many there are is told."""
+    told = {name: answer[name] for name in _SHOWN_OF_ANSWERS if answer.get(name) is not None}
+    return {name: len(value) if isinstance(value, list) else value for name, value in told.items()}
 
 
 def _gone(place: Place) -> Contents:

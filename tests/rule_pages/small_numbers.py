@@ -19,7 +19,8 @@ A small figure can tell who somebody is. So in public figures about people:
 - Nought is not shown either. "Nobody" can also tell something.
 - Every other figure is rounded to the nearest {MULTIPLE}.
 - Figures of fewer than {FEWEST_PRACTICES} practices together are not shown.
-- Figures are for a calendar month, not for a night. Two nights, subtracted, would tell who said no in between.
+- Figures are for a calendar month that is over, not for a night. Two nights, subtracted, would tell who said no in between.
+- When somebody opts in again, their whole record comes alone. Such a delivery is counted in no public figure.
 
 ## What is shown
 
