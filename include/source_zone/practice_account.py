@@ -32,11 +32,21 @@ _TOLD_ABOVE = frozenset(
 )
 # Of the centre's statements: what a practice is told. A field that is not here is not shown, whoever adds it: at how many
 # practices the centre found a person is not for any of them to know.
-_SHOWN_OF_ANSWERS = (
-    *("outcome", "reason", "rows_loaded", "rows_quarantined", "people", "rows_erased"),
-    *("rows_out_of_quarantine", "rows_out_of_release", "parcels_stripped", "rows_stripped", "parcels_left"),
-    *("at", "audit_head"),
-)
+ANSWERS_IN_WORDS = {
+    "outcome": "What became of it",
+    "reason": "Why",
+    "rows_loaded": "Rows loaded",
+    "rows_quarantined": "Rows set aside as faulty",
+    "people": "Patients erased",
+    "rows_erased": "Rows erased from the store",
+    "rows_out_of_quarantine": "Of rows set aside as faulty, erased",
+    "rows_out_of_release": "Of rows made ready for projects, erased",
+    "parcels_stripped": "Kept parcels they were taken out of",
+    "rows_stripped": "Rows taken out of kept parcels",
+    "parcels_left": "Kept parcels that could not be opened, and are as they were",
+    "at": "When",
+    "audit_head": "Last entry of the centre's audit trail",
+}
 NOT_FOR_PUBLICATION = (
     "Figures here are exact, small ones too, because the practice holds the records itself. Do not publish this page or "
     "send it on: a figure of 7 or fewer can tell who somebody is. Public figures are in the register."
@@ -60,6 +70,7 @@ def account(collection: str, practice_code: str, settings: Settings) -> Contents
         "synthetic": all(manifest.synthetic for manifest in left.manifests),
         "answers_can_be_seen": answers is not None,
         "answers_in_words": NO_ANSWER_SEEN if answers is None else ANSWERS_SEEN,
+        "words_of_answers": ANSWERS_IN_WORDS,
         "in_all": _in_all(left.manifests, entries),
         "left": entries,
         "no_longer_here": [_gone(place) for place in left.gone],
@@ -76,6 +87,7 @@ def _entry(manifest: Manifest, answers: CentralAnswers | None) -> Contents:
         "made_at": manifest.created_at,
         "as_known_at": manifest.extract_taken_at,
         **(_of_a_notice(manifest) if manifest.is_notice else _of_records(manifest)),
+        "is_answered_to": manifest.extract_kind != NATIONAL_ALLOW_LIST,
         "answer": _in_short(answer) if answer else None,
     }
 
@@ -114,7 +126,7 @@ def _told(counts: dict[str, int]) -> list[Contents]:
 
 def _in_short(answer: Contents) -> Contents:
     """A list is of parcels that could not be opened, of other practices too: how many there are is told."""
-    told = {name: answer[name] for name in _SHOWN_OF_ANSWERS if answer.get(name) is not None}
+    told = {name: answer[name] for name in ANSWERS_IN_WORDS if answer.get(name) is not None}
     return {name: len(value) if isinstance(value, list) else value for name, value in told.items()}
 
 
