@@ -186,8 +186,8 @@ def sentences(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("page", ALL, ids=named)
 def test_sentences_are_short(page: Page) -> None:
     found = sentences(text_of(page))
-    assert sum(map(len, found)) / len(found) <= 14
-    assert [" ".join(words) for words in found if len(words) > 45] == []
+    assert sum(map(len, found)) / len(found) <= 11
+    assert [" ".join(words) for words in found if len(words) > 40] == []
 
 
 def test_and_long_ones_would_be_noticed() -> None:

@@ -166,6 +166,7 @@ def _certainty(policy: Policy) -> str:
 - Of the {len(lines)} rules on this page, {len(unsure)} rest on memory or on what others say. Their last column says so. They must be
   looked up before real use.
 - {len(ours)} are our own choice. NHS England does not prescribe them.
+- That you choose on the website, in the app or by telephone is from memory.
 - The national service is played by software here. No real NHS number is ever sent."""
 
 

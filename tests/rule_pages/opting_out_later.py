@@ -10,7 +10,8 @@ from source_zone.people_sent import OPTED_IN_AGAIN
 COLLECTIONS = "collections/*.toml"
 _REACHES = {
     "person": (
-        "Everything is deleted that any practice sent about you, not only the practice where you said no.",
+        "Everything is deleted that any practice sent about you, not only the practice where you said no. It goes by your NHS "
+        "number. Where a record has no valid number, only what that practice sent can be found.",
         "Mia was at a practice in Leeds and moved to one in York. Both sent records. She says no in York. "
         "What Leeds sent is deleted too.",
     ),
@@ -48,7 +49,7 @@ You may also change your mind back. Then your whole record is sent again, as if 
 The notice is made in the same night, and looked for every hour besides. It does not wait for other practices.
 
 *Example:* Noor's records left on Monday. On Wednesday she says no. On Wednesday night her practice asks for deletion.
-**By Thursday morning the centre holds nothing about her.**
+**By Thursday morning nothing of her record is left at the centre.**
 
 ## How far it reaches
 
@@ -78,7 +79,7 @@ whole record is sent, or nothing.**
 ## What is certain and what is not
 
 - Deleting after a later no was promised for the real collection in 2021. The older collection for COVID-19 did not do it.
-- What cannot be undone: figures that were published already. They are rounded, and nobody can be picked out of them.
+- What cannot be undone: figures that were published already. They are rounded, and small ones are not shown.
 - What somebody has worked out in a project before you said no is not worked out again.
 - {count_of(len(collections(policy)), "collection has", "collections have")} a rule of this kind. None of them is live.
 """
