@@ -73,3 +73,15 @@ class NotAllTaken(PersonMustAct):
 
 class NotAllTakenYet(TryAgain):
     """Some practices' notices have not been acted on yet; trying again may do it."""
+
+
+class ErasuresMissing(PersonMustAct):
+    """The store lacks erasures that the journal holds, as one restored from a backup does, or was never confirmed."""
+
+
+class JournalMissing(PersonMustAct):
+    """The erasure journal is not there, and the store has applied some of it."""
+
+
+class JournalBroken(PersonMustAct):
+    """The erasure journal was changed, cut short, or belongs to another store."""

@@ -15,6 +15,7 @@ RECIPIENT_KEY = "recipient-v1"
 RECEIPT_SIGNING_KEY = "receipt-signing-v1"
 STORE_KEY = "store-v1"
 _STORE_PURPOSE = b"gp-collect|store|v1"
+_ERASURE_PURPOSE = b"gp-collect|erasure|v1"
 _MLKEM_SEED_BYTES = 64
 
 
@@ -40,5 +41,14 @@ def receipt_signing_key(folder: Path) -> Ed25519PrivateKey:
 
 def store_subkey(folder: Path) -> bytes:
     """The key that turns a source's token into the store's own. Raises KeyRefused."""
+    return _from_the_store_key(folder, _STORE_PURPOSE)
+
+
+def erasure_subkey(folder: Path) -> bytes:
+    """The key that turns a token of the store into the mark of somebody who was erased. Raises KeyRefused."""
+    return _from_the_store_key(folder, _ERASURE_PURPOSE)
+
+
+def _from_the_store_key(folder: Path, purpose: bytes) -> bytes:
     store_key = read_key_file(folder / f"{STORE_KEY}.key", expected_bytes=32)
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=_STORE_PURPOSE).derive(store_key)
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(store_key)
