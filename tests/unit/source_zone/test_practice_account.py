@@ -19,6 +19,7 @@ import pytest
 
 from central_zone import keys as central_keys
 from central_zone import receipts
+from central_zone.erasures.certificate import certificate_of
 from central_zone.ledger import Entry
 from central_zone.receive import opened_rows
 from crossing.answers import CERTIFICATE, PAYLOAD_TYPES, AnswerRefused, bytes_to_sign
@@ -121,13 +122,9 @@ def answer_to(zone: SourceZone, manifest: Manifest, **changes: Any) -> Path:
     return receipts.give_receipt(zone.root / "answers", replace(entry, **changes), zone.root / "keys" / "central")
 
 
-def certify(zone: SourceZone, manifest: Manifest, *, signed_as: str = CERTIFICATE, **changes: Any) -> Path:
-    content = {
-        "notice": manifest.parcel_id,
-        "manifest_sha256": manifest.sha256(),
-        "rows_erased": {"patient": 1},
-        **changes,
-    }
+def certify(zone: SourceZone, manifest: Manifest, *, signed_as: str = CERTIFICATE, **counts: Any) -> Path:
+    """With the centre's own words of an erasure."""
+    content = certificate_of(manifest, {"rows_erased": {"patient": 1}, **counts}, "ab" * 32)
     key = central_keys.receipt_signing_key(zone.root / "keys" / "central")
     signature = key.sign(bytes_to_sign(content, PAYLOAD_TYPES[signed_as])).hex()
     path = zone.root / "answers" / f"{manifest.parcel_id}.certificate.json"
@@ -198,7 +195,7 @@ def test_of_an_answer_only_what_a_practice_may_know_is_shown(zone: SourceZone) -
     others = {"practices": 2, "registrations": 2, "marks": 2, "parcels_left": ["0f" * 16]}
     certify(zone, manifests(zone)["erasure 1"], **others)
     said = next(each["answer"] for each in told(zone)["left"] if each["kind"] == "erasure")
-    assert said == {"rows_erased": {"patient": 1}, "parcels_left": 1}
+    assert said == {"rows_erased": {"patient": 1}, "parcels_left": 1, "audit_head": "ab" * 32}
 
 
 def altered(path: Path) -> None:
