@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
+
 from simulator.consents import opted_out
 from simulator.deliver import Delivery
 from simulator.draws import Numbers
-from simulator.truth import Tally, add_up, patient_counts, reasons
+from simulator.truth import AWAITS_WHOLE_RECORD, Tally, add_up, patient_counts, reasons
 
 
 def practice_truth(delivery: Delivery, night: int, earlier: dict[str, Any] | None) -> dict[str, Any]:
@@ -67,6 +69,17 @@ def _released(delivery: Delivery, night: int, tally: Tally) -> dict[str, Any]:
 
 
 def _reasons(delivery: Delivery, night: int) -> Numbers:
+    """Whoever was held back on an earlier night stays until they are sent whole, which no night's own extract does."""
+    earlier = sorted({delivery.released_on(number) for number in range(1, night)} & set(range(1, night)))
+    held = np.zeros(len(delivery.as_read(night)[0].roster), bool)
+    for before in earlier:
+        reason, known = _said(delivery, before), delivery.as_read(before)[0].roster.known(before)
+        held[: len(known)] |= (reason != 0) & known
+    reason = _said(delivery, night)
+    return np.where((reason == 0) & held, AWAITS_WHOLE_RECORD, reason)
+
+
+def _said(delivery: Delivery, night: int) -> Numbers:
     source, entries = delivery.as_read(night)
     return reasons(source, opted_out(entries, night), night)
 

@@ -19,7 +19,9 @@ _REASONS = (
     MAY_LEAVE,
     *("test_patient", "confidential_patient", "type_one_opt_out"),
     *("left_before_start", "died_before_start", "registration_out_of_scope"),
+    "awaits_whole_record",
 )
+AWAITS_WHOLE_RECORD = len(_REASONS) - 1
 
 
 def reasons(source: Practice, opted_out: set[int], night: int) -> Numbers:

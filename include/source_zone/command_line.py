@@ -15,6 +15,7 @@ from crossing.errors import PersonMustAct, run_command
 from crossing.policy import Practice
 from source_zone.command_line_account import add_account
 from source_zone.command_line_mesh import add_mesh
+from source_zone.command_line_opt_outs import add_opt_outs
 from source_zone.command_line_uphold import add_uphold
 from source_zone.settings import Settings
 
@@ -33,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_backfill(commands)
     _add_status(commands)
     add_mesh(commands)
+    add_opt_outs(commands)
     add_uphold(commands)
     add_account(commands)
     return parser
