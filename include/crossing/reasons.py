@@ -7,7 +7,6 @@ REASONS_IN_WORDS = {
     "test_patient": "Not a person: a test record",
     "left_before_start": "Left the practice before the collection's first day",
     "died_before_start": "Died before the collection's first day",
-    "opted_in_again": "The patient opted in again, and waits until the whole record can be sent",
     "registration_out_of_scope": "Not registered in a way the collection covers, for example as a temporary patient",
     "confidential_record": "The record is marked confidential",
     "legally_restricted_code": "The law restricts what the record is about",

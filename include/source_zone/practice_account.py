@@ -21,7 +21,7 @@ KINDS_IN_WORDS = {
     DELTA: "Records: what changed since the delivery before",
     SNAPSHOT: "Records: everything, to be loaded",
     RECON: "Records: everything, to be compared with the store and not loaded",
-    RE_EXTRACT: "Records: everything of patients who opted in again",
+    RE_EXTRACT: "Records: everything of patients who may leave again, for example after opting in",
     ERASURE: "Erasure: patients who opted out after their records had left",
     NATIONAL_ALLOW_LIST: "National data opt-out: patients whom the national service did not name as opted out",
     "records": "Records",

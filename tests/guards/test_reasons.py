@@ -65,6 +65,7 @@ def test_every_reason_of_the_source_has_words() -> None:
 def test_the_search_finds_reasons_of_every_make() -> None:
     assert all_reasons() >= {
         "type_one_opt_out",
+        "awaits_whole_record",
         "legally_restricted_code",
         "uncoded_entry",
         "no_record_id",

@@ -5,7 +5,7 @@ from typing import Any
 from crossing.policy import Policy
 from crossing.reasons import REASONS_IN_WORDS
 from rule_pages.page import Page, count_of
-from source_zone.people_sent import OPTED_IN_AGAIN
+from source_zone.people_sent import AWAITS_WHOLE_RECORD
 
 COLLECTIONS = "collections/*.toml"
 _REACHES = {
@@ -69,9 +69,9 @@ The notice is made in the same night, and looked for every hour besides. It does
 
 Changing your mind back is an entry in your record too. See [what takes a no back](opting-out.md).
 
-Your whole record must then be read again, since what was there was deleted. Until that is done you are held back. The reason
-is counted as: *{REASONS_IN_WORDS[OPTED_IN_AGAIN]}*. Where the practice's old deliveries are gone, the supplier must send
-everything again first. That can take a while.
+Your whole record must then be read again, since what was there was deleted, or never left. Until that is done you are held back. The reason
+is counted as: *{REASONS_IN_WORDS[AWAITS_WHOLE_RECORD]}*. Where the practice's old deliveries are gone, the supplier must send
+everything again first. That can take a while. The same holds for anybody of whom something stayed and who may leave later.
 
 *Example:* Omar said no in May and takes it back in June. In June a single new test result comes. **It is not sent alone. His
 whole record is sent, or nothing.**

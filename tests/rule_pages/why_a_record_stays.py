@@ -14,7 +14,7 @@ OF_PATIENTS = (
     "left_before_start",
     "died_before_start",
     "registration_out_of_scope",
-    "opted_in_again",
+    "awaits_whole_record",
     "unreadable_patient_record",
 )
 COUNTED_ONLY = ("type_two_dissent", "type_two_withdrawal")

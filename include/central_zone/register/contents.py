@@ -18,7 +18,7 @@ TITLE = "GP Collect: public register"
 # A row of this table is a person's registration at a practice, so its rows are counts of people.
 _PEOPLE = "patient"
 _DAYS_IN_THE_FEED = 60
-# Parcels that can be of a single person, who opted in again: two builds of the register, one before and one after, would
+# Parcels that can be of a single person, who opted in again, say: two builds of the register, one before and one after, would
 # tell at which practice, and exactly how many records they have. They are in no figure.
 _OF_VERY_FEW = frozenset({RE_EXTRACT})
 
