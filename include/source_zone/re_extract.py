@@ -1,7 +1,7 @@
 """The whole record of people who may leave again: every delivery that was taken is read once more, for them alone.
 
-Something of theirs was held back or erased, and increments cannot bring it back. Where deliveries no longer lie there, only the supplier can: a full extract
-of the practice, which is taken as any delivery is and ends the wait.
+Something of theirs was held back or erased, and increments cannot bring it back. Where deliveries no longer lie there,
+only the supplier can: a full extract of the practice, which is taken as any delivery is and ends the wait.
 """
 
 from collections.abc import Iterator

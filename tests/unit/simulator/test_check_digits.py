@@ -78,7 +78,8 @@ def test_the_opt_out_codes_are_those_of_policy(role: Role, meanings: set[str]) -
 
 
 def test_no_other_code_is_an_opt_out_or_restricted() -> None:
-    special = {Role.RESTRICTED, Role.DISSENT, Role.WITHDRAWAL, Role.TYPE_TWO}
+    otherwise = {Role.DISSENT_SPELT_OTHERWISE, Role.WITHDRAWAL_SPELT_OTHERWISE}
+    special = {Role.RESTRICTED, Role.DISSENT, Role.WITHDRAWAL, Role.TYPE_TWO, *otherwise}
     listed = {
         row["code"]
         for name in ("legally_restricted", "type_one_opt_out")
