@@ -8,7 +8,7 @@ MESH_SANDBOX_READY := $(MESH_SANDBOX)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: demo test lint fix lock bench differential up down clean install
+.PHONY: demo test lint fix pages lock bench differential up down clean install
 
 install: $(READY)
 
@@ -49,6 +49,11 @@ lint: $(READY)
 fix: $(READY)
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
+
+# The pages that are made of policy and of tests; tests hold them against what they are made of.
+pages: $(READY)
+	@PYTHONPATH=include:tests $(PYTHON) -m rule_pages
+	@PYTHONPATH=include:tests $(PYTHON) -m journey.write_formats_page
 
 lock:
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes -o requirements.txt

@@ -7,10 +7,11 @@ from typing import Any
 
 from central_zone import keys
 from central_zone.ledger import Entry
+from crossing import answers
 from crossing.manifest import canonical_json
 from crossing.parcel import sync_folder
 
-PAYLOAD_TYPE = b"application/vnd.gp-collect.receipt+json"
+PAYLOAD_TYPE = answers.PAYLOAD_TYPES[answers.RECEIPT]
 
 
 def receipt_of(entry: Entry) -> dict[str, Any]:
@@ -28,9 +29,8 @@ def receipt_of(entry: Entry) -> dict[str, Any]:
 
 
 def bytes_to_sign(receipt: dict[str, Any]) -> bytes:
-    """DSSE's pre-authentication encoding of a receipt, so that no other kind of message carries its signature."""
-    data = canonical_json(receipt)
-    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE, len(data), data)
+    """What the signature of a receipt covers."""
+    return answers.bytes_to_sign(receipt, PAYLOAD_TYPE)
 
 
 def receipt_path(folder: Path, entry: Entry) -> Path:

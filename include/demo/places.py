@@ -80,6 +80,7 @@ def zones_environment(places: Places, socket: Path) -> dict[str, str]:
         "GP_SOURCE_STATE_DIR": str(source / "memory"),
         "GP_INCOMING_DIR": str(places.incoming),
         "GP_OUTBOX_DIR": str(places.root / "crossing"),
+        "GP_CENTRAL_RECEIPTS_DIR": str(central / "receipts"),
         "GP_INBOX_DIR": str(places.root / "crossing"),
         "GP_STORE_URL": f"postgresql+psycopg://postgres:@/store?host={socket}",
         "GP_CENTRAL_KEYS_DIR": str(places.root / "keys" / "central"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from crossing.errors import PersonMustAct, run_command
 from crossing.policy import Practice
+from source_zone.command_line_account import add_account
 from source_zone.command_line_mesh import add_mesh
 from source_zone.command_line_national import add_national_opt_outs
 from source_zone.command_line_opt_outs import add_opt_outs
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     add_mesh(commands)
     add_opt_outs(commands)
     add_uphold(commands)
+    add_account(commands)
     add_national_opt_outs(commands)
     return parser
 

@@ -7,7 +7,7 @@ never share a key, so their tokens cannot be joined.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -21,6 +21,7 @@ MLKEM_PUBLIC_BYTES = 1184
 RECIPIENT_KEY = "recipient-v1"
 SIGNING_KEY = "signing-v1"
 MEMORY_KEY = "memory-v1"
+RECEIPT_SIGNING_KEY = "receipt-signing-v1"  # the centre's: its public half alone is here
 
 LOCAL_ID = "local_id"
 NHS_NUMBER = "nhs_number"
@@ -49,6 +50,19 @@ def field_key(root: bytes, collection: str, field_name: str, version: int) -> by
 
 def derive(root: bytes, info: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(root)
+
+
+def own_public_key(folder: Path) -> Ed25519PublicKey:
+    """What our own signatures are checked with. Raises KeyRefused."""
+    private = read_key_file(folder / f"{SIGNING_KEY}.key", expected_bytes=KEY_BYTES)
+    return Ed25519PrivateKey.from_private_bytes(private).public_key()
+
+
+def receipt_public_key(folder: Path) -> Ed25519PublicKey:
+    """What the centre's answers are checked with. Raises KeyRefused."""
+    return Ed25519PublicKey.from_public_bytes(
+        read_key_file(folder / f"{RECEIPT_SIGNING_KEY}.pub", expected_bytes=KEY_BYTES, secret=False)
+    )
 
 
 def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:

@@ -41,6 +41,11 @@ def note_left(landing: Path, collection: str, practice_code: str, sequence: int,
     sync_folder(file.parent)
 
 
+def places_left(landing: Path, collection: str, practice_code: str) -> dict[int, str]:
+    """Every place of the sequence that was noted, and the id of what left there."""
+    return {int(place): parcel for place, parcel in _left(_file(landing, collection, practice_code)).items()}
+
+
 def _file(landing: Path, collection: str, practice_code: str) -> Path:
     return landing / FOLDER / collection / practice_code
 

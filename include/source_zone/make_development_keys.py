@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from crossing.key_files import KeyRefused, write_key_file
-from source_zone.keys import KEY_BYTES, MEMORY_KEY, RECIPIENT_KEY, SIGNING_KEY, token_key_name
+from source_zone.keys import KEY_BYTES, MEMORY_KEY, RECEIPT_SIGNING_KEY, RECIPIENT_KEY, SIGNING_KEY, token_key_name
 
 
 def make_development_keys(folder: Path, collections: list[str]) -> list[str]:
@@ -24,16 +24,16 @@ def make_development_keys(folder: Path, collections: list[str]) -> list[str]:
         write_key_file(source / f"{token_key_name(collection, 1)}.key", os.urandom(KEY_BYTES))
     write_key_file(source / f"{MEMORY_KEY}.key", os.urandom(KEY_BYTES))
     write_key_file(central / "store-v1.key", os.urandom(KEY_BYTES))
-    write_key_file(central / "receipt-signing-v1.key", os.urandom(KEY_BYTES))
-    _make_signer(source, central)
+    _make_signer(SIGNING_KEY, source, central / "signers")
+    _make_signer(RECEIPT_SIGNING_KEY, central, source)
     _make_recipient(source, central)
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def _make_signer(source: Path, central: Path) -> None:
+def _make_signer(name: str, signs: Path, checks: Path) -> None:
     signer = Ed25519PrivateKey.generate()
-    write_key_file(source / f"{SIGNING_KEY}.key", signer.private_bytes_raw())
-    write_key_file(central / "signers" / f"{SIGNING_KEY}.pub", signer.public_key().public_bytes_raw())
+    write_key_file(signs / f"{name}.key", signer.private_bytes_raw())
+    write_key_file(checks / f"{name}.pub", signer.public_key().public_bytes_raw())
 
 
 def _make_recipient(source: Path, central: Path) -> None:

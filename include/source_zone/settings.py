@@ -26,6 +26,7 @@ class Settings:
     outbox: Path
     lineage: Path | None
     policy_folder: Path
+    receipts: Path | None = None  # where the centre's answers come to lie, if they come here
     outbox_carrier: str = DIRECTORY  # how parcels get to central: lying in the outbox, or sent over MESH
 
     def policy(self) -> Policy:
@@ -34,7 +35,7 @@ class Settings:
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingMissing, naming the variable."""
-    lineage = environment.get("GP_LINEAGE_DIR")
+    lineage, receipts = environment.get("GP_LINEAGE_DIR"), environment.get("GP_CENTRAL_RECEIPTS_DIR")
     return Settings(
         keys=_folder(environment, "GP_SOURCE_KEYS_DIR"),
         spool=_folder(environment, "GP_SOURCE_WORK_DIR"),
@@ -44,6 +45,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         outbox=_folder(environment, "GP_OUTBOX_DIR"),
         lineage=Path(lineage) if lineage else None,
         policy_folder=policy_folder(),
+        receipts=Path(receipts) if receipts else None,
         outbox_carrier=carrier(environment, "GP_OUTBOX_CARRIER"),
     )
 

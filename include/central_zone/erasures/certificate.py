@@ -11,9 +11,10 @@ from central_zone.folders import usable
 from central_zone.receipts import replace_durably
 from central_zone.store.erasure_tables import batch
 from central_zone.zone import Zone
+from crossing import answers
 from crossing.manifest import Manifest, canonical_json
 
-PAYLOAD_TYPE = b"application/vnd.gp-collect.erasure-certificate+json"
+PAYLOAD_TYPE = answers.PAYLOAD_TYPES[answers.CERTIFICATE]
 
 
 def counts(connection: Connection, manifest: Manifest) -> dict[str, Any]:
@@ -47,9 +48,8 @@ def certificate_of(manifest: Manifest, outcome: dict[str, Any], audit_hash: str)
 
 
 def bytes_to_sign(certificate: dict[str, Any]) -> bytes:
-    """DSSE's pre-authentication encoding, so that no other kind of message carries its signature."""
-    data = canonical_json(certificate)
-    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE, len(data), data)
+    """What the signature of a certificate covers."""
+    return answers.bytes_to_sign(certificate, PAYLOAD_TYPE)
 
 
 def give(zone: Zone, manifest: Manifest, outcome: dict[str, Any], audit_hash: str) -> None:

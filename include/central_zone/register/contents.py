@@ -2,27 +2,32 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from central_zone.expectations.rules import RuleBook
 from central_zone.register.disclosure_control import PublishedCount, controlled
 from central_zone.register.read_data_uses import FIELDS, DataUse
-from central_zone.register.read_ledger import Ledger, ParcelRun
-from central_zone.register.reasons import REASONS_IN_WORDS
+from central_zone.register.read_ledger import AuditHead, Ledger, ParcelRun
+from crossing.manifest_fields import RE_EXTRACT
 from crossing.policy import Collection
+from crossing.reasons import REASONS_IN_WORDS
 
 TITLE = "GP Collect: public register"
 # A row of this table is a person's registration at a practice, so its rows are counts of people.
 _PEOPLE = "patient"
 _DAYS_IN_THE_FEED = 60
+# Parcels that can be of a single person, who opted in again, say: two builds of the register, one before and one after, would
+# tell at which practice, and exactly how many records they have. They are in no figure.
+_OF_VERY_FEW = frozenset({RE_EXTRACT})
 
 
 def contents(
     ledger: Ledger, *, collections: Sequence[Collection], uses: Sequence[DataUse], book: RuleBook
 ) -> dict[str, Any]:
     """Everything the register publishes. Counts of people are already controlled; times come from the ledger alone."""
+    ledger = replace(ledger, parcels=tuple(run for run in ledger.parcels if run.extract_kind not in _OF_VERY_FEW))
     return {
         "title": TITLE,
         "updated": _updated(ledger, uses, collections),
@@ -80,7 +85,7 @@ def _collection(collection: Collection, ledger: Ledger, uses: Sequence[DataUse],
         "practices": _practices(runs),
         "rows_loaded": _rows_loaded(loaded),
         "rows_quarantined": _rows_quarantined(loaded, book),
-        "people": _people(loaded),
+        "people": _people(loaded, ledger.audit_head),
         "applied": _applied(loaded),
     }
 
@@ -131,14 +136,18 @@ def _shown(table: str, rows: int, practices: int) -> dict[str, Any]:
     return {"rows": asdict(shown)}
 
 
-def _people(loaded: Sequence[ParcelRun]) -> list[dict[str, Any]]:
-    """People by calendar month, from each practice's first parcel of the month and never per night.
+def _people(loaded: Sequence[ParcelRun], head: AuditHead | None) -> list[dict[str, Any]]:
+    """People by calendar month, from each practice's first parcel of the month and never per night; only months that are
+    over by the audit trail's own time.
 
-    Figures of two nights, subtracted, would tell who opted out in between.
+    Figures of two nights, subtracted, would tell who opted out in between; those of a month that still goes on would tell
+    them of each practice that is added.
     """
+    this_month = _instant(head.at)[:7] if head else ""
     first: dict[tuple[str, str], ParcelRun] = {}
     for run in sorted(loaded, key=lambda run: run.sequence):
-        first.setdefault((_instant(run.extract_taken_at)[:7], run.practice_code), run)
+        if (month := _instant(run.extract_taken_at)[:7]) < this_month:
+            first.setdefault((month, run.practice_code), run)
     months: defaultdict[str, list[ParcelRun]] = defaultdict(list)
     for (month, _), run in first.items():
         months[month].append(run)

@@ -4,13 +4,11 @@ import csv
 import io
 import json
 import os
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from central_zone.register.read_data_uses import FIELDS
+from crossing.html_pages import rendered
 from crossing.parcel import sync_folder, write_durably
 
 _FOLDER = Path(__file__).parent / "pages"
@@ -21,8 +19,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def render(contents: dict[str, Any]) -> dict[str, bytes]:
     """The register's files by name. The same contents always give the same bytes."""
     return {
-        "index.html": _template("index.html.j2", contents),
-        "feed.atom": _template("feed.atom.j2", contents),
+        "index.html": rendered(_FOLDER, "index.html.j2", contents),
+        "feed.atom": rendered(_FOLDER, "feed.atom.j2", contents),
         "register.json": (json.dumps(contents, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(),
         "register.csv": _csv(contents["data_uses"]),
     }
@@ -43,33 +41,6 @@ def write(out: Path, files: dict[str, bytes]) -> bool:
 
 def _current(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
-
-
-def _template(name: str, contents: dict[str, Any]) -> bytes:
-    pages = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters["instant"] = _instant_in_words
-    pages.filters["day"] = _day_in_words
-    pages.filters["in_words"] = lambda name: name.replace("_", " ")
-    return pages.get_template(name).render(contents).encode()
-
-
-def _instant_in_words(instant: str | None) -> str:
-    """`2026-09-02T01:30:00+00:00` -> `2 September 2026, 01:30 UTC`."""
-    if instant is None:
-        return "never"
-    at = datetime.fromisoformat(instant)
-    return f"{at.day} {at:%B %Y, %H:%M %Z}"
-
-
-def _day_in_words(day: str) -> str:
-    on = date.fromisoformat(day)
-    return f"{on.day} {on:%B %Y}"
 
 
 def _csv(uses: list[dict[str, Any]]) -> bytes:

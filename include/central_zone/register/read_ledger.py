@@ -20,6 +20,7 @@ class ParcelRun:
     state: str
     supplier_format: str
     synthetic: bool
+    extract_kind: str
     extract_taken_at: datetime
     received_at: datetime
     loaded_at: datetime | None

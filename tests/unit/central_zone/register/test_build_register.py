@@ -21,7 +21,7 @@ from central_zone.register.read_ledger import AuditHead, Ledger, ParcelRun
 from crossing.policy import Policy, policy_folder
 
 FIRST_NIGHT = datetime(2026, 9, 2, 1, tzinfo=UTC)
-HEAD = AuditHead(seq=33, at=FIRST_NIGHT + timedelta(days=2), hash="12" * 32)
+HEAD = AuditHead(seq=33, at=FIRST_NIGHT + timedelta(days=60), hash="12" * 32)
 PRACTICES = [f"Y9900{number}" for number in range(1, 9)]
 
 
@@ -52,6 +52,7 @@ def a_run(practice: str = "Y99001", night: int = 1, **changes: Any) -> ParcelRun
         state="loaded",
         supplier_format="emis_csv",
         synthetic=True,
+        extract_kind="delta",
         extract_taken_at=taken,
         received_at=taken + timedelta(hours=1),
         loaded_at=taken + timedelta(hours=2),
@@ -218,6 +219,51 @@ def test_two_nights_cannot_be_subtracted_from_each_other(tmp_path: Path) -> None
     later = collection(tmp_path / "3", a_ledger(*one_night().parcels, *second, *october))["people"]
     assert [month["month"] for month in later] == ["2026-10", "2026-09"]
     assert later[0]["held_back"]["type_one_opt_out"]["figure"] == 95  # 8 x 12 = 96
+
+
+def everything_in(out: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted(out.iterdir())}
+
+
+def test_a_month_that_is_not_over_has_no_figures_of_people(tmp_path: Path) -> None:
+    """Else a practice that delivers late in the month could be told apart: the figures after less those before."""
+    goes_on = AuditHead(seq=33, at=datetime(2026, 9, 30, 23, 59, tzinfo=UTC), hash="12" * 32)
+    publish(tmp_path, replace(one_night(), audit_head=goes_on), Policy())
+    assert json.loads((tmp_path / "register.json").read_text())["collections"][0]["people"] == []
+    assert "Figures for a month are shown once it is over." in (tmp_path / "index.html").read_text()
+    assert "Nothing has been loaded yet." not in (tmp_path / "index.html").read_text()
+    over = replace(goes_on, at=datetime(2026, 10, 1, tzinfo=UTC))
+    assert [each["month"] for each in collection(tmp_path, replace(one_night(), audit_head=over))["people"]] == [
+        "2026-09"
+    ]
+
+
+def test_who_opts_in_again_cannot_be_seen_in_any_file(tmp_path: Path) -> None:
+    one_person = a_manifest(patients_may_leave=1, patients_held_back={})
+    again = a_run("Y99003", night=2, extract_kind="re_extract", rows_loaded={"observation": 347}, manifest=one_person)
+    publish(tmp_path / "before", one_night(), Policy())
+    publish(tmp_path / "after", a_ledger(*one_night().parcels, again), Policy())
+    assert everything_in(tmp_path / "after") == everything_in(tmp_path / "before")
+    publish(tmp_path / "a delta", a_ledger(*one_night().parcels, replace(again, extract_kind="delta")), Policy())
+    assert everything_in(tmp_path / "a delta") != everything_in(tmp_path / "before")
+
+
+@pytest.mark.parametrize("about", ["patients_may_leave", "patients_held_back", "held_back", "quarantined"])
+def test_no_exact_count_of_people_is_in_any_file(tmp_path: Path, about: str) -> None:
+    """8 x 803 is 6,424: published as 6,425, whatever is counted, in HTML, JSON, CSV and Atom alike."""
+    tables = {"observation": {"held_back": {"legally_restricted_code": 6}, "quarantined": {"unknown_code": 2}}}
+    counts: dict[str, Any] = {
+        "patients_may_leave": {"patients_may_leave": 803},
+        "patients_held_back": {"patients_held_back": {"type_one_opt_out": 803}},
+        "held_back": {"tables": {"observation": {**tables["observation"], "held_back": {"type_one_opt_out": 803}}}},
+        "quarantined": {"tables": {"observation": {**tables["observation"], "quarantined": {"unknown_code": 803}}}},
+    }
+    publish(tmp_path, one_night(manifest=a_manifest(**counts[about])), Policy())
+    files = everything_in(tmp_path)
+    exact = re.compile(r"(?<![0-9,a-f])(?:803|6,?424)(?![0-9,a-f])")
+    assert {name: exact.findall(text) for name, text in files.items()} == {name: [] for name in files}
+    assert "6,425" in files["index.html"]
+    assert "6425" in files["register.json"]
 
 
 def test_only_what_was_loaded_counts_as_loaded(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ REASONS_IN_WORDS = {
     "no_record_id": "no number of its own, so that it could never be corrected or deleted",
     "dated_in_future": "dated after the day it was collected",
     "unreadable_patient_record": "the patient's own details cannot be read",
+    "death_without_date": "A patient who died, without the day",
     "patient_not_in_bundle": "about somebody the practice's record does not describe",
     "degraded_entry": "its code was lost in a transfer from another practice",
     "request_not_to_do": "a request not to do something",
@@ -45,3 +46,8 @@ REASONS_IN_WORDS = {
     "type_two_withdrawal": "An old type 2 opt-out taken back: ended in 2018, and not obeyed here",
     "malformed_resource": "not of the shape its standard gives it",
 }
+
+
+def in_words(reason: str) -> str:
+    """As the public and the practice are told it."""
+    return REASONS_IN_WORDS.get(reason, reason.replace("_", " "))
