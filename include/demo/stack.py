@@ -67,7 +67,7 @@ def begin(root: Path) -> Stack:
     shutil.rmtree(places.root, ignore_errors=True)
     root.mkdir(parents=True)
     (root / _MARK).write_text("Made by `make demo`, which removes this folder when it is run again.\n")
-    for folder in (places.logs, places.root / "airflow", places.root / "crossing", places.root / "lineage"):
+    for folder in (places.logs, *(places.root / name for name in ("airflow", "crossing", "lineage", "erasures"))):
         folder.mkdir()
     processes = Processes(_process_file(places.root), places.logs)
     processes.note_this_process()

@@ -140,7 +140,7 @@ def _policy_of_emis_practices(folder: Path) -> Path:
 
 def make_both_zones(root: Path, postgres: Postgres) -> BothZones:
     make_development_keys(root / "keys", Policy().collections())
-    for folder in ("incoming", "crossing"):
+    for folder in ("incoming", "crossing", "erasures"):
         (root / folder).mkdir()
     source = source_settings.Settings(
         keys=root / "keys" / "source",
@@ -158,6 +158,7 @@ def make_both_zones(root: Path, postgres: Postgres) -> BothZones:
         "GP_INBOX_DIR": root / "crossing",
         "GP_CENTRAL_WORK_DIR": root / "work",
         "GP_RECEIPTS_DIR": root / "receipts",
+        "GP_ERASURE_JOURNAL_DIR": root / "erasures",
         "GP_LINEAGE_DIR": root / "lineage",
         "GP_REGISTER_DIR": root / "register",
     }
