@@ -146,6 +146,9 @@ def test_a_parcel_that_comes_late_or_lay_elsewhere_does_not_bring_them_back(zone
     shutil.move(late.folder, zone.root / "away")
     take(zone, a_notice(zone, [(token(0, 1), token(0, 2), 2)]))
     shutil.move(zone.root / "away", late.folder)
+    load_parcel.receive_shard("gpdpr", [late.manifest.parcel_id], zone.settings)
+    staged = {name for name in where_found(zone, of_the_first(zone)) if name.startswith("work/")}
+    assert (zone.state(late), staged) == ("received", set())
     assert load_parcel.load_parcel(late.folder, zone.settings)["state"] == "loaded"
     stored = {f"records.{table}" for table in RECORDS}
     assert not {name for name in where_found(zone, of_the_first(zone)) if name.rpartition("_")[0] in stored}
