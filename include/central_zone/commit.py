@@ -102,7 +102,7 @@ def _write(zone: Zone, connection: Connection, staged_rows: _Ready) -> None:
     copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
     connection.execute(insert(outbox).values(event=_lineage(zone, ready, loaded)))
     # Last, because other loaders queue for the chain from here to the end of the transaction.
-    head = audit.append(connection, actor=audit.LOADER, event=_audited(ready.entry, loaded))
+    head = audit.append(connection, actor=audit.LOADER, event=_audited(ready.entry, loaded, erased))
     ledger.mark(
         connection,
         ready.entry.parcel_id,
@@ -159,13 +159,14 @@ def _sound_rows(ready: _Ready, table: str) -> Iterator[pa.Table]:
     return quarantine.without_failed(ready.tables[table], failed, at_a_time=ROWS_IN_MEMORY)
 
 
-def _audited(entry: Entry, loaded: dict[str, int]) -> dict[str, Any]:
+def _audited(entry: Entry, loaded: dict[str, int], erased: dict[str, int]) -> dict[str, Any]:
     return {
         ("compared" if entry.extract_kind == RECON else "loaded"): entry.parcel_id,
         "practice_code": entry.practice_code,
         "sequence": entry.sequence,
         "manifest_sha256": entry.manifest_sha256,
         "rows": loaded,
+        **({"rows_erased": erased} if erased else {}),
     }
 
 

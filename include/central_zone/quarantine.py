@@ -50,12 +50,11 @@ def among_kept(
     failed: Positions, kept: Mapping[str, "np.ndarray[Any, Any]"]
 ) -> dict[str, dict[str, "np.ndarray[Any, Any]"]]:
     """The same rows by the positions they have once others were taken out. `kept`: of each table that lost rows, which stay."""
-    return {
-        table: {
-            rule: _moved(positions, kept[table]) if table in kept else positions for rule, positions in rules.items()
-        }
+    moved = {
+        table: {rule: _moved(where, kept[table]) if table in kept else where for rule, where in rules.items()}
         for table, rules in failed.items()
     }
+    return {table: {rule: where for rule, where in rules.items() if len(where)} for table, rules in moved.items()}
 
 
 def _moved(positions: "np.ndarray[Any, Any]", kept: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":

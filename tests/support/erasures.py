@@ -40,9 +40,18 @@ def token(index: int, seed: int) -> bytes:
 
 def as_stored(zone: Any, t1: bytes) -> bytes:
     """The store's own token (T2), made without the code under test."""
+    return _keyed(zone, t1, b"gp-collect|store|v1")
+
+
+def as_mark(zone: Any, t1: bytes) -> bytes:
+    """What is kept of the token of somebody who was erased, likewise."""
+    return _keyed(zone, as_stored(zone, t1), b"gp-collect|erasure|v1")
+
+
+def _keyed(zone: Any, token: bytes, purpose: bytes) -> bytes:
     key = (zone.keys.folder / "store-v1.key").read_bytes()
-    subkey = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"gp-collect|store|v1").derive(key)
-    return hmac.digest(subkey.hex().encode(), t1.hex().encode(), "sha256")[:16]
+    subkey = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key)
+    return hmac.digest(subkey.hex().encode(), token.hex().encode(), "sha256")[:16]
 
 
 def spellings(zone: Any, *t1: bytes) -> list[bytes]:

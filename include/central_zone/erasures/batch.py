@@ -59,7 +59,7 @@ def _audited(line: Line, line_sha256: str, erased: Erased) -> dict[str, object]:
 
 
 def discard_staged(work: Path, tokens: pa.Array | None) -> None:
-    """Staged rows of parcels that hold any of these registrations go; they are made again, through the gate."""
+    """Staged rows of parcels that hold any of these registrations or people go; they are made again, through the gate."""
     if tokens is None or not work.is_dir():
         return
     with usable("GP_CENTRAL_WORK_DIR"):
@@ -72,7 +72,8 @@ def _holds(folder: Path, tokens: pa.Array) -> bool:
     tables = staged.mapped_tables(folder)
     if tables is None:
         return True
-    columns = [rows["registration_token"] for rows in tables.values() if "registration_token" in rows.column_names]
+    whose = ("registration_token", "patient_token")
+    columns = [rows[name] for rows in tables.values() for name in whose if name in rows.column_names]
     return any(pc.any(pc.is_in(column, value_set=tokens)).as_py() for column in columns)
 
 

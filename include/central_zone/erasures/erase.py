@@ -25,7 +25,7 @@ from central_zone.zone import Zone
 from crossing.manifest import Manifest
 from crossing.policy import PERSON
 
-# One transaction holds back every load for as long as it takes. Of 500 to 50,000, this is where more stopped being quicker.
+# One transaction holds back every load for as long as it takes: a few seconds, for the some 200,000 rows of so many.
 PEOPLE_AT_ONCE = 2_000
 # A notice may overtake the parcels it speaks of, by some nights; a word about parcels that are years away would hold
 # people back for ever.

@@ -1,11 +1,12 @@
 """The gate at load: which registrations of a parcel may not come in, because somebody was erased and has not come back.
 
 A practice's word on a registration holds back what its parcels bring up to the place it named. A later parcel that brings
-rows of the registration ends the word: the source holds such a person back until a whole new extract of them leaves. A
-word that reaches the person holds back their registrations everywhere else, for as long as any practice's word stands.
+rows of the registration, and not only word that some were deleted, ends it: the source holds such a person back until a
+whole new extract of them leaves. A word that reaches the person holds back their registrations everywhere else, for as long
+as any practice's word stands.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,7 @@ class People:
     """Everybody of whom a parcel has rows: registrations, and which person each is where a patient row says so."""
 
     registrations: pa.Array = field(repr=False)
+    living: pa.Array = field(repr=False)  # those of whom it has a row that does not say "deleted"
     persons: pa.Table = field(repr=False)  # registration_token, patient_token; each pair once
 
 
@@ -68,12 +70,19 @@ def ruling_on(connection: Connection, zone: Zone, parcel: Whose, tables: Mapping
 
 
 def people_of(tables: Mapping[str, pa.Table]) -> People:
-    columns = [table["registration_token"] for table in tables.values() if "registration_token" in table.column_names]
-    distinct = [pc.unique(column) for column in columns]
-    registrations = pc.unique(pa.chunked_array([_NOBODY, *distinct], TOKEN))
+    named = [table for table in tables.values() if "registration_token" in table.column_names]
+    living = [table["registration_token"].filter(pc.invert(table["is_deleted"])) for table in named]
     pairs = [table for table in tables.values() if "patient_token" in table.column_names]
     persons = pa.concat_tables([_NO_PAIRS, *(_pairs(table) for table in pairs)])
-    return People(registrations=registrations, persons=persons)
+    return People(
+        registrations=_distinct([table["registration_token"] for table in named]),
+        living=_distinct(living),
+        persons=persons,
+    )
+
+
+def _distinct(columns: Iterable[pa.ChunkedArray]) -> pa.Array:
+    return pc.unique(pa.chunked_array([_NOBODY, *(pc.unique(column) for column in columns)], TOKEN))
 
 
 def _pairs(table: pa.Table) -> pa.Table:
@@ -86,7 +95,8 @@ def ruling(connection: Connection, whose: Whose, people: People, subkey: bytes) 
     marks = uuids(marks_of(people.registrations, subkey))
     here = _marks_here(connection, whose, marks)
     own = {row.registration_mark: row for row in here if not row.is_because_of_person}
-    ended = {each for each, row in own.items() if row.up_to_sequence < whose.sequence}
+    living = set(uuids(marks_of(people.living, subkey))) if own else set()
+    ended = {each for each, row in own.items() if row.up_to_sequence < whose.sequence and each in living}
     pairs = _marked_pairs(people, subkey)
     words = _words(connection, whose, {row.person_mark for row in here} | {person for _, person in pairs})
     standing = {

@@ -118,7 +118,7 @@ def _came_back(connection: Connection, word: Word) -> set[bytes]:
         statement = (
             f"SELECT DISTINCT r.registration_token FROM records.{table} AS r "  # noqa: S608 (a constant of ours)
             "JOIN pg_temp.asked AS a USING (registration_token) JOIN ledger.parcel AS p USING (parcel_number) "
-            "WHERE r.practice_code = :practice AND p.collection = :collection AND p.sequence > a.up_to_sequence"
+            "WHERE r.practice_code = :practice AND p.collection = :collection AND p.sequence > a.up_to_sequence AND NOT r.is_deleted"
         )
         rows = connection.scalars(text(statement), whose)
         found |= {token.bytes for token in rows}

@@ -82,6 +82,10 @@ SELECT patient_token FROM pg_temp.erasing WHERE patient_token IS NOT NULL
 UNION SELECT r.patient_token FROM records.patient AS r JOIN pg_temp.erasing AS e
   ON r.practice_code = e.practice_code AND r.registration_token = e.registration_token WHERE r.patient_token IS NOT NULL
 """
+_WHOM = """
+SELECT practice_code, registration_mark, registration_token, CASE WHEN person_mark IS NOT NULL THEN patient_token END AS reached
+FROM pg_temp.erasing
+"""
 _MARKS = """
 INSERT INTO erasure.mark AS m (collection, practice_code, registration_mark, is_because_of_person, person_mark,
   said_by, said_in, up_to_sequence)
@@ -153,7 +157,7 @@ def _delete_of(connection: Connection, which: str, whose: dict[str, str]) -> Non
 
 
 def _count(connection: Connection, erased: Erased) -> None:
-    rows: list[Any] = list(connection.execute(text("SELECT practice_code, registration_token FROM pg_temp.erasing")))
-    erased.registrations = len({(row.practice_code, row.registration_token) for row in rows if row.registration_token})
+    rows: list[Any] = list(connection.execute(text(_WHOM)))
+    erased.registrations = len({(row.practice_code, row.registration_mark) for row in rows})
     erased.practices = sorted({row.practice_code for row in rows})
-    erased.tokens = tokens_of({row.registration_token for row in rows if row.registration_token})
+    erased.tokens = tokens_of({token for row in rows for token in (row.registration_token, row.reached) if token})

@@ -34,7 +34,7 @@ from crossing.parcel import NEW_PART_SUFFIX, sync_folder, write_durably
 from crossing.tokens import keyed_tokens_of_repeats
 
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-_WHOSE = ("registration_token", "patient_token")
+_WHOSE = ("registration_token", "patient_token", "is_deleted")
 
 
 def strip_parcels(zone: Zone, notice: Manifest, practices: set[str]) -> dict[str, Any]:
@@ -111,14 +111,16 @@ def _people(zone: Zone, folder: Path, manifest: Manifest, stripped: receive.Read
     found = _NO_PAIRS
     for _, rows in receive.opened_rows(folder, manifest, key, stripped=stripped):
         named = [name for name in _WHOSE if name in rows.column_names]
-        if named:
+        if "registration_token" in named:
             pairs = rows.select(named).group_by(named).aggregate([])
             pairs = pa.table({name: pairs[name] if name in named else pa.nulls(len(pairs), TOKEN) for name in _WHOSE})
             found = pa.concat_tables([found, pairs]).group_by(list(_WHOSE)).aggregate([])
-    return pa.table({name: _ours(found[name], subkey) for name in _WHOSE})
+    tokens = {name: _ours(found[name], subkey) for name in ("registration_token", "patient_token")}
+    return pa.table({**tokens, "is_deleted": found["is_deleted"]})
 
 
-_NO_PAIRS = pa.table({name: pa.array([], TOKEN) for name in _WHOSE})
+_NOBODY = pa.array([], TOKEN)
+_NO_PAIRS = pa.table({"registration_token": _NOBODY, "patient_token": _NOBODY, "is_deleted": pa.array([], pa.bool_())})
 
 
 def _ours(tokens: pa.ChunkedArray, subkey: bytes) -> pa.Array:

@@ -213,6 +213,28 @@ def test_a_store_of_the_first_version_is_renumbered_and_its_versions_rank_as_bef
     assert (today, next_one) == (["73211009"], 3)
 
 
+def test_quarantined_rows_that_nobody_could_find_again_go_and_the_counts_still_close(postgres):
+    """Before erasures nobody wrote down whose row it was. What is not about a patient stays."""
+    url = postgres.an_empty_database()
+    with store_of(url) as store:
+        to_version(store, "0003")
+        with store.begin() as connection:
+            connection.execute(text(OLD_PARCEL_OF_0003))
+            for table, record, rule in (
+                ("observation", _A, "one"),
+                ("observation", _A, "two"),
+                ("staff_role", _B, "one"),
+            ):
+                row = {"table": table, "record": record, "rule": rule}
+                connection.execute(text("INSERT INTO quarantine.row VALUES (7, :table, :record, :rule)"), row)
+        assert migrate(store) is True
+        with store.connect() as connection:
+            kept = connection.execute(text("SELECT table_name, practice_code FROM quarantine.row")).all()
+            erased = connection.execute(text("SELECT rows_erased FROM ledger.parcel")).scalar_one()
+            connection.execute(text("SELECT * FROM records.current_patient"))
+    assert (kept, erased) == ([("staff_role", "A12345")], {"observation": 1})
+
+
 def to_version(store, revision):
     with transaction(store, "migrate") as connection:
         connection.execute(text("CREATE SCHEMA ledger"))
@@ -224,6 +246,11 @@ INSERT INTO ledger.parcel (parcel_id, collection, practice_code, sequence, manif
   supplier_format, synthetic, state, manifest)
 VALUES (gen_random_uuid(), 'gpdpr', 'A12345', {number}, 'hash {number}', 'extract-{number}', '2026-09-{day}T01:00:00Z',
   'emis_csv', true, 'loaded', '{{}}')
+"""
+OLD_PARCEL_OF_0003 = """
+INSERT INTO ledger.parcel (parcel_number, parcel_id, collection, practice_code, sequence, manifest_sha256, extract_id,
+  extract_taken_at, supplier_format, synthetic, state, manifest)
+VALUES (7, gen_random_uuid(), 'gpdpr', 'A12345', 1, 'hash', 'extract', '2026-09-02T01:00:00Z', 'emis_csv', true, 'loaded', '{}')
 """
 _A, _B = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
 OLD_ROW = f"""

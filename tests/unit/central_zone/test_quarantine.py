@@ -27,16 +27,28 @@ def test_a_row_that_broke_two_rules_stays_out_once_and_is_named_for_both():
     assert quarantine.failed_rows(failed, "observation").tolist() == [3, 4]
     assert quarantine.share_failed(tables, failed) == 0.1
     assert quarantine.counts(failed) == {"observation": {"first_rule": 2, "second_rule": 1}}
-    kept = quarantine.rows_to_keep_out(tables, failed, 7).to_pylist()
+    kept = quarantine.rows_to_keep_out(tables, failed, 7, "A12345").to_pylist()
     assert [(row["rule_id"], row["record_token"]) for row in kept] == [
         ("first_rule", tables["observation"]["record_token"][3].as_py()),
         ("first_rule", tables["observation"]["record_token"][4].as_py()),
         ("second_rule", tables["observation"]["record_token"][4].as_py()),
     ]
     assert {(row["parcel_number"], row["table_name"]) for row in kept} == {(7, "observation")}
+    whose = [tables["observation"]["registration_token"][row].as_py() for row in (3, 4, 4)]
+    assert [(row["practice_code"], row["registration_token"]) for row in kept] == [("A12345", each) for each in whose]
+
+
+@given(st.sets(st.integers(0, 29)), st.sets(st.integers(0, 29)))
+def test_rows_that_failed_are_the_same_rows_when_others_were_taken_out(failed, taken_out):
+    table = observations(30)
+    kept = np.array([row not in taken_out for row in range(30)])
+    moved = quarantine.among_kept({"observation": {"rule": positions(*sorted(failed))}}, {"observation": kept})
+    rest = table.filter(kept)["record_token"].to_pylist()
+    found = [rest[row] for row in moved.get("observation", {}).get("rule", [])]
+    assert found == [table["record_token"][row].as_py() for row in sorted(failed - taken_out)]
 
 
 def test_nothing_failed_means_nothing_is_kept_out():
-    assert quarantine.rows_to_keep_out({"patient": patients()}, {}, 1).num_rows == 0
+    assert quarantine.rows_to_keep_out({"patient": patients()}, {}, 1, "A12345").num_rows == 0
     assert quarantine.share_failed({}, {}) == 0.0
     assert quarantine.failed_rows({}, "patient").tolist() == []

@@ -15,6 +15,7 @@ from central_zone.settings import Settings
         ("GP_INBOX_DIR", lambda these: these.inbox_folder),
         ("GP_CENTRAL_WORK_DIR", lambda these: these.work_folder),
         ("GP_RECEIPTS_DIR", lambda these: these.receipts_folder),
+        ("GP_ERASURE_JOURNAL_DIR", lambda these: these.erasure_journal_folder),
         ("GP_LINEAGE_DIR", lambda these: these.lineage_folder),
         ("GP_REGISTER_DIR", lambda these: these.register_folder),
     ],
