@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from central_zone.command_line_release import add_release_commands
 from crossing.errors import GPCollectError, PersonMustAct, run_command
 
 Commands = Any  # argparse keeps the type of its sub-commands private
@@ -31,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_decide(commands)
     _add_skip(commands)
     _add_reconcile(commands)
+    add_release_commands(commands)
     _add_register(commands)
     _add_audit(commands)
     return parser

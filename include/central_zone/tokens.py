@@ -14,10 +14,11 @@ def with_store_tokens(table: str, rows: pa.Table, subkey: bytes) -> pa.Table:
     """The same rows, every token column keyed again with the store's subkey; NULL stays NULL."""
     for name in column_names(table, Kind.TOKEN):
         hash_column = keyed_tokens if name == _HARDLY_REPEATS else keyed_tokens_of_repeats
-        tokens = hash_column(_as_hex(rows[name]), subkey)
+        tokens = hash_column(as_hex(rows[name]), subkey)
         rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), tokens)
     return rows
 
 
-def _as_hex(tokens: pa.ChunkedArray) -> pa.Array:
+def as_hex(tokens: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """What is hashed again: a token as 32 lower-case hexadecimal characters."""
     return pl.Series(tokens.cast(pa.binary())).bin.encode("hex").to_arrow().cast(pa.string())

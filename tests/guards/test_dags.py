@@ -34,7 +34,8 @@ def test_each_collection_in_policy_has_its_four_dags_and_nothing_else_is_there(b
     of_collections = {
         f"{verb}__{name}" for name in Policy().collections() for verb in ("collect", "load", "decide", "reconcile")
     }
-    assert set(bag.dags) == of_collections | {"publish_register"}
+    of_data_uses = {f"release__{use}" for use in Policy().data_uses()}
+    assert set(bag.dags) == of_collections | of_data_uses | {"publish_register"}
 
 
 def test_a_new_collection_needs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from central_zone.register.read_data_uses import FIELDS
+from central_zone.register.data_use import FIELDS
 from crossing.parcel import sync_folder, write_durably
 
 _FOLDER = Path(__file__).parent / "pages"

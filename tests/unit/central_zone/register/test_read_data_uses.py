@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from central_zone.register.read_data_uses import FIELDS, read_data_uses
+from central_zone.register.data_use import FIELDS
+from central_zone.register.read_data_uses import read_data_uses
 from crossing.policy import Policy, PolicyRefused, policy_folder
 
 EXAMPLE = "data_uses/example_respiratory_demand.toml"
