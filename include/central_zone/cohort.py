@@ -74,7 +74,8 @@ def everybody_allowed(connection: Connection, collection: str, now: datetime) ->
     objecting = _filled(
         connection,
         "objecting",
-        select(distinct(everybody.c.patient_token))
+        select(everybody.c.patient_token)
+        .distinct()
         .select_from(at_checked)
         .where(known, ~_is_on_list(everybody, collection, now)),
         {"patient_token": Uuid()},
@@ -103,13 +104,15 @@ def everybody_allowed(connection: Connection, collection: str, now: datetime) ->
 def _everybody(connection: Connection, collection: str) -> Table:
     """Each registration of today's patients, and whose it is: NULL where the person has no valid NHS number."""
     patient = current("patient")
-    whole = (
-        select(patient.c.practice_code, patient.c.registration_token, patient.c.patient_token)
-        .distinct(patient.c.practice_code, patient.c.registration_token)
+    registration = (patient.c.practice_code, patient.c.registration_token)
+    rank = func.row_number().over(partition_by=registration, order_by=patient.c.parcel_number.desc()).label("rank")
+    rows = (
+        select(*registration, patient.c.patient_token, rank)
         .join(parcel, parcel.c.parcel_number == patient.c.parcel_number)
         .where(parcel.c.collection == collection)
-        .order_by(patient.c.practice_code, patient.c.registration_token, patient.c.parcel_number.desc())
+        .subquery()
     )
+    whole = select(rows.c.practice_code, rows.c.registration_token, rows.c.patient_token).where(rows.c.rank == 1)
     return _filled(connection, "everybody", whole)
 
 
@@ -139,7 +142,7 @@ def _is_on_list(everybody: Table, collection: str, now: datetime) -> ColumnEleme
 
 def _who_was_asked_about(connection: Connection, everybody: Table, checks: Table) -> dict[str, Any]:
     """Which practices' people were not checked, and between when and when the others'."""
-    ours = select(distinct(everybody.c.practice_code).label("practice_code")).subquery()
+    ours = select(everybody.c.practice_code).distinct().subquery()
     rows = connection.execute(
         select(ours.c.practice_code, checks.c.checked_at, checks.c.expires_at)
         .select_from(ours.outerjoin(checks, checks.c.practice_code == ours.c.practice_code))

@@ -73,7 +73,8 @@ def _materialise(connection: Connection, making: Making, table: str, persons: Ta
     rows = _rows(making, table, persons)
     if tokens:
         rows = _with_tokens(connection, making, table, rows, tokens)
-    written = connection.execute(insert(made).from_select([column.name for column in made.c], rows)).rowcount
+    filling = insert(made).from_select([column.name for column in made.c], rows)
+    written = connection.execute(filling.execution_options(preserve_rowcount=True)).rowcount
     if has_patient(table):
         Index(f"{made.name}_of_one_person", made.c[PERSON]).create(connection)
     return written

@@ -92,22 +92,21 @@ def delete_expired(connection: Connection, now: datetime) -> int:
 
 def latest_checks(connection: Connection, collection: str) -> Sequence[Row[Any, Any, Any, Any]]:
     """For each practice its latest list: practice_code, checked_at, expires_at, and how many people it named."""
-    return connection.execute(
-        select(
-            notices.c.practice_code,
-            notices.c.taken_at.label("checked_at"),
-            notices.c.not_after.label("expires_at"),
-            notices.c.people,
-        )
-        .distinct(notices.c.practice_code)
+    # One checked at the very same time was superseded by the one that was here first.
+    newest = (notices.c.taken_at.desc(), notices.c.applied_at)
+    rank = func.row_number().over(partition_by=notices.c.practice_code, order_by=newest).label("rank")
+    lists = (
+        select(notices.c.practice_code, notices.c.taken_at, notices.c.not_after, notices.c.people, rank)
         .where(
             notices.c.collection == collection,
             notices.c.kind == NATIONAL_ALLOW_LIST,
             notices.c.applied_at.is_not(None),
         )
-        # One checked at the very same time was superseded by the one that was here first.
-        .order_by(notices.c.practice_code, notices.c.taken_at.desc(), notices.c.applied_at)
-    ).all()
+        .subquery()
+    )
+    columns = (lists.c.taken_at.label("checked_at"), lists.c.not_after.label("expires_at"), lists.c.people)
+    latest = select(lists.c.practice_code, *columns).where(lists.c.rank == 1).order_by(lists.c.practice_code)
+    return connection.execute(latest).all()
 
 
 def _times(manifest: Manifest) -> tuple[datetime, datetime]:

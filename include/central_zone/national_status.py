@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, distinct, select
+from sqlalchemy import Connection, select
 
 from central_zone.ledger import LOADED
 from central_zone.national_allow_list import latest_checks
@@ -28,7 +28,7 @@ def status_in(zone: Zone) -> list[dict[str, Any]]:
 
 def _of_collection(zone: Zone, connection: Connection, collection: str) -> list[dict[str, Any]]:
     held = (parcel.c.collection == collection, parcel.c.state == LOADED)
-    practices = set(connection.scalars(select(distinct(parcel.c.practice_code)).where(*held)))
+    practices = set(connection.scalars(select(parcel.c.practice_code).distinct().where(*held)))
     checks = {row.practice_code: row for row in latest_checks(connection, collection)}
     return [
         {

@@ -24,12 +24,9 @@ _TOKEN = pa.binary(TOKEN_BYTES)
 def project_tokens(connection: Connection, name: str, columns: list[ColumnElement[Any]], subkey: bytes) -> Table:
     """A temporary table of T2 and T3, each distinct token of `columns` once. Never kept: it would undo the tokens."""
     made = temporary(connection, name, {"stored": Uuid(), "released": Uuid()})
-    batches = (
-        batch
-        for stored in _distinct(connection, columns)
-        for batch in _with_project_tokens(stored, subkey).to_batches(max_chunksize=ROWS_SENT_AT_ONCE)
-    )
-    copy_rows(connection, ("pg_temp", name), batches)
+    for stored in _distinct(connection, columns):  # a COPY for each lot: during one, the next lot could not be fetched
+        batches = _with_project_tokens(stored, subkey).to_batches(max_chunksize=ROWS_SENT_AT_ONCE)
+        copy_rows(connection, ("pg_temp", name), batches)
     analyse(connection, made)
     return made
 
