@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from central_zone.command_line_notices import add_notices
 from central_zone.command_line_release import add_release_commands
 from crossing.errors import GPCollectError, PersonMustAct, run_command
 
@@ -35,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     add_release_commands(commands)
     _add_register(commands)
     _add_audit(commands)
+    add_notices(commands)
     return parser
 
 

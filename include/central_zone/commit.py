@@ -22,7 +22,7 @@ from central_zone.store.connection import transaction
 from central_zone.store.tables import outbox
 from central_zone.zone import Zone
 from crossing.lineage import counts_facet, input_dataset, output_dataset, run_event
-from crossing.manifest_fields import DELTA, RECON
+from crossing.manifest_fields import RECON, SNAPSHOT
 
 _MAY_LOAD = (ledger.VALIDATED, ledger.APPROVED)
 _LOADED_NOW: dict[str, Any] = {"state": ledger.LOADED, "loaded_at": func.now()}
@@ -90,7 +90,7 @@ def _write(zone: Zone, connection: Connection, ready: _Ready) -> None:
     number, failed = ready.entry.parcel_number, ready.verdict.failed_rows
     only_compared = ready.entry.extract_kind == RECON
     # A practice's first snapshot is as large as all of it, and there is nothing yet to compare it with.
-    if only_compared or (ready.entry.extract_kind != DELTA and ledger.has_loaded_before(connection, ready.entry)):
+    if only_compared or (ready.entry.extract_kind == SNAPSHOT and ledger.has_loaded_before(connection, ready.entry)):
         _compare(connection, ready)
     loaded = {} if only_compared else {table: _load_table(connection, ready, table) for table in ready.tables}
     kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number)

@@ -92,3 +92,10 @@ def applied(connection: Connection, parcel_ids: Iterable[str]) -> set[str]:
         select(notice.c.parcel_id).where(notice.c.parcel_id == any_(wanted), notice.c.applied_at.is_not(None))
     )
     return {str(parcel_id) for parcel_id in rows}
+
+
+def every(connection: Connection) -> list[dict[str, Any]]:
+    """All there is in the ledger, in order of arrival, without the manifests."""
+    columns = [column for column in notice.c if column.name != "manifest"]
+    rows = connection.execute(select(*columns).order_by(notice.c.received_at, notice.c.parcel_id))
+    return [dict(row._mapping) for row in rows]

@@ -10,7 +10,7 @@ from central_zone.ledger import APPROVED, HELD, LOADED, RECEIVED, TAKEN_IN, VALI
 from central_zone.reconcile_calendar import Calendar, calendar_of
 from central_zone.reconcile_counts import SUPPLIER
 from central_zone.store.tables import parcel, reconciliation
-from crossing.manifest_fields import DELTA, RECON
+from crossing.manifest_fields import RECON, SNAPSHOT
 
 
 @dataclass(slots=True)
@@ -98,7 +98,11 @@ def _compared(connection: Connection, collection: str) -> _Found:
             parcel.c.extract_taken_at,
             parcel.c.manifest["counts"]["patients_held_back"].label("held_back"),
         )
-        .where(parcel.c.collection == collection, parcel.c.extract_kind != DELTA, parcel.c.state.in_(TAKEN_IN))
+        .where(
+            parcel.c.collection == collection,
+            parcel.c.extract_kind.in_((RECON, SNAPSHOT)),
+            parcel.c.state.in_(TAKEN_IN),
+        )
         .ext(distinct_on(parcel.c.practice_code))
         .order_by(parcel.c.practice_code, parcel.c.parcel_number.desc())
         .subquery()

@@ -13,7 +13,7 @@ from central_zone.admit import PARCELS_OWN_FAULT
 from central_zone.errors import NotAllTaken, NotAllTakenYet, StoreDown
 from central_zone.notice import Notice
 from central_zone.settings import Settings
-from central_zone.store.connection import transaction
+from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
 from crossing.canonical import NATIONAL_ALLOW_LIST, NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
@@ -62,8 +62,16 @@ def take_notice(folder: Path, settings: Settings) -> Result:
         return _take(zone, folder.name)
 
 
-def check_all_taken(results: Sequence[Result]) -> int:
+def every_notice(settings: Settings) -> list[dict[str, Any]]:
+    """What the ledger has of notices, oldest first; counts only."""
+    with store_of(settings.store_url) as store, transaction(store, "read the ledger") as connection:
+        return notice.every(connection)
+
+
+def check_all_taken(results: Sequence[Result] | None) -> int:
     """How many were taken. Raises NotAllTaken or NotAllTakenYet, with what each of the others says."""
+    if results is None:
+        raise NotAllTaken("No notice was looked at: see `take_notices` of this run.")
     failed = [each for each in results if each["state"] == "failed"]
     if failed:
         kind = NotAllTaken if any(each["a_person_must_act"] for each in failed) else NotAllTakenYet

@@ -11,7 +11,10 @@ from crossing.canonical import NOTICES, TABLES
 Check = Callable[[Any], bool]
 # The supplier's words: what changed, everything to be compared with what was loaded, everything to be loaded.
 DELTA, RECON, SNAPSHOT = EXTRACT_KINDS = ("delta", "recon", "snapshot")
-KINDS = (*EXTRACT_KINDS, *NOTICES)  # of parcels: of records, and of notices about people
+# Ours: all there is of people who opted in again, read once more. It is loaded as changes are.
+RE_EXTRACT = "re_extract"
+RECORD_KINDS = (*EXTRACT_KINDS, RE_EXTRACT)
+KINDS = (*RECORD_KINDS, *NOTICES)  # of parcels: of records, and of notices about people
 _LARGEST_SEQUENCE = 2**31 - 1  # what the ledger's column holds
 
 

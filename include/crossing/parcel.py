@@ -95,3 +95,12 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def destroy_parts(folder: Path) -> int:
+    """Removes a parcel's sealed parts, durably; manifest and signature stay as evidence. Answers how many there were."""
+    parts = [path for path in folder.iterdir() if _PART_NAME.match(path.name)]
+    for part in parts:
+        part.unlink()
+    sync_folder(folder)
+    return len(parts)

@@ -34,6 +34,8 @@ class Night:
     collect: str
     load: str
     publish: str
+    uphold: str
+    erased: list[str]  # ids of the notices acted on
     seconds: float
     practices: list[dict[str, Any]]  # gp-source status --json
     parcels: list[dict[str, Any]]  # gp-central ledger --json
@@ -75,17 +77,59 @@ def run_night(stack: Stack, number: int, say: Say) -> Night:
     say(f"Night {number}: collected ({collect})")
     load = _end_of_run(stack, f"load__{COLLECTION}", "asset_triggered", number)
     say(f"Night {number}: loaded ({load})")
-    publish = _end_of_run(stack, "publish_register", "asset_triggered", number)
+    uphold, erased, since = _upheld(stack, number)
+    say(f"Night {number}: later opt-outs upheld ({uphold}), {len(erased)} practices' people erased")
+    publish = _published(stack, number, since)
     say(f"Night {number}: register published ({publish})")
     return Night(
         number=number,
         collect=collect,
         load=load,
         publish=publish,
+        uphold=uphold,
+        erased=erased,
         seconds=time.monotonic() - began,
         practices=json.loads(stack.run("gp-source", "status", "--collection", COLLECTION, "--json")),
         parcels=json.loads(stack.run("gp-central", "ledger", "--json")),
     )
+
+
+def _upheld(stack: Stack, number: int) -> tuple[str, list[str], str | None]:
+    """How the run that upholds opt-outs ended, the notices acted on so far, and when the last of them was, if any left now."""
+    dag = f"uphold_opt_outs__{COLLECTION}"
+    state = _end_of_run(stack, dag, "asset_triggered", number)
+    run = [each for each in stack.api().runs(dag) if each["run_type"] == "asset_triggered"][number - 1]
+    left = _succeeded(stack, dag, run["dag_run_id"], "announce_notices")
+    if not left:
+        return state, [], None
+    erase = _waited(lambda: _first_after(stack, f"erase__{COLLECTION}", left), "the erasures", stack)
+    taken = _succeeded(stack, f"erase__{COLLECTION}", erase["dag_run_id"], "announce_notices_taken")
+    notices = json.loads(stack.run("gp-central", "notices", "--json"))
+    return state, [each["parcel_id"] for each in notices if each["applied_at"]], taken
+
+
+def _succeeded(stack: Stack, dag: str, run: str, task_id: str) -> str | None:
+    """When this task of a run ended well; None where it did not."""
+    ended = [
+        task["end_date"]
+        for task in stack.api().tasks(dag, run)
+        if task["task_id"] == task_id and task["state"] == "success"
+    ]
+    return str(ended[0]) if ended else None
+
+
+def _first_after(stack: Stack, dag: str, moment: str) -> dict[str, Any] | None:
+    """The first run that was queued after a moment and has ended."""
+    later = [run for run in stack.api().runs(dag) if str(run["queued_at"]) >= moment]
+    return later[0] if later and later[0]["state"] in FINISHED else None
+
+
+def _published(stack: Stack, number: int, since: str | None) -> str:
+    """The register counts once it was built after the last thing it tells."""
+    state = _end_of_run(stack, "publish_register", "asset_triggered", number)
+    if since is None:
+        return state
+    return str(_waited(lambda: _first_after(stack, "publish_register", since), "the register", stack)["state"])
 
 
 def _end_of_run(stack: Stack, dag: str, kind: str, count: int) -> str:

@@ -80,6 +80,7 @@ def zones_environment(places: Places, socket: Path) -> dict[str, str]:
         "GP_CENTRAL_KEYS_DIR": str(places.root / "keys" / "central"),
         "GP_CENTRAL_WORK_DIR": str(central / "work"),
         "GP_RECEIPTS_DIR": str(central / "receipts"),
+        "GP_ERASURE_JOURNAL_DIR": str(central / "erasures"),
         "GP_LINEAGE_DIR": str(places.root / "lineage"),
         "GP_REGISTER_DIR": str(places.register),
         "GX_ANALYTICS_ENABLED": "false",

@@ -8,13 +8,15 @@ from typing import Any
 from demo.nights import Night
 from demo.places import Places
 
+CERTIFICATES = "central/receipts/*.certificate.json"
 _HEAD = ("practice", "state", "read", "held back", "quarantined", "loaded", "seconds")
 _WIDTHS = (10, 16, 9, 11, 13, 9, 9)
 
 
 def night_in_words(night: Night) -> Iterator[str]:
     """A table of the practices, then why rows were held back, and what failed."""
-    yield f"Night {night.number}: collect {night.collect}, load {night.load}, register {night.publish}; {night.seconds:.0f} s"
+    runs = f"collect {night.collect}, load {night.load}, opt-outs upheld {night.uphold}, register {night.publish}"
+    yield f"Night {night.number}: {runs}; {night.seconds:.0f} s"
     yield _line(_HEAD)
     parcels = {parcel["parcel_id"]: parcel for parcel in night.parcels}
     for practice in night.practices:
@@ -23,6 +25,8 @@ def night_in_words(night: Night) -> Iterator[str]:
     for practice in night.practices:
         if "error" in practice:
             yield f"  {practice['practice_code']} failed at {practice['step']}: {practice['error']}"
+    if night.erased:
+        yield f"  erased: people of {len(night.erased)} practices who opted out after their records had left; see {CERTIFICATES}"
     yield ""
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from crossing.errors import PersonMustAct, run_command
 from crossing.policy import Practice
 from source_zone.command_line_mesh import add_mesh
+from source_zone.command_line_uphold import add_uphold
 from source_zone.settings import Settings
 
 
@@ -31,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_backfill(commands)
     _add_status(commands)
     add_mesh(commands)
+    add_uphold(commands)
     return parser
 
 

@@ -22,7 +22,7 @@ from crossing.errors import PersonMustAct, TryAgain
 from crossing.parcel import sync_folder, write_durably
 
 # What every practice's memory holds; any other table in it belongs to the adapter.
-OWN_TABLES = frozenset({"patients", "consents", "withheld"})
+OWN_TABLES = frozenset({"patients", "consents", "withheld", "sent", "erased"})
 _NONCE_BYTES = 12
 _NOW, _NEXT = "memory.sealed", "memory.next.sealed"
 
@@ -43,7 +43,9 @@ class Memory:
     previous_manifest_sha256: str | None = None
     taken_extracts: dict[str, str] = field(default_factory=dict)  # extract id -> fingerprint of its files
     taken_until: str | None = None  # ISO instant of the newest extract taken
-    parcel_id: str | None = None  # the parcel that brought the practice here
+    parcel_id: str | None = None  # the parcel or notice that brought the practice here
+    erasures: int = 0  # notices of erasure that have left
+    previous_erasure_sha256: str | None = None  # of the last one's manifest
     tables: dict[str, pa.Table] = field(default_factory=dict, repr=False)
 
     def taken_until_instant(self) -> datetime | None:
@@ -121,6 +123,8 @@ def _pack(memory: Memory) -> bytes:
             "taken_extracts": memory.taken_extracts,
             "taken_until": memory.taken_until,
             "parcel_id": memory.parcel_id,
+            "erasures": memory.erasures,
+            "previous_erasure_sha256": memory.previous_erasure_sha256,
             "tables": {name: len(data) for name, data in tables.items()},
         }
     ).encode()

@@ -32,6 +32,13 @@ def pseudonymise(table: str, rows: pl.DataFrame, practice_code: str, keys: Sourc
     return pa.table(columns, schema=schema(table))
 
 
+def tokens_of_people(rows: pl.DataFrame, practice_code: str, keys: SourceKeys) -> pa.Table:
+    """Registration and patient token of identified patient rows, as `pseudonymise` makes them: for what is said of people."""
+    live = pl.lit(True)
+    made = {name: _token(name, rows, live, practice_code, keys) for name in ("registration_token", "patient_token")}
+    return pa.table(made)
+
+
 def _plain(name: str, rows: pl.DataFrame, live: pl.Expr, type_: pa.DataType) -> pa.Array:
     if name == "is_deleted":
         return rows.select(pl.col(name).fill_null(False)).to_series().to_arrow()

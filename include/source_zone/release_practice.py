@@ -13,6 +13,7 @@ from source_zone.identified import schema
 from source_zone.lineage import with_lineage
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS
+from source_zone.people_sent import erased
 from source_zone.pull import NothingToTake, pull, table_in_spool
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
@@ -67,7 +68,8 @@ def decide_practice(release: Release) -> Counts:
     patients, consents = _facts_so_far(run_spool, memory, extract_ids)
     run_spool.write_table("patients", patients)
     run_spool.write_table("consents-now", consents)
-    decided = rosters(release.rules, run_spool, patients, consents, as_of=taken_on(run_spool, extract_ids[-1]))
+    as_of = taken_on(run_spool, extract_ids[-1])
+    decided = rosters(release.rules, run_spool, patients, consents, as_of=as_of, erased=erased(memory))
     for each, roster in decided.items():
         run_spool.write_table(f"roster-{each}", roster)
     roster = decided[extract_ids[-1]]

@@ -6,8 +6,10 @@ import polars as pl
 import pyarrow as pa
 
 from crossing.identifiers import canonical_nhs_number
+from crossing.manifest_fields import SNAPSHOT
 from source_zone import opt_outs
 from source_zone.objections import CONSENTS
+from source_zone.people_sent import held_until_whole
 from source_zone.rules import ReleaseRules
 from source_zone.spool import Spool
 from source_zone.versions import known_by
@@ -18,31 +20,49 @@ _KNOWN_NOW = ("unreadable_patient_record", "test_patient", "confidential_patient
 Rosters = dict[str, pa.Table]  # extract id -> roster
 
 
-def rosters(rules: ReleaseRules, run_spool: Spool, patients: pa.Table, consents: pa.Table, *, as_of: date) -> Rosters:
+def rosters(
+    rules: ReleaseRules,
+    run_spool: Spool,
+    patients: pa.Table,
+    consents: pa.Table,
+    *,
+    as_of: date,
+    erased: frozenset[str] = frozenset(),
+) -> Rosters:
     """Of each extract pulled. `patients` and `consents` are versions with their instants; `as_of` is the newest day known.
 
     A night's extracts share one. One that is late gets its own: who was known on its day and as what, but for the
-    reasons that count from the moment they are known.
+    reasons that count from the moment they are known. Whoever was erased stays until they can be sent whole.
     """
     pulled = run_spool.read_note("extracts")
     if not pulled["late"]:
-        decided = decide(rules, people(patients), _objections(consents), as_of=as_of)
-        return dict.fromkeys(pulled["ids"], decided)
-    return {each: _late(rules, patients, consents, taken_at(run_spool, each)) for each in pulled["ids"]}
+        decided = decide(rules, people(patients), objections_known(consents), as_of=as_of)
+        waits = held_until_whole(decided, erased)
+        whole_from = next((n for n, each in enumerate(pulled["ids"]) if _is_whole(run_spool, each)), len(pulled["ids"]))
+        return {each: waits if n < whole_from else decided for n, each in enumerate(pulled["ids"])}
+    late = {each: _late(rules, patients, consents, taken_at(run_spool, each)) for each in pulled["ids"]}
+    return {each: held_until_whole(roster, erased) for each, roster in late.items()}
+
+
+def _is_whole(run_spool: Spool, extract_id: str) -> bool:
+    """Whether the extract has everything of everybody: a snapshot, or all that is known sent again."""
+    is_snapshot: bool = run_spool.read_note(f"read-{extract_id}")["kind"] == SNAPSHOT
+    return is_snapshot or bool(run_spool.read_note(f"volume-{extract_id}")["sent_again"])
 
 
 def _late(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, at: datetime) -> pa.Table:
     """An objection holds back that stood on the day, or stands now."""
     day = at.date()
-    then = pl.DataFrame(pl.from_arrow(decide(rules, people(patients, at), _objections(consents, at), as_of=day)))
-    now = pl.DataFrame(pl.from_arrow(decide(rules, people(patients), _objections(consents), as_of=day)))
+    then = pl.DataFrame(pl.from_arrow(decide(rules, people(patients, at), objections_known(consents, at), as_of=day)))
+    now = pl.DataFrame(pl.from_arrow(decide(rules, people(patients), objections_known(consents), as_of=day)))
     stays_now = now.filter(pl.col("reason").is_in(_KNOWN_NOW)).select("registration_id", pl.col("reason").alias("now"))
     both = then.join(stays_now, on="registration_id", how="left", maintain_order="left")
     decided = both.select("registration_id", pl.coalesce("now", "reason").alias("reason"), "date_of_birth")
     return decided.to_arrow().cast(opt_outs.ROSTER)
 
 
-def _objections(versions: pa.Table, at: datetime | None = None) -> pa.Table:
+def objections_known(versions: pa.Table, at: datetime | None = None) -> pa.Table:
+    """The entries as they stood by an instant, or stand now."""
     return opt_outs.latest_entries(CONSENTS.empty_table(), known_by(versions, at).cast(CONSENTS))
 
 
@@ -56,7 +76,7 @@ def decide(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of
     """Columns as in opt_outs.ROSTER. An objection holds for the person, under whichever registration it was made."""
     return opt_outs.roster(
         patients,
-        _of_the_samepeople(patients, opt_outs.dissenting_registrations(consents, as_of=as_of)),
+        of_the_same_people(patients, opt_outs.dissenting_registrations(consents, as_of=as_of)),
         start_date=rules.collection.start_date,
         registration_types=rules.collection.scope_registration_types,
     )
@@ -76,7 +96,7 @@ def taken_at(run_spool: Spool, extract_id: str) -> datetime:
     return datetime.fromisoformat(run_spool.read_note(f"read-{extract_id}")["taken_at"])
 
 
-def _of_the_samepeople(patients: pa.Table, registrations: frozenset[str]) -> frozenset[str]:
+def of_the_same_people(patients: pa.Table, registrations: frozenset[str]) -> frozenset[str]:
     """Somebody who left and came back has two registrations at one practice, and one NHS number, or one token of it."""
     numbers: dict[str | bytes, set[str]] = {}
     for row in patients.select(["registration_id", "nhs_number", "ready_patient_token"]).to_pylist():

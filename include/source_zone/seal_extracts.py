@@ -7,26 +7,26 @@ the memory renamed. A run killed between any two of these is settled by `recover
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from crossing.errors import TryAgain
 from crossing.manifest import Manifest, read_manifest
-from crossing.parcel import parcel_id, publish, read_manifest_bytes
+from crossing.parcel import parcel_id, read_manifest_bytes
 from source_zone.account import manifest_without_parts, outcome
 from source_zone.check_volume import volume
 from source_zone.draft_extract import Drafted, draft_extract
 from source_zone.identified import Extract, ReadTally
-from source_zone.left_already import check_is_next, note_left
+from source_zone.leave import check_place_is_free, leave
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
 from source_zone.objections import objections_in
+from source_zone.people_sent import erased, may_leave, sent, with_people
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
 from source_zone.roster import Rosters, rosters, taken_at, taken_on
-from source_zone.seal import draft_folder, seal
+from source_zone.seal import seal
 from source_zone.spool import Spool
 from source_zone.versions import added_to, in_order, stated, without_repeats
 
@@ -55,7 +55,12 @@ def seal_extracts(release: Release) -> dict[str, Any]:
     manifests = []
     for each in drafted:
         manifest = _sealed(release, run_spool, memory, each)
-        memory = _leave(release, run_spool, memory, manifest, withheld)
+        free = may_leave(decided_now[each.extract_id])
+        # Whoever may have left is remembered, so that a later opt-out reaches what the centre has of them.
+        moved_on = with_people(
+            _moved_on(memory, run_spool, manifest, withheld), sent=sent(memory) | free, erased=erased(memory) - free
+        )
+        memory = leave(release, moved_on, manifest.sequence)
         manifests.append(manifest)
     said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started) | volume(
         run_spool, extract_ids
@@ -84,7 +89,7 @@ def _look_again(release: Release, run_spool: Spool, memory: Memory) -> Rosters:
         if taken:
             run_spool.write_table("consents-now", _with(run_spool.read_table("consents-now"), found, extract))
         as_of = max(as_of, extract.taken_at.date())
-    return rosters(release.rules, run_spool, patients, consents, as_of=as_of)
+    return rosters(release.rules, run_spool, patients, consents, as_of=as_of, erased=erased(memory))
 
 
 def _with(consents: pa.Table, found: pa.Table, extract: Extract) -> pa.Table:
@@ -95,29 +100,12 @@ def _sealed(release: Release, run_spool: Spool, memory: Memory, drafted: Drafted
     """A parcel that is out already is left as it is: a memory restored from backup finds what left since."""
     sequence = memory.sequence + 1
     identity = parcel_id(release.rules.collection.id, release.practice.practice_code, sequence, drafted.extract_id)
-    check_is_next(*_place(release), sequence, identity)
+    check_place_is_free(release, sequence, identity)
     out_already = release.settings.outbox / identity
     if out_already.exists():
         return read_manifest(read_manifest_bytes(out_already)[0])
     draft = manifest_without_parts(release, run_spool, memory, drafted, sequence, identity)
     return seal(draft, drafted.drafts, release.keys, release.settings.outbox)
-
-
-def _leave(release: Release, run_spool: Spool, memory: Memory, manifest: Manifest, withheld: Withheld) -> Memory:
-    """The order is the promise: what a killed run leaves here always says whether the parcel left."""
-    file = release.memory_file()
-    moved_on = _moved_on(memory, run_spool, manifest, withheld)
-    file.prepare(moved_on)
-    draft = draft_folder(release.settings.outbox, manifest.parcel_id)
-    if draft.exists():
-        publish(draft, release.settings.outbox / manifest.parcel_id)
-    note_left(*_place(release), manifest.sequence, manifest.parcel_id)
-    file.commit()
-    return moved_on
-
-
-def _place(release: Release) -> tuple[Path, str, str]:
-    return release.settings.landing, release.rules.collection.id, release.practice.practice_code
 
 
 def _moved_on(memory: Memory, run_spool: Spool, manifest: Manifest, withheld: Withheld) -> Memory:

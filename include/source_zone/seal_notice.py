@@ -3,6 +3,7 @@
 Sealed, signed and carried as every parcel is; each kind has a sequence of its own at each practice.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,10 +47,10 @@ class _OnePart:
         yield self.table, self.rows.num_rows, to_parquet(self.table, self.rows)
 
 
-def notice_id(release: Release, kind: str, sequence: int) -> str:
-    """The parcel id that a notice at this place has, whenever it is made."""
+def notice_id(release: Release, notice: Notice) -> str:
+    """The parcel id of this notice at this place, whenever it is made. Other people, another id."""
     whose = release.rules.collection.id, release.practice.practice_code
-    return parcel_id(*whose, sequence, _extract_id(kind, sequence))
+    return parcel_id(*whose, notice.sequence, _extract_id(notice))
 
 
 def draft_notice(release: Release, notice: Notice) -> Manifest:
@@ -65,8 +66,9 @@ def publish_notice(release: Release, parcel: str) -> None:
         publish(draft, release.settings.outbox / parcel)
 
 
-def _extract_id(kind: str, sequence: int) -> str:
-    return f"{kind}-{sequence}"
+def _extract_id(notice: Notice) -> str:
+    digest = hashlib.sha256(repr(notice.rows.to_pylist()).encode()).hexdigest()
+    return f"{notice.kind}-{notice.sequence}-{digest[:12]}"
 
 
 def _manifest(release: Release, notice: Notice) -> Manifest:
@@ -74,14 +76,14 @@ def _manifest(release: Release, notice: Notice) -> Manifest:
     counts.of(notice.kind).read = counts.of(notice.kind).sent = notice.rows.num_rows
     return Manifest(
         manifest_version=MANIFEST_VERSION,
-        parcel_id=notice_id(release, notice.kind, notice.sequence),
+        parcel_id=notice_id(release, notice),
         collection=release.rules.collection.id,
         practice_code=release.practice.practice_code,
         supplier_format=release.practice.format,
         synthetic=release.practice.synthetic,
         sequence=notice.sequence,
         previous_manifest_sha256=notice.previous_manifest_sha256,
-        extract_id=_extract_id(notice.kind, notice.sequence),
+        extract_id=_extract_id(notice),
         extract_taken_at=notice.taken_at.isoformat(),
         extract_kind=notice.kind,
         supplier_record_count=None,

@@ -26,7 +26,7 @@ from crossing.mesh_envelope import (
     non_delivery,
 )
 from crossing.mesh_mailbox import Mailbox, OpenMailbox, check_chunk_megabytes
-from crossing.parcel import read_manifest_bytes
+from crossing.parcel import destroy_parts, read_manifest_bytes
 from crossing.parcel_tar import ParcelTar
 from source_zone.sent_parcels import (
     AGAIN,
@@ -150,6 +150,7 @@ class Sender:
         if found.failed:
             raise self._not_delivered(passage, "14")
         if found.status == ACKNOWLEDGED:
+            destroy_parts(self.outbox / passage.parcel_id)  # whoever opts out later is not to linger in our copy
             return self.sent.write(passage, DELIVERED)
         return passage if passage.state == SENT else self.sent.write(passage, SENT)
 

@@ -114,12 +114,19 @@ def test_each_image_holds_its_zone_and_no_other() -> None:
     assert copied_into("central") == {"include/central_zone"}
 
 
-def test_parcels_cross_one_way() -> None:
+def test_only_the_two_zones_see_the_crossing() -> None:
+    """Central writes there too: it takes erased people out of parcels that wait or are kept."""
     mounts = {name: mount for name in SERVICES for mount in SERVICES[name].get("volumes", []) if "crossing" in mount}
     assert mounts == {
         "source-worker": "crossing:/var/gp/crossing",
-        "central-worker": "crossing:/var/gp/crossing:ro",
+        "central-worker": "crossing:/var/gp/crossing",
     }
+
+
+def test_the_journal_of_erasures_is_on_a_volume_of_its_own_that_only_central_has() -> None:
+    holders = {name for name in SERVICES if any("erasures:" in mount for mount in SERVICES[name].get("volumes", []))}
+    assert holders == {"central-worker"}
+    assert SERVICES["central-worker"]["environment"]["GP_ERASURE_JOURNAL_DIR"] == "/var/gp/erasures"
 
 
 def test_a_zone_writes_its_task_logs_where_only_the_ui_looks() -> None:

@@ -42,7 +42,10 @@ def test_a_parcel_arrives_byte_for_byte_and_is_delivered_once_central_has_it(end
     assert ends.fetch() == {"carrier": "mesh", "fetched": 1, "already": 0}
     assert ends.is_whole(parcel)
     assert ends.waiting == []
+    ours = ends.settings.outbox / parcel
+    assert list(ours.glob("part-*"))
     assert ends.send() == {"carrier": "mesh", DELIVERED: 1}
+    assert {path.name for path in ours.iterdir()} == {"manifest.json", "manifest.sig"}  # our copy is gone
     assert ends.send() == {"carrier": "mesh"}
     assert ends.sandbox.count("POST", "/outbox") == 1
 

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from central_zone import load_parcel
+from central_zone import load_parcel, take_notices
 from central_zone import settings as central_settings
 from central_zone.register import build_register
 from central_zone.register.deliver_lineage import deliver_lineage
@@ -24,6 +24,7 @@ from simulator.simulate import simulate
 from source_zone import settings as source_settings
 from source_zone import shards
 from source_zone.make_development_keys import make_development_keys
+from source_zone.uphold_practices import check_all_upheld, uphold_practices
 from support.postgres import Postgres, psycopg_url
 
 COLLECTION = "gpdpr"
@@ -68,6 +69,18 @@ class BothZones:
         parcels = [parcel for shard in waiting for parcel in shard]
         load_parcel.account_for(COLLECTION, parcels, self.central)
         return parcels
+
+    def uphold(self) -> dict[str, Any]:
+        """As dags/uphold_opt_outs.py. Returns what left, in counts and ids."""
+        said = uphold_practices(COLLECTION, "uphold", self.source)
+        check_all_upheld(said)
+        return said
+
+    def erase(self) -> list[dict[str, Any]]:
+        """As dags/erase.py. Returns what became of each notice that waited."""
+        results = take_notices.take_notices(take_notices.notices_waiting(COLLECTION, self.central), self.central)
+        take_notices.check_all_taken(results)
+        return results
 
     def publish(self) -> None:
         """As dags/publish_register.py."""
@@ -158,6 +171,7 @@ def make_both_zones(root: Path, postgres: Postgres) -> BothZones:
         "GP_INBOX_DIR": root / "crossing",
         "GP_CENTRAL_WORK_DIR": root / "work",
         "GP_RECEIPTS_DIR": root / "receipts",
+        "GP_ERASURE_JOURNAL_DIR": root / "erasures",
         "GP_LINEAGE_DIR": root / "lineage",
         "GP_REGISTER_DIR": root / "register",
     }

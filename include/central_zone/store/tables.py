@@ -30,7 +30,7 @@ from central_zone.store import release_tables  # noqa: F401  (its tables are reg
 from central_zone.store.metadata import PRACTICE, metadata
 from crossing import canonical
 from crossing.canonical import Kind
-from crossing.manifest_fields import EXTRACT_KINDS
+from crossing.manifest_fields import RECORD_KINDS
 
 STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
 
@@ -107,7 +107,7 @@ parcel = Table(
     Column("audit_hash", Text),  # the audit chain's head when this parcel was settled
     Column("manifest", JSONB, nullable=False),
     CheckConstraint(f"state IN {STATES}", name="state_is_known"),
-    CheckConstraint(f"extract_kind IN {EXTRACT_KINDS}", name="kind_is_known"),
+    CheckConstraint(f"extract_kind IN {RECORD_KINDS}", name="kind_is_known"),
     schema="ledger",
 )
 # A place in a practice's sequence is filled once. A refused parcel leaves its place open for the one that mends it.

@@ -7,7 +7,7 @@ import pytest
 
 from crossing import parcel
 from crossing.manifest import LARGEST_MANIFEST_BYTES
-from crossing.parcel import ParcelUnreadable, read_manifest_bytes, read_part
+from crossing.parcel import ParcelUnreadable, destroy_parts, read_manifest_bytes, read_part
 
 
 @pytest.fixture
@@ -59,3 +59,10 @@ def test_a_part_is_as_large_as_the_manifest_says(folder: Path) -> None:
     assert read_part(folder, parcel.part_name(0), 5) == b"12345"
     with pytest.raises(ParcelUnreadable, match="5 bytes, but the manifest says 6"):
         read_part(folder, parcel.part_name(0), 6)
+
+
+def test_parts_are_destroyed_and_what_proves_that_they_were_there_stays(tmp_path: Path) -> None:
+    for name in ("manifest.json", "manifest.sig", "part-00000.hpke", "part-00001.hpke"):
+        (tmp_path / name).write_bytes(b"x")
+    assert (destroy_parts(tmp_path), destroy_parts(tmp_path)) == (2, 0)
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "manifest.sig"}

@@ -27,7 +27,14 @@ LOADED = {
 
 
 def a_night(number: int = 1, **changes: Any) -> Night:
-    facts = {"collect": "failed", "load": "success", "publish": "success", "seconds": 41.6}
+    facts = {
+        "collect": "failed",
+        "load": "success",
+        "publish": "success",
+        "uphold": "success",
+        "erased": [],
+        "seconds": 41.6,
+    }
     facts |= {"practices": [RELEASED, FAILED], "parcels": [LOADED, LOADED | {"parcel_id": "of another night"}]}
     return Night(number=number, **(facts | changes))
 
@@ -62,3 +69,8 @@ def test_catching_up_is_said_only_where_it_happened() -> None:
     caught_up = a_night(2, practices=[RELEASED, RELEASED | {"practice_code": "Y99008"}])
     assert any("Y99008's file" in line for line in last_words([a_night(), caught_up], places))
     assert not any("Y99008" in line for line in last_words([a_night(), a_night(2)], places))
+
+
+def test_erasures_are_told_where_there_were_any() -> None:
+    assert not any("erased" in line for line in night_in_words(a_night()))
+    assert any("erased: people of 1 practices" in line for line in night_in_words(a_night(erased=["a-notice"])))

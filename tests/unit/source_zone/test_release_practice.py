@@ -316,7 +316,7 @@ def test_a_run_killed_around_the_moment_a_parcel_leaves_is_settled_by_the_next(
     zone: SourceZone, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stops the run between two renames; what the next night releases must follow on what really left."""
-    from source_zone import seal_extracts
+    from source_zone import leave
 
     class Killed(BaseException):
         pass
@@ -327,7 +327,7 @@ def test_a_run_killed_around_the_moment_a_parcel_leaves_is_settled_by_the_next(
     write_extract(
         zone.deliveries, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "a")]}
     )
-    where = (seal_extracts, "publish") if found == "before it left" else (MemoryFile, "commit")
+    where = (leave, "publish_notice") if found == "before it left" else (MemoryFile, "commit")
     monkeypatch.setattr(*where, killed)
     with pytest.raises(Killed):
         release_practice(zone.release())

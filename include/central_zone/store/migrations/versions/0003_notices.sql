@@ -20,3 +20,7 @@ CREATE TABLE ledger.notice (
   CONSTRAINT one_notice_a_place UNIQUE (collection, practice_code, kind, sequence),
   UNIQUE (manifest_sha256)
 );
+
+-- People who opted in again come whole, in a parcel of their own.
+ALTER TABLE ledger.parcel DROP CONSTRAINT kind_is_known;
+ALTER TABLE ledger.parcel ADD CONSTRAINT kind_is_known CHECK (extract_kind IN ('delta', 'recon', 'snapshot', 're_extract'));

@@ -1,0 +1,49 @@
+"""Uphold what patients say after their records have left, wholly in the zone that may see identifiers.
+
+**ask_for_erasures** finds who opted out since (a signed notice of tokens asks the centre to erase them) and who opted in
+again (all there is of them leaves once more). **ask_the_national_service** and **take_its_answers** find, through MESH,
+who has not opted out nationally. `every_opt_out_upheld` names what could not be done; nothing is given up for another's sake.
+"""
+
+from datetime import timedelta
+from functools import partial
+
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, task
+
+from account_for_opt_outs import announce_notices, every_opt_out_upheld
+from account_for_practices import send_parcels
+from crossing.policy import Collection, Policy
+from stop_for_a_person import stop_for_a_person
+
+HOURLY = CronTriggerTimetable("40 * * * *", timezone="Europe/London", run_immediately=timedelta(0))
+
+
+def uphold(collection: Collection) -> None:
+    @dag(
+        dag_id=f"uphold_opt_outs__{collection.id}",
+        schedule=AssetOrTimeSchedule(timetable=HOURLY, assets=[Asset(f"parcels__{collection.id}")]),
+        max_active_runs=1,
+        doc_md=__doc__,
+        tags=["zone:source", collection.id],
+        default_args={"owner": "source zone", "queue": "source", "retries": 2, "retry_delay": timedelta(minutes=5)},
+    )
+    def uphold_opt_outs():
+        @task
+        @stop_for_a_person
+        def ask_for_erasures(run_id: str) -> dict:
+            from source_zone import settings, uphold_practices
+
+            return uphold_practices.uphold_practices(collection.id, run_id, settings.load())
+
+        whatever_happened = partial(task, trigger_rule=TriggerRule.ALL_DONE)
+        announce = whatever_happened(outlets=[Asset(f"notices__{collection.id}")])(announce_notices)
+        asked = ask_for_erasures("{{ run_id }}")
+        sent = whatever_happened()(send_parcels)(collection.id)
+        account = whatever_happened(retries=0)(every_opt_out_upheld)
+        asked >> sent >> announce(asked) >> account(asked, sent)
+
+    uphold_opt_outs()
+
+
+for name in Policy().collections():
+    uphold(Policy().collection(name))

@@ -1,0 +1,49 @@
+"""What upholding opt-outs came to, at both ends: a run is green only when every practice's was upheld, and it was sent."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from stop_for_a_person import stop_for_a_person
+
+Said = Mapping[str, Any] | None
+
+
+@stop_for_a_person
+def announce_notices(*said: Said) -> list[str]:
+    """The ids of what left. Raises AirflowSkipException where nothing did: nobody is to be woken."""
+    parcels = [parcel for each in said if each for parcel in each["parcels"]]
+    if not parcels:
+        raise AirflowSkipException("Nobody opted out or in again.")
+    return parcels
+
+
+@stop_for_a_person
+def every_opt_out_upheld(said: Said, sent: Said) -> None:
+    """Raises AirflowFailException naming the practices whose opt-outs could not be upheld, or that nothing was sent."""
+    from source_zone import uphold_practices  # only here: the DAG processor has no zone
+
+    uphold_practices.check_all_upheld(dict(said) if said is not None else None)
+    if sent is None:
+        raise AirflowFailException("Every practice was looked at, but `send_parcels` failed: it says what to mend.")
+
+
+@stop_for_a_person
+def announce_notices_taken(results: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """The ids of the notices acted on now. Raises AirflowSkipException where there is none: nobody is to be woken."""
+    taken = [each["parcel_id"] for each in results or () if each["state"] == "applied"]
+    if not taken:
+        raise AirflowSkipException("No notice was acted on.")
+    return taken
+
+
+@stop_for_a_person
+def every_notice_taken(results: Sequence[Mapping[str, Any]] | None, fetched: Said) -> int:
+    """Raises AirflowFailException with what the others say, or where `fetched` is nothing: then the fetch failed."""
+    from central_zone import take_notices
+
+    taken = take_notices.check_all_taken([dict(each) for each in results] if results is not None else None)
+    if fetched is None:
+        raise AirflowFailException("What was here is acted on, but `fetch_parcels` failed: it says what to mend.")
+    return taken

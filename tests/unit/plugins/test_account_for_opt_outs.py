@@ -1,0 +1,53 @@
+"""When a run about opt-outs is green, whom it wakes, and what it says when it is not."""
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from account_for_opt_outs import announce_notices, announce_notices_taken, every_notice_taken, every_opt_out_upheld
+
+SAID = {"parcels": ["a-notice"], "failed": {}, "a_person_must_act": False}
+FAILED = {**SAID, "failed": {"Y99001": "MemoryUnreadable: its memory does not open."}, "a_person_must_act": True}
+
+
+def test_what_left_is_announced_and_nothing_wakes_nobody() -> None:
+    assert announce_notices(SAID, None) == ["a-notice"]
+    with pytest.raises(AirflowSkipException):
+        announce_notices({**SAID, "parcels": []}, None)
+
+
+def test_green_when_every_practice_was_looked_at_and_all_was_sent() -> None:
+    every_opt_out_upheld(SAID, {"carrier": "directory"})
+
+
+def test_a_practice_that_failed_makes_it_red_by_name() -> None:
+    with pytest.raises(AirflowFailException, match="Y99001"):
+        every_opt_out_upheld(FAILED, {"carrier": "directory"})
+
+
+def test_a_busy_practice_may_be_tried_again() -> None:
+    with pytest.raises(AirflowException) as told:
+        every_opt_out_upheld({**FAILED, "a_person_must_act": False}, {"carrier": "directory"})
+    assert not isinstance(told.value, AirflowFailException)
+
+
+@pytest.mark.parametrize("sent", [None, {"carrier": "directory"}])
+def test_a_step_that_failed_whole_is_no_success(sent: dict[str, str] | None) -> None:
+    with pytest.raises(AirflowFailException):
+        every_opt_out_upheld(None if sent else SAID, sent)
+
+
+def test_only_what_was_acted_on_now_wakes_the_register() -> None:
+    assert announce_notices_taken([{"state": "applied", "parcel_id": "one"}, {"state": "already"}]) == ["one"]
+    with pytest.raises(AirflowSkipException):
+        announce_notices_taken([{"state": "already", "parcel_id": "one"}])
+
+
+def test_a_notice_that_failed_is_told_and_a_fetch_that_failed_too() -> None:
+    failed = {"state": "failed", "parcel_id": "one", "reason": "ParcelRefused: no.", "a_person_must_act": True}
+    with pytest.raises(AirflowFailException, match="ParcelRefused"):
+        every_notice_taken([failed], {})
+    with pytest.raises(AirflowFailException, match="fetch_parcels"):
+        every_notice_taken([], None)
+    with pytest.raises(AirflowFailException):
+        every_notice_taken(None, {})
+    assert every_notice_taken([{"state": "applied", "parcel_id": "one"}], {}) == 1

@@ -1,0 +1,68 @@
+"""Every practice of a collection in turn: what is said travels through Airflow, so it is ids and counts."""
+
+from pathlib import Path
+
+import pytest
+
+from source_zone.memory import MemoryUnreadable
+from source_zone.release_practice import release_practice
+from source_zone.uphold_practices import NotAllUpheld, NotAllUpheldYet, check_all_upheld, uphold_practices
+from support.emis_files import a_patient, an_observation, write_extract
+from support.source_zone import SourceZone, a_practice, make_source_zone
+
+FIRST, SECOND = "20260902010000", "20260903010000"
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> SourceZone:
+    """Two practices; anne of the first opts out on the second night."""
+    zone = make_source_zone(tmp_path)
+    for code, stamp, rows in (
+        ("Y99001", FIRST, {"Admin_Patient": [a_patient("anne")]}),
+        ("Y99002", FIRST, {"Admin_Patient": [a_patient("bert")]}),
+        ("Y99001", SECOND, {"CareRecord_Observation": [an_observation("anne", "no", "2")]}),
+    ):
+        write_extract(zone.settings.incoming / code, rows, stamp)
+        release_practice(zone.release(stamp, a_practice(code)) if code == "Y99001" else other(zone, stamp))
+    return zone
+
+
+def other(zone: SourceZone, stamp: str):
+    from source_zone.release import prepare
+
+    return prepare("gpdpr", a_practice("Y99002"), stamp, zone.settings, folder=zone.settings.incoming / "Y99002")
+
+
+def test_each_is_looked_at_and_what_left_is_told_in_counts(zone: SourceZone) -> None:
+    said = uphold_practices("gpdpr", "run", zone.settings)
+    assert {name: said[name] for name in ("erased", "sent_again", "wait_for_whole", "failed")} == {
+        "erased": 1,
+        "sent_again": 0,
+        "wait_for_whole": 0,
+        "failed": {},
+    }
+    assert len(said["parcels"]) == 1
+    check_all_upheld(said)
+
+
+def test_one_whose_memory_does_not_open_is_named_and_the_other_is_upheld(zone: SourceZone) -> None:
+    broken = zone.settings.memory / "gpdpr" / "Y99002" / "memory.sealed"
+    broken.write_bytes(broken.read_bytes()[:-1] + b"?")
+    said = uphold_practices("gpdpr", "run", zone.settings)
+    assert said["erased"] == 1
+    assert said["failed"]["Y99002"].startswith(MemoryUnreadable.__name__)
+    with pytest.raises(NotAllUpheld, match="Y99002"):
+        check_all_upheld(said)
+
+
+def test_one_that_is_busy_is_for_the_next_try(zone: SourceZone) -> None:
+    with zone.release().memory_file().lock():
+        said = uphold_practices("gpdpr", "run", zone.settings)
+    with pytest.raises(NotAllUpheldYet, match="Y99001"):
+        check_all_upheld(said)
+    assert uphold_practices("gpdpr", "run", zone.settings)["erased"] == 1
+
+
+def test_a_step_that_said_nothing_is_no_success() -> None:
+    with pytest.raises(NotAllUpheld):
+        check_all_upheld(None)
