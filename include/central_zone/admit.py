@@ -5,6 +5,7 @@ import time
 from sqlalchemy import Connection
 
 from central_zone import audit, ledger, receive
+from central_zone.erasures.agree import check_erasures_agree
 from central_zone.errors import ParcelRefused, WaitsForEarlier
 from central_zone.inbox import fingerprint, is_parcel_id
 from central_zone.ledger import Entry
@@ -48,6 +49,7 @@ def _enter(zone: Zone, manifest: Manifest) -> Entry:
         raise ParcelRefused("The parcel is of a collection that policy does not know. Compare both zones' policy.")
     with transaction(zone.store, "receive") as connection:
         ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
+        check_erasures_agree(connection, zone.settings)
         entry = ledger.find(connection, manifest.parcel_id)
         if entry and _stands(entry, manifest):
             return entry

@@ -2,15 +2,15 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from central_zone import command_line_erasures, command_line_load
 from central_zone.command_line_notices import add_notices
 from central_zone.command_line_release import add_release_commands
-from crossing.errors import GPCollectError, PersonMustAct, run_command
+from crossing.errors import run_command
 
 Commands = Any  # argparse keeps the type of its sub-commands private
 
@@ -28,13 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("migrate", help="bring the store to this version").set_defaults(run=_migrate)
     _add_fetch(commands)
-    _add_load(commands)
+    command_line_load.add_to(commands)
     _add_ledger(commands)
     _add_decide(commands)
     _add_skip(commands)
     _add_reconcile(commands)
     add_release_commands(commands)
     _add_register(commands)
+    command_line_erasures.add_to(commands)
     _add_audit(commands)
     add_notices(commands)
     return parser
@@ -45,12 +46,6 @@ def _add_fetch(commands: Commands) -> None:
     fetch.add_argument("--again", action="store_true", help="look anew at messages that were refused before")
     fetch.add_argument("--drop", metavar="MESSAGE", help="acknowledge this message without ever taking it")
     fetch.set_defaults(run=_fetch)
-
-
-def _add_load(commands: Commands) -> None:
-    load = commands.add_parser("load", help="receive, validate and load parcels, in the order given")
-    load.add_argument("parcels", nargs="+", metavar="PARCEL", help="a parcel's folder, or its id in GP_INBOX_DIR")
-    load.set_defaults(run=_load)
 
 
 def _add_ledger(commands: Commands) -> None:
@@ -125,32 +120,6 @@ def _fetch(arguments: argparse.Namespace) -> int:
         _print(fetch.drop(arguments.drop, settings.load()))
     else:
         _print(fetch.fetch_parcels(settings.load(), again=arguments.again))
-    return 0
-
-
-def _load(arguments: argparse.Namespace) -> int:
-    from central_zone import load_parcel, settings
-
-    loaded_settings = settings.load()
-    errors: list[GPCollectError] = []
-    for number, name in enumerate(arguments.parcels, 1):
-        if sys.stderr.isatty():  # for somebody who watches; a log would only grow
-            sys.stderr.write(f"parcel {number} of {len(arguments.parcels)}\n")
-        folder = Path(name).resolve() if Path(name).is_dir() else loaded_settings.inbox_folder / name
-        try:
-            result = load_parcel.load_parcel(folder, loaded_settings)
-            _print(result)
-            errors.extend(load_parcel.not_loaded(result))
-        except GPCollectError as error:
-            _print({"parcel_id": folder.name, "state": "not loaded", "reason": f"{type(error).__name__}: {error}"})
-            errors.append(error)
-    return _worst(errors)
-
-
-def _worst(errors: list[GPCollectError]) -> int:
-    """What a person must mend comes before what may mend itself."""
-    for error in sorted(errors, key=lambda error: not isinstance(error, PersonMustAct)):
-        raise error
     return 0
 
 

@@ -1,15 +1,18 @@
 """Commit a parcel: its rows, its ledger row, its audit entry and its lineage in one transaction. All of it, or nothing."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Connection, func, insert
 
-from central_zone import audit, ledger, quarantine
+from central_zone import audit, ledger, quarantine, staged
 from central_zone.compare import compare_with_store
+from central_zone.erasures import gate
+from central_zone.erasures.agree import check_erasures_agree
 from central_zone.errors import WaitsForEarlier
 from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
@@ -57,8 +60,6 @@ def commit(zone: Zone, parcel_id: str) -> Entry:
 
 def _load(zone: Zone, entry: Entry) -> Entry:
     started = time.monotonic()
-    tables = tables_of(zone, entry)
-    verdict = verdict_on(zone, entry, tables)
     try:
         with transaction(zone.store, f"{entry.practice_code}, parcel {entry.sequence}") as connection:
             ledger.lock_practice(connection, entry.collection, entry.practice_code)
@@ -67,6 +68,9 @@ def _load(zone: Zone, entry: Entry) -> Entry:
                 return locked
             manifest = ledger.manifest_of(connection, entry.parcel_id)
             check_turn(connection, _place(locked, manifest), earlier_may_be_under_way=False)
+            check_erasures_agree(connection, zone.settings)  # and from here on nobody is erased until this has ended
+            tables = tables_of(zone, locked)
+            verdict = verdict_on(zone, locked, tables)
             ready = _Ready(entry=locked, tables=tables, verdict=verdict, manifest=manifest, started=started)
             _write(zone, connection, ready)
             return ledger.entry(connection, entry.parcel_id)
@@ -86,14 +90,15 @@ def _place(entry: Entry, manifest: dict[str, Any]) -> Place:
     )
 
 
-def _write(zone: Zone, connection: Connection, ready: _Ready) -> None:
+def _write(zone: Zone, connection: Connection, staged_rows: _Ready) -> None:
+    ready, erased = _without_erased(zone, connection, staged_rows)
     number, failed = ready.entry.parcel_number, ready.verdict.failed_rows
     only_compared = ready.entry.extract_kind == RECON
     # A practice's first snapshot is as large as all of it, and there is nothing yet to compare it with.
     if only_compared or (ready.entry.extract_kind == SNAPSHOT and ledger.has_loaded_before(connection, ready.entry)):
         _compare(connection, ready)
     loaded = {} if only_compared else {table: _load_table(connection, ready, table) for table in ready.tables}
-    kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number)
+    kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number, ready.entry.practice_code)
     copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
     connection.execute(insert(outbox).values(event=_lineage(zone, ready, loaded)))
     # Last, because other loaders queue for the chain from here to the end of the transaction.
@@ -107,8 +112,30 @@ def _write(zone: Zone, connection: Connection, ready: _Ready) -> None:
         **({"state": ledger.COMPARED, "decided_at": func.now()} if only_compared else _LOADED_NOW),
         rows_loaded=loaded,
         rows_quarantined=quarantine.counts(failed),
+        rows_erased=erased,
         audit_hash=head,
     )
+
+
+def _without_erased(zone: Zone, connection: Connection, ready: _Ready) -> tuple[_Ready, dict[str, int]]:
+    """The parcel without people who were erased, and how many of its rows that is in all, by table.
+
+    Who was erased before it was staged is not in it already; who was erased since is found here.
+    """
+    parcel = gate.whose(ready.entry)
+    ruled = gate.ruling_on(connection, zone, parcel, ready.tables)
+    gate.hold_found(connection, ruled)
+    if ready.entry.extract_kind != RECON:  # what is only compared brings nobody back
+        gate.end_words(connection, parcel, ruled)
+    erased = Counter(staged.taken_out(zone.settings.work_folder, ready.entry.parcel_id))
+    may = {table: gate.may_come_in(rows, ruled.kept_out) for table, rows in ready.tables.items()}
+    kept = {table: rows.to_numpy() for table, rows in may.items() if rows is not None}
+    if not kept:
+        return ready, dict(erased)
+    tables = {table: rows.filter(may[table]) if table in kept else rows for table, rows in ready.tables.items()}
+    erased.update({table: ready.tables[table].num_rows - tables[table].num_rows for table in kept})
+    failed = quarantine.among_kept(ready.verdict.failed_rows, kept)
+    return replace(ready, tables=tables, verdict=replace(ready.verdict, failed_rows=failed)), dict(erased)
 
 
 def _compare(connection: Connection, ready: _Ready) -> None:

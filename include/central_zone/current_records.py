@@ -22,6 +22,13 @@ def temporary(connection: Connection, name: str, columns: dict[str, TypeEngine[A
     return made
 
 
+def read_as_a_whole(connection: Connection) -> None:
+    """For a transaction that reads whole views: how few rows a view's filters leave the planner cannot know, and looking
+    each one up in turn, which is right for a handful, takes hours for a million."""
+    connection.execute(text("SET LOCAL enable_nestloop = off"))
+    connection.execute(text("SET LOCAL work_mem = '128MB'"))
+
+
 def analyse(connection: Connection, made: Table) -> None:
     """Tells the planner what a temporary table holds; nothing else does."""
     name = connection.dialect.identifier_preparer.format_table(made)

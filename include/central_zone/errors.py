@@ -97,3 +97,15 @@ class CohortTooSmall(PersonMustAct):
 
 class ReleasedWithoutEntry(PersonMustAct):
     """Something was released under a use that the register has no entry for."""
+
+
+class ErasuresMissing(PersonMustAct):
+    """The store lacks erasures that the journal holds, as one restored from a backup does, or was never confirmed."""
+
+
+class JournalMissing(PersonMustAct):
+    """The erasure journal is not there, and the store has applied some of it."""
+
+
+class JournalBroken(PersonMustAct):
+    """The erasure journal was changed, cut short, or belongs to another store."""

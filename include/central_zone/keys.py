@@ -15,6 +15,7 @@ RECIPIENT_KEY = "recipient-v1"
 RECEIPT_SIGNING_KEY = "receipt-signing-v1"
 STORE_KEY = "store-v1"
 _STORE_PURPOSE = b"gp-collect|store|v1"
+_ERASURE_PURPOSE = b"gp-collect|erasure|v1"
 _MLKEM_SEED_BYTES = 64
 
 
@@ -40,12 +41,17 @@ def receipt_signing_key(folder: Path) -> Ed25519PrivateKey:
 
 def store_subkey(folder: Path) -> bytes:
     """The key that turns a source's token into the store's own. Raises KeyRefused."""
-    return _derived(folder, _STORE_PURPOSE)
+    return _from_the_store_key(folder, _STORE_PURPOSE)
+
+
+def erasure_subkey(folder: Path) -> bytes:
+    """The key that turns a token of the store into the mark of somebody who was erased. Raises KeyRefused."""
+    return _from_the_store_key(folder, _ERASURE_PURPOSE)
 
 
 def project_subkey(folder: Path, label: str) -> bytes:
     """The key that turns a stored token into one of a single project; `label` is project_label's. Raises KeyRefused."""
-    return _derived(folder, label.encode())
+    return _from_the_store_key(folder, label.encode())
 
 
 def project_label(use_id: str, version: int) -> str:
@@ -53,6 +59,6 @@ def project_label(use_id: str, version: int) -> str:
     return f"gp-collect|project|{use_id}|v{version}"
 
 
-def _derived(folder: Path, purpose: bytes) -> bytes:
+def _from_the_store_key(folder: Path, purpose: bytes) -> bytes:
     store_key = read_key_file(folder / f"{STORE_KEY}.key", expected_bytes=32)
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(store_key)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, select
 
-from central_zone import audit, inbox, ledger, notice
+from central_zone import audit, ledger, notice
 from central_zone.errors import ParcelRefused
 from central_zone.load import copy_rows
 from central_zone.notice import Notice
@@ -46,7 +46,7 @@ def check_validity(zone: Zone, manifest: Manifest) -> None:
 
 
 def apply_allow_list(zone: Zone, list_: Notice) -> dict[str, Any]:
-    """Replaces the practice's list, unless it was checked earlier than the one we have. Then the sealed list is destroyed."""
+    """Replaces the practice's list, unless it was checked earlier than the one we have."""
     manifest = list_.manifest
     checked_at, expires_at = _times(manifest)
     with transaction(zone.store, f"{list_.whose}: replace the allow list") as connection:
@@ -59,30 +59,13 @@ def apply_allow_list(zone: Zone, list_: Notice) -> dict[str, Any]:
             outcome = {"list": "replaced", "people": people, "replaced": replaced}
         head = audit.append(connection, actor=audit.LOADER, event=_audited(manifest, outcome))
         notice.mark_applied(connection, manifest, outcome=outcome, audit_hash=head)
-    return {
-        **outcome,
-        "sealed_list": "destroyed" if destroy_sealed(zone, manifest.parcel_id) else "not ours to destroy",
-    }
+    return outcome
 
 
-def destroy_sealed(zone: Zone, parcel_id: str) -> bool:
-    """Removes the sealed rows of a notice that was applied; its manifest and signature stay, to show what was said.
-
-    False where the inbox is only lent to us and may not be written: then the source removes them, as it does its outbox.
-    """
-    try:
-        for part in sorted(zone.folder(parcel_id).glob("part-*.hpke")):
-            part.unlink()
-    except OSError:
-        return False
-    return True
-
-
-def purge_expired(zone: Zone) -> dict[str, int]:
-    """Deletes what may no longer be relied on, and sealed lists that were applied just before a crash."""
+def purge_expired(zone: Zone) -> int:
+    """Deletes what may no longer be relied on; how many people's entries there were."""
     with transaction(zone.store, "purge expired allow lists") as connection:
-        expired = delete_expired(connection, zone.now())
-    return {"expired": expired, "sealed_lists_destroyed": _destroy_left_over(zone)}
+        return delete_expired(connection, zone.now())
 
 
 def delete_expired(connection: Connection, now: datetime) -> int:
@@ -155,12 +138,3 @@ def _audited(manifest: Manifest, outcome: dict[str, Any]) -> dict[str, Any]:
         "manifest_sha256": manifest.sha256(),
         **outcome,
     }
-
-
-def _destroy_left_over(zone: Zone) -> int:
-    folders = inbox.parcel_folders(zone.inbox)
-    claims = {name: inbox.claim(folder) for name, folder in folders.items() if any(folder.glob("part-*.hpke"))}
-    lists = [name for name, claim in claims.items() if claim and claim.kind == NATIONAL_ALLOW_LIST]
-    with transaction(zone.store, "look for lists that were applied") as connection:
-        done = notice.applied(connection, lists)
-    return sum(destroy_sealed(zone, name) for name in sorted(done))

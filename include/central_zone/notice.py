@@ -44,7 +44,7 @@ def verified(zone: Zone, parcel_id: str) -> Manifest:
 def opened(zone: Zone, manifest: Manifest) -> Notice:
     """Raises ParcelRefused or ParcelUnreadable where it does not open, or is not what was signed for."""
     key, subkey = keys.recipient_key(zone.settings.keys_folder), keys.store_subkey(zone.settings.keys_folder)
-    rows = receive.opened_rows(zone.folder(manifest.parcel_id), manifest, key)
+    rows = receive.opened_rows(zone.folder(manifest.parcel_id), manifest, key)  # of a notice nothing is ever stripped
     tables = [with_store_tokens(table, some, subkey) for table, some in rows]
     return Notice(manifest, pa.concat_tables([schema(manifest.extract_kind).empty_table(), *tables]))
 

@@ -4,9 +4,8 @@ T3 is the first 128 bits of HMAC-SHA-256 over the 32 hexadecimal characters of T
 characters of HKDF-SHA-256(store key, no salt, info = the label `gp-collect|project|<data use>|v<version>`, 32 bytes).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Table, Uuid, func, literal_column, select, union
@@ -29,12 +28,6 @@ def project_tokens(connection: Connection, name: str, columns: list[ColumnElemen
         copy_rows(connection, ("pg_temp", name), batches)
     analyse(connection, made)
     return made
-
-
-def project_tokens_of(stored: Iterable[UUID], subkey: bytes) -> list[UUID]:
-    """The same of a few tokens."""
-    tokens = keyed_tokens(as_hex(pa.array([token.bytes for token in stored], _TOKEN)), subkey)
-    return [UUID(bytes=token) for token in tokens.to_pylist()]
 
 
 def _with_project_tokens(stored: pa.Array, subkey: bytes) -> pa.Table:

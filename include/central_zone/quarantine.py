@@ -46,14 +46,35 @@ def _without(rows: pa.Table, positions: "np.ndarray[Any, Any]") -> pa.Table:
     return rows.filter(pa.array(keep))
 
 
-def rows_to_keep_out(tables: Mapping[str, pa.Table], failed: Positions, parcel_number: int) -> pa.Table:
-    """One row for each rule a row broke: parcel, table, the record's token, the rule."""
+def among_kept(
+    failed: Positions, kept: Mapping[str, "np.ndarray[Any, Any]"]
+) -> dict[str, dict[str, "np.ndarray[Any, Any]"]]:
+    """The same rows by the positions they have once others were taken out. `kept`: of each table that lost rows, which stay."""
+    return {
+        table: {
+            rule: _moved(positions, kept[table]) if table in kept else positions for rule, positions in rules.items()
+        }
+        for table, rules in failed.items()
+    }
+
+
+def _moved(positions: "np.ndarray[Any, Any]", kept: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    now: np.ndarray[Any, Any] = np.cumsum(kept) - 1
+    moved: np.ndarray[Any, Any] = now[positions[kept[positions]]]
+    return moved
+
+
+def rows_to_keep_out(
+    tables: Mapping[str, pa.Table], failed: Positions, parcel_number: int, practice_code: str
+) -> pa.Table:
+    """One row for each rule a row broke: parcel, table, the record's token, the rule, and whose it was."""
+    where = {"parcel_number": parcel_number, "practice_code": practice_code}
     pieces = [
-        _rows_of_one_rule(tables[table]["record_token"], positions, parcel_number, table, rule)
+        _rows_of_one_rule(tables[table], positions, {**where, "table_name": table, "rule_id": rule})
         for table, rules in sorted(failed.items())
         for rule, positions in sorted(rules.items())
     ]
-    return pa.concat_tables(pieces) if pieces else _EMPTY
+    return pa.concat_tables(pieces) if pieces else _SCHEMA.empty_table()
 
 
 _SCHEMA = pa.schema(
@@ -62,19 +83,16 @@ _SCHEMA = pa.schema(
         "table_name": pa.string(),
         "record_token": pa.binary(16),
         "rule_id": pa.string(),
+        "practice_code": pa.string(),
+        "registration_token": pa.binary(16),  # NULL in tables that are not about patients
     }
 )
-_EMPTY = _SCHEMA.empty_table()
 
 
-def _rows_of_one_rule(
-    tokens: pa.ChunkedArray, positions: "np.ndarray[Any, Any]", parcel_number: int, table: str, rule: str
-) -> pa.Table:
-    count = len(positions)
-    columns = {
-        "parcel_number": pa.repeat(pa.scalar(parcel_number, pa.int64()), count),
-        "table_name": pa.repeat(table, count),
-        "record_token": pc.take(tokens, pa.array(positions, pa.int64())),
-        "rule_id": pa.repeat(rule, count),
-    }
-    return pa.table(columns, schema=_SCHEMA)
+def _rows_of_one_rule(rows: pa.Table, positions: "np.ndarray[Any, Any]", same: Mapping[str, Any]) -> pa.Table:
+    which, count = pa.array(positions, pa.int64()), len(positions)
+    columns = {name: pa.repeat(pa.scalar(value, _SCHEMA.field(name).type), count) for name, value in same.items()}
+    for name in ("record_token", "registration_token"):
+        is_there = name in rows.column_names
+        columns[name] = pc.take(rows[name], which) if is_there else pa.nulls(count, _SCHEMA.field(name).type)
+    return pa.table({name: columns[name] for name in _SCHEMA.names}, schema=_SCHEMA)

@@ -44,11 +44,12 @@ def give_receipt(folder: Path, entry: Entry, keys_folder: Path) -> Path:
     signed = {"receipt": receipt, "signing_key": keys.RECEIPT_SIGNING_KEY, "signature": signature}
     folder.mkdir(parents=True, exist_ok=True)
     path = receipt_path(folder, entry)
-    _replace_durably(path, canonical_json(signed))
+    replace_durably(path, canonical_json(signed))
     return path
 
 
-def _replace_durably(path: Path, data: bytes) -> None:
+def replace_durably(path: Path, data: bytes) -> None:
+    """The whole new file or the old one, whenever the machine stops."""
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

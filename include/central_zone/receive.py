@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
 
 from central_zone import keys
+from central_zone.erasures.stripped import Stripped, sealed_bytes
 from central_zone.errors import ParcelRefused, WrongRecipient
 from crossing.canonical import schema, schema_sha256
 from crossing.manifest import HPKE_SUITE, Manifest, Part, bytes_to_sign, named_signer, part_binding, read_manifest
-from crossing.parcel import parcel_id, part_name, read_manifest_bytes, read_part
+from crossing.parcel import ParcelUnreadable, parcel_id, part_name, read_manifest_bytes
 from crossing.policy import Collection
 
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
@@ -32,6 +33,8 @@ _LONGEST_VALIDITY = timedelta(days=366)
 _CLOCKS_DIFFER = timedelta(minutes=5)
 # Suppliers stamp an extract by their own clock and name no time zone: in summer they are an hour ahead of UTC.
 _SUPPLIERS_CLOCKS_DIFFER = timedelta(hours=2)
+ReadStripped = Callable[[], Stripped]  # what we ourselves took out of the parcel, as it stands beside it now
+nothing_stripped: ReadStripped = Stripped
 
 
 def read_signed_manifest(folder: Path, keys_folder: Path) -> Manifest:
@@ -99,24 +102,46 @@ def opened_rows(
     manifest: Manifest,
     key: MLKEM768X25519PrivateKey,
     *,
+    stripped: ReadStripped = nothing_stripped,
     largest_unpacked: int = LARGEST_UNPACKED_BYTES,
 ) -> Iterator[tuple[str, pa.Table]]:
     """The rows of every part, some at a time, each part checked before it is opened and again before it is parsed.
 
     Raises ParcelRefused or ParcelUnreadable; what was yielded before is then to be thrown away.
     """
-    count, unpacked = len(manifest.parts), 0
-    for index, part in enumerate(manifest.parts):
-        plaintext = _open(folder, part, key, part_binding(manifest.identity(), index, count))
+    unpacked = 0
+    for index, signed_for in enumerate(manifest.parts):
+        part, plaintext = opened_part(folder, manifest, index, key, stripped)
         for rows in _parse(part, plaintext, largest_unpacked):
             unpacked += rows.nbytes
             if unpacked > largest_unpacked:
                 raise ParcelRefused(f"{part.name}: the parcel would unpack to more than {largest_unpacked} bytes.")
-            yield part.table, rows
+            yield signed_for.table, rows
+
+
+def opened_part(
+    folder: Path, manifest: Manifest, index: int, key: MLKEM768X25519PrivateKey, stripped: ReadStripped
+) -> tuple[Part, bytes]:
+    """A part as it is now, and its plaintext. Where it was stripped just while it was read, it is read again."""
+    binding = part_binding(manifest.identity(), index, len(manifest.parts))
+    before = stripped().part(manifest.parts[index])
+    try:
+        return before, _open(folder, before, key, binding)
+    except (ParcelRefused, ParcelUnreadable):
+        now = stripped().part(manifest.parts[index])
+        if now == before:
+            raise
+        return now, _open(folder, now, key, binding)
+
+
+def parsed(part: Part, plaintext: bytes) -> pa.Table:
+    """The whole of one opened part, as the canonical table it is of. Raises ParcelRefused."""
+    pieces = _parse(part, plaintext, LARGEST_UNPACKED_BYTES)
+    return pa.concat_tables([schema(part.table).empty_table(), *pieces])
 
 
 def _open(folder: Path, part: Part, key: MLKEM768X25519PrivateKey, binding: bytes) -> bytes:
-    sealed = read_part(folder, part.name, part.ciphertext_bytes)
+    sealed = sealed_bytes(folder, part)
     if hashlib.sha256(sealed).hexdigest() != part.ciphertext_sha256:
         raise ParcelRefused(
             f"{part.name} is not the file that was signed for. Ask the source to send the parcel again."

@@ -20,28 +20,31 @@ def forget_counts(connection: Connection, collection: str) -> None:
 
 def count_some(connection: Connection, collection: str, *, at: datetime) -> int:
     """Counts the rows of up to PARCELS_AT_ONCE loaded parcels that were not counted yet, and notes what differs."""
-    # A parcel is loaded once and never changed, so it need be counted once: the cost does not grow with the store.
+    # A parcel is loaded once; only an erasure takes rows from it, and counts them. So it need be counted once, and the
+    # cost does not grow with the store. An erasure that wants a parcel's row of the ledger waits until this has ended.
     wanted = (
-        select(parcel.c.parcel_number, parcel.c.manifest)
+        select(parcel.c.parcel_number, parcel.c.manifest, parcel.c.rows_erased)
         .where(parcel.c.collection == collection, parcel.c.state == LOADED, parcel.c.counted_at.is_(None))
         .order_by(parcel.c.parcel_number)
         .limit(PARCELS_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
-    manifests = {row.parcel_number: row.manifest for row in connection.execute(wanted)}
-    numbers = literal(list(manifests), ARRAY(BigInteger()))
-    stored = {table: _stored(connection, table, numbers) for table in RECORDS} if manifests else {}
-    kept_out = _kept_out(connection, numbers) if manifests else {}
-    for number, manifest in manifests.items():
+    parcels = connection.execute(wanted).all()
+    numbers = literal([row.parcel_number for row in parcels], ARRAY(BigInteger()))
+    stored = {table: _stored(connection, table, numbers) for table in RECORDS} if parcels else {}
+    kept_out = _kept_out(connection, numbers) if parcels else {}
+    for row in parcels:
+        number = row.parcel_number
         differing = {
-            table: {"sent": sent, "stored": found, "kept_out": out}
-            for table, sent in _sent(manifest).items()
+            table: {"sent": sent, "stored": found, "kept_out": out, "erased": gone}
+            for table, sent in _sent(row.manifest).items()
             for found, out in [(stored[table].get(number, 0), kept_out.get((number, table), 0))]
-            if sent != found + out
+            for gone in [row.rows_erased.get(table, 0)]
+            if sent != found + out + gone
         }
-        values = {"counted_at": at, "rows_counted": {**differing, **_of_the_supplier(manifest)}}
+        values = {"counted_at": at, "rows_counted": {**differing, **_of_the_supplier(row.manifest)}}
         connection.execute(update(parcel).where(parcel.c.parcel_number == number).values(**values))
-    return len(manifests)
+    return len(parcels)
 
 
 def _sent(manifest: dict[str, Any]) -> dict[str, int]:

@@ -78,7 +78,7 @@ def _in_words(code: str, sequence: int, counted: dict[str, dict[str, int]]) -> _
         (
             code,
             f"Parcel {sequence}, {table}: {each['sent']} rows were sent, {each['stored']} are in the store and "
-            f"{each['kept_out']} in quarantine.",
+            f"{each['kept_out']} in quarantine{_erased(each)}.",
             {},
         )
         for table, each in sorted(counted.items())
@@ -87,6 +87,11 @@ def _in_words(code: str, sequence: int, counted: dict[str, dict[str, int]]) -> _
     # The source refuses an extract whose count is wrong by its supplier's own rule; here it is only shown.
     said = [(code, None, {"supplier_count": counted[SUPPLIER]})] if SUPPLIER in counted else []
     return [*told, *said]
+
+
+def _erased(counted: dict[str, int]) -> str:
+    erased = counted.get("erased", 0)
+    return f"; {erased} were erased" if erased else ""
 
 
 def _compared(connection: Connection, collection: str) -> _Found:

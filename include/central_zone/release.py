@@ -11,14 +11,16 @@ from sqlalchemy import Connection
 from central_zone import keys, national_allow_list
 from central_zone.check_five_safes import check_five_safes, check_on_register, check_only_synthetic
 from central_zone.cohort import Cohort, everybody_allowed, everybody_known
+from central_zone.current_records import read_as_a_whole
 from central_zone.disclose import Released, disclose
+from central_zone.erasures.agree import check_erasures_agree
 from central_zone.errors import CohortTooSmall, DataUseUnknown, TooFewPracticesChecked
 from central_zone.materialise import Making, drop_released, materialise
 from central_zone.register.data_use import DataUse
 from central_zone.register.five_safes import FiveSafes
 from central_zone.register.national_decision import POLICY_FILE, NationalDecision
 from central_zone.register.read_data_uses import read_data_uses
-from central_zone.release_locks import keep_erasures_out, one_at_a_time
+from central_zone.release_locks import one_at_a_time
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
 from central_zone.zone import Zone, opened
@@ -39,8 +41,8 @@ def release_in(zone: Zone, use_id: str) -> Result:
     check_on_register(use, zone.settings.register_folder)
     with transaction(zone.store, f"release {use_id}") as connection:
         one_at_a_time(connection, use_id)
-        keep_erasures_out(connection)
-        # HERE the erasure journal is to be held against the store: check_erasures_agree, once it is on main.
+        check_erasures_agree(connection, zone.settings)  # and from here on nobody is erased until this has ended
+        read_as_a_whole(connection)
         check_only_synthetic(connection, use, safes)
         national_allow_list.delete_expired(connection, zone.now())
         cohort = _cohort(zone, connection, use, opt_out)

@@ -44,6 +44,15 @@ class Settings:
         return self._folder("GP_RECEIPTS_DIR")
 
     @property
+    def erasure_journal_folder(self) -> Path:
+        """Where erasures are written down outside the store; never on the disk that the store is backed up with."""
+        return self._folder("GP_ERASURE_JOURNAL_DIR")
+
+    @property
+    def has_erasure_journal(self) -> bool:
+        return "GP_ERASURE_JOURNAL_DIR" in self.values
+
+    @property
     def lineage_folder(self) -> Path:
         return self._folder("GP_LINEAGE_DIR")
 

@@ -1,18 +1,24 @@
 """Stage: a received parcel's rows, opened, under the store's tokens, on disk. Staged already, they are only mapped."""
 
+from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import pyarrow as pa
 
 from central_zone import keys, receive, staged
+from central_zone.erasures import gate
+from central_zone.erasures.stripped import read_stripped
 from central_zone.errors import FolderUnusable, ParcelRefused
 from central_zone.folders import usable
 from central_zone.ledger import Entry
+from central_zone.store.connection import transaction
 from central_zone.tokens import with_store_tokens
 from central_zone.zone import Zone
 from crossing.manifest import Manifest
 
-Tables = dict[str, pa.Table]
+Tables = staged.Tables
+_TIMES = 2  # an erasure may discard what was only just staged
 
 
 def tables_of(zone: Zone, entry: Entry, manifest: Manifest | None = None) -> Tables:
@@ -22,12 +28,36 @@ def tables_of(zone: Zone, entry: Entry, manifest: Manifest | None = None) -> Tab
     if tables is not None:
         return tables
     manifest = manifest or _manifest_of(zone, entry)
+    for _ in range(_TIMES):
+        _stage(zone, entry, manifest)
+        tables = staged.staged_tables(work, entry.parcel_id, entry.manifest_sha256)
+        if tables is not None:
+            return tables
+    raise FolderUnusable("GP_CENTRAL_WORK_DIR: staged rows could not be read back. Check its disk.")
+
+
+def _stage(zone: Zone, entry: Entry, manifest: Manifest) -> None:
+    signed_for = Counter[str]()
+    for part in manifest.parts:
+        signed_for[part.table] += part.rows
     with usable("GP_CENTRAL_WORK_DIR"):
-        staged.stage(work, entry.parcel_id, entry.manifest_sha256, _rows(zone, manifest))
-    tables = staged.staged_tables(work, entry.parcel_id, entry.manifest_sha256)
-    if tables is None:
-        raise FolderUnusable("GP_CENTRAL_WORK_DIR: staged rows could not be read back. Check its disk.")
-    return tables
+        staged.stage(
+            zone.settings.work_folder,
+            entry.parcel_id,
+            entry.manifest_sha256,
+            _rows(zone, manifest),
+            thin=partial(_thinned, zone, entry),
+            signed_for=signed_for,
+        )
+
+
+def _thinned(zone: Zone, entry: Entry, tables: Tables) -> Tables:
+    """Rows of people who were erased are not even staged. Whoever is erased after this is stopped when it is loaded."""
+    with transaction(zone.store, f"{entry.practice_code}, parcel {entry.sequence}") as connection:
+        ruled = gate.ruling_on(connection, zone, gate.whose(entry), tables)
+        gate.hold_found(connection, ruled)
+    kept = {table: gate.may_come_in(rows, ruled.kept_out) for table, rows in tables.items()}
+    return {table: tables[table].filter(may) for table, may in kept.items() if may is not None}
 
 
 def _manifest_of(zone: Zone, entry: Entry) -> Manifest:
@@ -41,5 +71,7 @@ def _manifest_of(zone: Zone, entry: Entry) -> Manifest:
 
 def _rows(zone: Zone, manifest: Manifest) -> Iterator[tuple[str, pa.Table]]:
     key, subkey = keys.recipient_key(zone.settings.keys_folder), keys.store_subkey(zone.settings.keys_folder)
-    for table, rows in receive.opened_rows(zone.folder(manifest.parcel_id), manifest, key):
+    folder = zone.folder(manifest.parcel_id)
+    stripped = partial(read_stripped, folder, manifest, zone.settings.keys_folder)
+    for table, rows in receive.opened_rows(folder, manifest, key, stripped=stripped):
         yield table, with_store_tokens(table, rows, subkey)

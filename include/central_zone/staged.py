@@ -6,7 +6,7 @@ Everything here can be made again from the parcel, so whatever cannot be read is
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from crossing.canonical import schema
 
+Tables = dict[str, pa.Table]
+Thin = Callable[[Tables], Tables]  # answers the tables that lose rows, as they are without them
 _ABOUT = "about.json"
 _VERDICT = "verdict.json"
 
@@ -29,13 +31,30 @@ class KeptVerdict:
     facts: dict[str, Any]  # for the ledger: how many expectations, which suite, warnings
 
 
-def stage(work: Path, parcel_id: str, manifest_sha256: str, rows: Iterable[tuple[str, pa.Table]]) -> None:
-    """Writes rows as they come, one file a table. The folder gets its name only when all of it is there."""
+def stage(
+    work: Path,
+    parcel_id: str,
+    manifest_sha256: str,
+    rows: Iterable[tuple[str, pa.Table]],
+    *,
+    thin: Thin = lambda _: {},
+    signed_for: Mapping[str, int] | None = None,
+) -> None:
+    """Writes rows as they come, one file a table. The folder gets its name only when all of it is there.
+
+    Rows that `thin` takes out are gone before that. How many of those `signed_for` are not here is kept, by table.
+    """
     work.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f"{parcel_id}.", dir=work))  # mode 0700
     try:
         _write_tables(draft, rows)
-        (draft / _ABOUT).write_text(json.dumps({"manifest_sha256": manifest_sha256}))
+        here = _thin_out(draft, thin)
+        out = {table: count - here.get(table, 0) for table, count in (signed_for or here).items()}
+        about = {
+            "manifest_sha256": manifest_sha256,
+            "taken_out": {table: count for table, count in out.items() if count},
+        }
+        (draft / _ABOUT).write_text(json.dumps(about))
         shutil.rmtree(work / parcel_id, ignore_errors=True)
         draft.rename(work / parcel_id)
     except BaseException:
@@ -55,14 +74,40 @@ def _write_tables(folder: Path, rows: Iterable[tuple[str, pa.Table]]) -> None:
             writer.close()
 
 
-def staged_tables(work: Path, parcel_id: str, manifest_sha256: str) -> dict[str, pa.Table] | None:
+def _thin_out(folder: Path, thin: Thin) -> dict[str, int]:
+    """Answers how many rows each table has afterwards."""
+    tables = mapped_tables(folder) or {}
+    for table, rest in thin(tables).items():
+        new = folder / f"{table}.draft"
+        with pa.ipc.new_file(str(new), schema(table)) as writer:
+            writer.write_table(rest)
+        new.rename(folder / f"{table}.arrow")
+        tables[table] = rest
+    return {table: rows.num_rows for table, rows in tables.items()}
+
+
+def taken_out(work: Path, parcel_id: str) -> dict[str, int]:
+    """How many of the rows that were signed for did not get as far as being staged, by table: people who were erased."""
+    return dict(json.loads((work / parcel_id / _ABOUT).read_text())["taken_out"])
+
+
+def staged_tables(work: Path, parcel_id: str, manifest_sha256: str) -> Tables | None:
     """The staged tables, mapped rather than read, so that memory does not grow with the parcel. None: stage it again."""
     folder = work / parcel_id
     try:
-        if json.loads((folder / _ABOUT).read_text())["manifest_sha256"] != manifest_sha256:
+        about = json.loads((folder / _ABOUT).read_text())
+        if about["manifest_sha256"] != manifest_sha256 or "taken_out" not in about:
             return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return mapped_tables(folder)
+
+
+def mapped_tables(folder: Path) -> Tables | None:
+    """The tables of one folder; None where one cannot be read."""
+    try:
         return {path.stem: _mapped(path) for path in sorted(folder.glob("*.arrow"))}
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+    except (OSError, pa.ArrowException):
         return None
 
 

@@ -10,22 +10,27 @@ from typing import Any
 
 from central_zone import audit, inbox, ledger, national_allow_list, notice
 from central_zone.admit import PARCELS_OWN_FAULT
+from central_zone.erasures.erase import erase
+from central_zone.erasures.strip import destroy_parts
 from central_zone.errors import NotAllTaken, NotAllTakenYet, StoreDown
 from central_zone.notice import Notice
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
-from crossing.canonical import NATIONAL_ALLOW_LIST, NOTICES
+from crossing.canonical import ERASURE, NATIONAL_ALLOW_LIST, NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
 from crossing.manifest import Manifest
+from crossing.parcel import part_name
 
 Result = dict[str, Any]
 # What is done with a notice of each kind, in transactions of its own; the last of them calls notice.mark_applied. It may
 # be killed anywhere and run again. Counts come back.
 Apply = Callable[[Zone, Notice], dict[str, Any]]
-APPLY: dict[str, Apply] = {NATIONAL_ALLOW_LIST: national_allow_list.apply_allow_list}
+APPLY: dict[str, Apply] = {ERASURE: erase, NATIONAL_ALLOW_LIST: national_allow_list.apply_allow_list}
 # What the manifest of a kind may not say, found before the notice has a place in the ledger.
 CHECK: dict[str, Callable[[Zone, Manifest], None]] = {NATIONAL_ALLOW_LIST: national_allow_list.check_validity}
+# What is done with the folder of a notice that was applied; run again until nothing is left to do.
+AFTERWARDS: dict[str, Callable[[Zone, Manifest], None]] = dict.fromkeys(NOTICES, destroy_parts)
 _log = logging.getLogger(__name__)
 
 
@@ -38,12 +43,17 @@ def notices_waiting(collection: str, settings: Settings) -> list[str]:
         with transaction(zone.store, "look for waiting notices") as connection:
             done = notice.applied(connection, ours)
             refused = ledger.refused_fingerprints(connection, ours)
-        new = {name: claim for name, claim in ours.items() if name not in done}
+        new = {name: claim for name, claim in ours.items() if name not in done or _is_left_over(folders[name], claim)}
         return [
             name
             for name, _ in sorted(new.items(), key=lambda item: item[1])
             if (name, inbox.fingerprint(folders[name])) not in refused
         ]
+
+
+def _is_left_over(folder: Path, claim: inbox.Claim) -> bool:
+    """A run was killed between applying it and what is done afterwards."""
+    return claim.kind in AFTERWARDS and (folder / part_name(0)).exists()
 
 
 def _is_notice_of(collection: str, claim: inbox.Claim) -> bool:
@@ -98,9 +108,11 @@ def _take(zone: Zone, parcel_id: str) -> Result:
         said = {"parcel_id": parcel_id, "practice_code": manifest.practice_code, "kind": manifest.extract_kind}
         with transaction(zone.store, "enter a notice") as connection:
             ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
-            if notice.enter(connection, manifest):
-                return {**said, "state": "already"}
-        return {**said, "state": "applied", **APPLY[manifest.extract_kind](zone, notice.opened(zone, manifest))}
+            already = notice.enter(connection, manifest)
+        told: Result = {} if already else APPLY[manifest.extract_kind](zone, notice.opened(zone, manifest))
+        if manifest.extract_kind in AFTERWARDS:
+            AFTERWARDS[manifest.extract_kind](zone, manifest)
+        return {**said, "state": "already" if already else "applied", **told}
     except PARCELS_OWN_FAULT as error:
         _note_refusal(zone, parcel_id, error)
         raise

@@ -20,5 +20,5 @@ def with_store_tokens(table: str, rows: pa.Table, subkey: bytes) -> pa.Table:
 
 
 def as_hex(tokens: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """What is hashed again: a token as 32 lower-case hexadecimal characters."""
+    """Tokens as the lower-case hexadecimal text that keyed hashes are made of."""
     return pl.Series(tokens.cast(pa.binary())).bin.encode("hex").to_arrow().cast(pa.string())

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from central_zone import audit, national_allow_list
 from central_zone.check_five_safes import check_five_safes
+from central_zone.erasures.agree import lock_shared
 from central_zone.errors import ReleaseNotSafe
 from central_zone.materialise import drop_released
 from central_zone.register.read_data_uses import read_data_uses
@@ -21,7 +22,7 @@ UNKNOWN, UNSAFE, EXPIRED = "use is not in policy", "five safes no longer hold", 
 def purge(settings: Settings) -> dict[str, object]:
     """Deletes expired allow lists and withdraws what may no longer stand. Safe to repeat, and due every day."""
     with opened(settings) as zone:
-        return {**national_allow_list.purge_expired(zone), "withdrawn": withdraw_ended(zone)}
+        return {"expired": national_allow_list.purge_expired(zone), "withdrawn": withdraw_ended(zone)}
 
 
 def withdraw_ended(zone: Zone) -> dict[str, str]:
@@ -37,6 +38,7 @@ def withdraw_ended(zone: Zone) -> dict[str, str]:
 def _withdraw_if_ended(zone: Zone, use_id: str) -> str | None:
     with transaction(zone.store, f"withdraw the release {use_id}") as connection:
         one_at_a_time(connection, use_id)
+        lock_shared(connection)  # an erasure would miss a table that goes while it looks for people in it
         why = _why_not_safe(zone, use_id) or _why_expired(connection, use_id, zone.now())
         if why and drop_released(connection, use_id):
             audit.append(connection, actor=audit.LOADER, event={"withdrawn": use_id, "because": why})

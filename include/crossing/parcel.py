@@ -16,6 +16,7 @@ from crossing.manifest import LARGEST_MANIFEST_BYTES
 MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.sig"
 LARGEST_PART_BYTES = 512 * 1024 * 1024
+NEW_PART_SUFFIX = ".new"  # a part that is about to replace the one of its name
 _PART_NAME = re.compile(r"^part-\d{5}\.hpke$")
 _PARCEL_NAMESPACE = uuid.UUID("6f1d2a52-6f7c-5d0e-9a53-3c6f0a1f9b11")
 
@@ -49,6 +50,11 @@ def read_part(folder: Path, name: str, expected_bytes: int) -> bytes:
     if len(data) != expected_bytes:
         raise ParcelUnreadable(f"{folder.name}/{name}: {len(data)} bytes, but the manifest says {expected_bytes}.")
     return data
+
+
+def read_beside(folder: Path, name: str, largest: int) -> bytes | None:
+    """A plain file that the receiver put beside a parcel's own; None where there is none. Raises ParcelUnreadable."""
+    return _read(folder / name, largest) if os.path.lexists(folder / name) else None
 
 
 def _read(path: Path, largest: int) -> bytes:

@@ -24,6 +24,10 @@ def policy_folder() -> Path:
     return Path(os.environ.get("GP_POLICY_DIR") or Path(__file__).parent.parent / "policy")
 
 
+PERSON, REGISTRATION = "person", "registration"
+DISSENT_REACHES = (PERSON, REGISTRATION)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """One collection, as its file in policy/collections/ says."""
@@ -36,6 +40,7 @@ class Collection:
     schedule: str  # cron, in Europe/London
     look_back_years: dict[str, int]  # table -> years; a table not named has no limit
     scope_registration_types: tuple[str, ...]
+    dissent_reaches: str  # one of DISSENT_REACHES: whose records are erased when somebody opts out later
     largest_quarantined_share: float  # above it, central holds the parcel for a steward
     largest_deleted_share: dict[
         str, float
@@ -81,6 +86,10 @@ class Policy:
         content = dict(self._toml(f"collections/{name}.toml"))
         known = {item.name for item in fields(Collection)}
         _check_keys(f"collections/{name}.toml", set(content), known)
+        if content["dissent_reaches"] not in DISSENT_REACHES:
+            raise PolicyRefused(
+                f"policy/collections/{name}.toml: dissent_reaches is none of {', '.join(DISSENT_REACHES)}."
+            )
         content["scope_registration_types"] = tuple(content["scope_registration_types"])
         return Collection(**content)
 

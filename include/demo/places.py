@@ -39,6 +39,11 @@ class Places:
         return self.root / "central" / "register"
 
     @property
+    def journal(self) -> Path:
+        """Of erasures: beside the store, so that a store restored from backup is noticed."""
+        return self.root / "central" / "erasures"
+
+    @property
     def passwords(self) -> Path:
         return self.root / "airflow" / "passwords.json"
 
@@ -80,7 +85,7 @@ def zones_environment(places: Places, socket: Path) -> dict[str, str]:
         "GP_CENTRAL_KEYS_DIR": str(places.root / "keys" / "central"),
         "GP_CENTRAL_WORK_DIR": str(central / "work"),
         "GP_RECEIPTS_DIR": str(central / "receipts"),
-        "GP_ERASURE_JOURNAL_DIR": str(central / "erasures"),
+        "GP_ERASURE_JOURNAL_DIR": str(places.journal),
         "GP_LINEAGE_DIR": str(places.root / "lineage"),
         "GP_REGISTER_DIR": str(places.register),
         "GX_ANALYTICS_ENABLED": "false",

@@ -67,8 +67,14 @@ def begin(root: Path) -> Stack:
     shutil.rmtree(places.root, ignore_errors=True)
     root.mkdir(parents=True)
     (root / _MARK).write_text("Made by `make demo`, which removes this folder when it is run again.\n")
-    for folder in (places.logs, places.root / "airflow", places.root / "crossing", places.root / "lineage"):
-        folder.mkdir()
+    for folder in (
+        places.logs,
+        places.root / "airflow",
+        places.root / "crossing",
+        places.root / "lineage",
+        places.journal,
+    ):
+        folder.mkdir(parents=True)
     processes = Processes(_process_file(places.root), places.logs)
     processes.note_this_process()
     return Stack(places, processes, _start_postgres(places.postgres))

@@ -153,7 +153,7 @@ def _policy_of_emis_practices(folder: Path) -> Path:
 
 def make_both_zones(root: Path, postgres: Postgres) -> BothZones:
     make_development_keys(root / "keys", Policy().collections())
-    for folder in ("incoming", "crossing"):
+    for folder in ("incoming", "crossing", "erasures"):
         (root / folder).mkdir()
     source = source_settings.Settings(
         keys=root / "keys" / "source",

@@ -5,12 +5,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from central_zone import keys as central_keys
+from central_zone.erasures.stripped import read_stripped
 from central_zone.receive import opened_rows, read_signed_manifest
 from crossing.policy import policy_folder
 from journey.both_zones import BothZones, make_both_zones
@@ -27,12 +29,15 @@ ANNE = a_patient("anne", NhsNumber=ANNES_NUMBER)
 EVERYBODY: Rows = {
     "Admin_Patient": [ANNE, a_patient("bert"), a_patient("carol", NhsNumber="9990000026")],
     "CareRecord_Observation": [
-        *(an_observation("anne", name) for name in ("asthma", "wheeze")),
+        an_observation("anne", "asthma"),
+        *(an_observation("anne", f"wheeze {number}") for number in range(30)),
         an_observation("anne", "tomorrow", EffectiveDate="2031-01-01"),  # quarantined at the centre
-        *(an_observation(who, f"cough of {who}") for who in ("bert", "carol")),
+        *(an_observation("bert", f"cough {number}") for number in range(30)),
+        an_observation("carol", "measles of carol"),
     ],
     "CareRecord_Problem": [{"ObservationGuid": guid("asthma"), "PatientGuid": guid("anne"), "Deleted": "false"}],
 }
+OTHERS = 31  # observations that are not anne's
 NO: Rows = {"CareRecord_Observation": [an_observation("anne", "no", "2", EffectiveDate="2026-09-02")]}
 YES: Rows = {"CareRecord_Observation": [an_observation("anne", "yes", "3", EffectiveDate="2026-09-03")]}
 NOTHING: Rows = {}
@@ -46,20 +51,25 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def zones(tmp_path: Path, postgres: Postgres) -> BothZones:
-    """Two practices take part."""
-    zones = make_both_zones(tmp_path, postgres)
-    shutil.copytree(policy_folder(), tmp_path / "policy")
-    practices = tmp_path / "policy" / "practices.csv"
-    lines = practices.read_text().splitlines()
-    kept = [line for line in lines if line.startswith(("practice_code", PRACTICE, NEIGHBOUR))]
-    practices.write_text("\n".join(kept) + "\n")
-    return replace(zones, source=replace(zones.source, policy_folder=tmp_path / "policy"))
+    """One practice takes part."""
+    return with_practices(make_both_zones(tmp_path, postgres), PRACTICE)
 
 
-def night(zones: BothZones, number: int, rows: Rows, code: str = PRACTICE) -> None:
-    """One practice delivers, and both zones do their work, the opt-outs last."""
-    write_extract(zones.source.incoming / code, rows, NIGHTS[number])
-    assert code not in zones.collect(NIGHTS[number])
+def with_practices(zones: BothZones, *codes: str) -> BothZones:
+    policy = zones.root / f"policy of {len(codes)}"
+    shutil.copytree(policy_folder(), policy)
+    lines = (policy / "practices.csv").read_text().splitlines()
+    kept = [line for line in lines if line.startswith(("practice_code", *codes))]
+    (policy / "practices.csv").write_text("\n".join(kept) + "\n")
+    return replace(zones, source=replace(zones.source, policy_folder=policy))
+
+
+def night(zones: BothZones, number: int, rows: Rows, neighbours: Rows | None = None) -> None:
+    """Practices deliver, records are collected and loaded."""
+    write_extract(zones.source.incoming / PRACTICE, rows, NIGHTS[number])
+    if neighbours is not None:
+        write_extract(zones.source.incoming / NEIGHBOUR, neighbours, NIGHTS[number])
+    assert zones.collect(NIGHTS[number]) == {}
     zones.load()
 
 
@@ -98,10 +108,12 @@ def everything_outside_the_source(zones: BothZones) -> Iterator[tuple[str, bytes
         where = path.relative_to(zones.root)
         if path.is_file() and where.parts[0] in ("crossing", "work", "receipts", "lineage", "register", "erasures"):
             yield str(where), path.read_bytes()
+    central = zones.root / "keys" / "central"
     for folder in sorted(path.parent for path in (zones.root / "crossing").glob("[!.]*/manifest.json")):
-        manifest = read_signed_manifest(folder, zones.root / "keys" / "central")
+        manifest = read_signed_manifest(folder, central)
         if list(folder.glob("part-*")):
-            for table, rows in opened_rows(folder, manifest, secret):
+            stripped = partial(read_stripped, folder, manifest, central)
+            for table, rows in opened_rows(folder, manifest, secret, stripped=stripped):
                 yield f"{folder.name} {table}", repr(rows.to_pylist()).encode() + b"".join(raw_tokens(rows))
     yield "the store", "\n".join(zones.text_of_store()).encode()
 
@@ -134,7 +146,7 @@ def test_who_opts_out_later_is_gone_from_everywhere_and_nobody_else_is(zones: Bo
     (said,) = uphold(zones)
     assert said["state"] == "applied"
     assert found(zones, tokens) == set()
-    assert (rows_of(zones, "patient"), rows_of(zones, "observation"), rows_of(zones, "problem")) == (2, 2, 0)
+    assert (rows_of(zones, "patient"), rows_of(zones, "observation"), rows_of(zones, "problem")) == (2, OTHERS, 0)
     certificates = list((zones.root / "receipts").glob("*.certificate.json"))
     assert len(certificates) == 1
     assert "T2" not in certificates[0].read_text()
@@ -161,7 +173,7 @@ def test_a_parcel_that_was_not_loaded_yet_brings_nobody_back(zones: BothZones) -
     zones.collect(NIGHTS[1])
     uphold(zones)
     zones.load()
-    assert (rows_of(zones, "patient"), rows_of(zones, "observation")) == (2, 2)
+    assert (rows_of(zones, "patient"), rows_of(zones, "observation")) == (2, OTHERS)
     assert found(zones, tokens_of(zones, "anne", ANNES_NUMBER)) == set()
 
 
@@ -183,20 +195,20 @@ def test_who_opts_in_again_is_back_whole(zones: BothZones) -> None:
 
 def test_an_objection_at_one_practice_reaches_the_same_persons_records_from_another(zones: BothZones) -> None:
     """Who moved from one supplier to another and opts out there is not to stay with the old one."""
-    night(zones, 0, EVERYBODY)
+    zones = with_practices(zones, PRACTICE, NEIGHBOUR)
     moved = {
         "Admin_Patient": [a_patient("anne elsewhere", NhsNumber=ANNES_NUMBER)],
         "CareRecord_Observation": [an_observation("anne elsewhere", "measles")],
     }
-    night(zones, 0, moved, NEIGHBOUR)
+    night(zones, 0, EVERYBODY, moved)
     no = {"CareRecord_Observation": [an_observation("anne elsewhere", "never", "2", EffectiveDate="2026-09-02")]}
-    night(zones, 1, no, NEIGHBOUR)
+    night(zones, 1, NOTHING, no)
     uphold(zones)
     here, there = (tokens_of(zones, "anne", ANNES_NUMBER), tokens_of(zones, "anne elsewhere", ANNES_NUMBER, NEIGHBOUR))
     assert found(zones, here | {f"there {name}": token for name, token in there.items()}) == set()
     assert rows_of(zones, "patient") == 2
-    night(zones, 1, {"CareRecord_Observation": [an_observation("anne", "one more")]})
-    assert rows_of(zones, "observation") == 2
+    night(zones, 2, {"CareRecord_Observation": [an_observation("anne", "one more")]}, NOTHING)
+    assert rows_of(zones, "observation") == OTHERS
 
 
 def test_the_register_tells_of_it_without_a_small_number(zones: BothZones) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from sqlalchemy.engine import make_url
 
 from central_zone.store.connection import store_of
 from central_zone.store.migrate import migrate
@@ -38,7 +39,17 @@ class Postgres:
             with store_of(self._url(name)) as store:
                 migrate(store)
             self._template = name
-        return self._url(self._create(f"TEMPLATE {self._template}"))
+        return self._confirmed(self._create(f"TEMPLATE {self._template}"))
+
+    def a_copy(self, url: str) -> str:
+        """The SQLAlchemy URL of a copy of a store, as a restore from a backup makes one: nobody confirmed it."""
+        return self._url(self._create(f"TEMPLATE {make_url(url).database}"))
+
+    def _confirmed(self, name: str) -> str:
+        """A copy of a database is another one, and serves only once it is confirmed."""
+        with psycopg.connect(self.uri.replace("/postgres?", f"/{name}?"), autocommit=True) as connection:
+            connection.execute("UPDATE erasure.serving SET identity = erasure.identity()")
+        return self._url(name)
 
     def _create(self, template: str) -> str:
         name = f"store_{next(_numbers)}"

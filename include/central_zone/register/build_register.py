@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from central_zone.erasures.agree import check_erasures_agree
 from central_zone.expectations.rules import read_rule_book
 from central_zone.register.contents import contents
 from central_zone.register.pages import render, write
 from central_zone.register.read_data_uses import read_data_uses
 from central_zone.register.read_ledger import Ledger, read_ledger
 from central_zone.settings import Settings
-from central_zone.store.connection import store_of
+from central_zone.store.connection import store_of, transaction
 from crossing.policy import Policy
 
 
@@ -17,9 +18,11 @@ def build(out: Path, settings: Settings) -> dict[str, Any]:
     """Writes index.html, register.json, register.csv and feed.atom into `out`; safe to repeat.
 
     Returns {"state": "published" | "already", ...counts and the audit head}. Raises StoreDown (try again),
-    StoreRefused or PolicyRefused; the register that was there stays there.
+    StoreRefused, PolicyRefused, or an error about erasures that the store lacks; the register that was there stays there.
     """
     with store_of(settings.store_url) as store:
+        with transaction(store, "look at the erasure journal") as connection:
+            check_erasures_agree(connection, settings)
         ledger = read_ledger(store)
     return publish(out, ledger, Policy())
 

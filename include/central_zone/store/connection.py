@@ -7,7 +7,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from central_zone.errors import StoreDown, StoreRefused
+from central_zone.errors import ErasuresMissing, StoreDown, StoreRefused
 from crossing.errors import PersonMustAct, TryAgain
 
 _APPLICATION = "gp-central"
@@ -15,6 +15,7 @@ _APPLICATION = "gp-central"
 _AWAY = ("08", "57P", "53300")
 _CLASHED = frozenset({"40001", "40P01", "55P03"})
 _NOT_MIGRATED = frozenset({"3F000", "42P01", "42703"})
+_RESTORED_COPY = "GE001"  # erasure.may_serve
 _NOT_LET_IN = ("28", "3D")  # a user, password or database that the server does not accept
 # A connection that fails carries no SQLSTATE, only the server's text: looked into, never told, since it names the user.
 _SAYS_NOT_LET_IN = (
@@ -73,6 +74,8 @@ def _ours(error: BaseException | None, doing: str) -> TryAgain | PersonMustAct:
     if state.startswith(_AWAY) or state in _CLASHED:
         why = _IN_THE_WAY if state in _CLASHED else "it is stopping, starting or full of connections"
         return StoreDown(f"{doing}: the store is not ready (SQLSTATE {state}): {why}. Nothing half-done was kept.")
+    if state == _RESTORED_COPY:
+        return ErasuresMissing(f"{doing}: the store is a restored copy. Run: gp-central erasures reapply")
     return StoreRefused(f"{doing}: {_why_refused(error, state)}")
 
 

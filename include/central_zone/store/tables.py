@@ -100,6 +100,7 @@ parcel = Table(
     Column("loaded_at", DateTime(timezone=True)),
     Column("rows_loaded", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rows
     Column("rows_quarantined", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rule -> rows
+    Column("rows_erased", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rows of people who opted out
     Column("validation", JSONB, nullable=False, server_default=text("'{}'")),
     Column("seconds", JSONB, nullable=False, server_default=text("'{}'")),  # step -> seconds it took
     Column("rows_counted", JSONB),  # of tables whose rows in the store are not those sent: what was counted
@@ -213,8 +214,11 @@ quarantined_row = Table(
     Column("table_name", Text, nullable=False),
     Column("record_token", Uuid, nullable=False),
     Column("rule_id", Text, nullable=False),
+    Column("practice_code", PRACTICE),
+    Column("registration_token", Uuid),  # whose row it was, in tables about patients: to erase it with the person
     schema="quarantine",
 )
+Index("row_of_one_registration", quarantined_row.c.practice_code, quarantined_row.c.registration_token)
 Index("row_of_a_parcel", quarantined_row.c.parcel_number)
 
 audit_entry = Table(

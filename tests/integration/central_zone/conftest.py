@@ -50,9 +50,15 @@ class CentralZone:
 
 @pytest.fixture
 def zone(tmp_path: Path, postgres: Postgres) -> CentralZone:
-    folders = {"GP_INBOX_DIR": "inbox", "GP_CENTRAL_WORK_DIR": "work", "GP_RECEIPTS_DIR": "receipts"}
+    folders = {
+        "GP_INBOX_DIR": "inbox",
+        "GP_CENTRAL_WORK_DIR": "work",
+        "GP_RECEIPTS_DIR": "receipts",
+        "GP_ERASURE_JOURNAL_DIR": "journal",
+    }
     values = {name: str(tmp_path / folder) for name, folder in folders.items()}
     keys = Keys(tmp_path / "keys").make()
     (tmp_path / "inbox").mkdir()
+    (tmp_path / "journal").mkdir()
     settings = Settings({**values, "GP_CENTRAL_KEYS_DIR": str(keys.folder), "GP_STORE_URL": postgres.a_store()})
     return CentralZone(tmp_path, keys, settings)
