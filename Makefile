@@ -8,7 +8,7 @@ MESH_SANDBOX_READY := $(MESH_SANDBOX)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: demo test lint fix lock bench up down clean install
+.PHONY: demo test lint fix lock bench differential up down clean install
 
 install: $(READY)
 
@@ -56,6 +56,10 @@ lock:
 
 bench: $(READY)
 	@$(PYTHON) bench/night.py
+
+# A million people's histories of opt-outs: who may leave, said three times over, and the differences, which must be none.
+differential: $(READY)
+	@PYTHONPATH=$(PYTHONPATH):$(CURDIR)/tests $(PYTHON) bench/opt_outs.py
 
 clean:
 	@rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

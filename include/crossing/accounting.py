@@ -47,6 +47,7 @@ class Counts:
     reference_rows: Counter[str] = field(default_factory=Counter)  # code tables and the like: read, never sent
     not_collected: Counter[str] = field(default_factory=Counter)  # kinds of entry that policy leaves at the source
     generalised: Counter[str] = field(default_factory=Counter)  # words outside a closed list, sent as "other"
+    retired_objections: Counter[str] = field(default_factory=Counter)  # entries of opt-outs that ended: not obeyed
 
     def of(self, table: str) -> TableCounts:
         return self.tables.setdefault(table, TableCounts())
@@ -60,6 +61,7 @@ class Counts:
             "reference_rows": dict(sorted(self.reference_rows.items())),
             "not_collected": dict(sorted(self.not_collected.items())),
             "generalised": dict(sorted(self.generalised.items())),
+            "retired_objections": dict(sorted(self.retired_objections.items())),
         }
 
 
@@ -94,7 +96,9 @@ def are_counts(value: Any) -> bool:
         and isinstance(value["tables"], dict)
         and all((table in TABLES or table in NOTICES) and _is_row(row) for table, row in value["tables"].items())
         and is_count(value["patients_may_leave"])
-        and all(_are_counted(value[name], _REASON) for name in ("patients_held_back", "generalised"))
+        and all(
+            _are_counted(value[name], _REASON) for name in ("patients_held_back", "generalised", "retired_objections")
+        )
         and all(_are_counted(value[name], _WHAT) for name in ("reference_rows", "not_collected"))
     )
 

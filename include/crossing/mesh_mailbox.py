@@ -180,14 +180,14 @@ class OpenMailbox:
             file.truncate(size)
             file.seek(size)
             for number in range(brought + 1, chunks + 1):
-                self._download_chunk(message_id, number, file)
+                self.download_chunk(message_id, number, file)
                 file.flush()
                 os.fsync(file.fileno())
                 write_durably(mark, f"{number} {file.tell()}".encode())
                 progress(f"message {message_id}: chunk {number} of {chunks}")
         sync_folder(part.parent)
 
-    def _download_chunk(self, message_id: str, number: int, file: Any) -> None:
+    def download_chunk(self, message_id: str, number: int, file: Any) -> None:
         with answers_told(self.where):
             answer = self.client.retrieve_message_chunk(message_id, number)
             try:

@@ -29,6 +29,19 @@ DISSENT_REACHES = (PERSON, REGISTRATION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptOutSource:
+    """When a practice's opt-outs as a whole may not be relied on. Beyond any of these its release stops for a person."""
+
+    stale_after_days: int  # the newest extract known is older, at the moment of deciding
+    entries_expected_from_patients: int  # a whole extract of so many patients has coded entries
+    objections_expected_from_patients: int  # a practice of so many has somebody who ever objected
+    largest_unreadable_share: float  # of consent entries
+    unreadable_at_least: int  # fewer are no reason to stop
+    largest_fall: float  # share of the registrations with an objection in force that no longer have one after one run
+    fall_at_least: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """One collection, as its file in policy/collections/ says."""
 
@@ -45,6 +58,7 @@ class Collection:
     largest_deleted_share: dict[
         str, float
     ]  # of patients and of rows, and rows a patient; above it, the source asks a person
+    opt_out_source: OptOutSource
     parcel_valid_days: int
     practices_per_shard: int
     parcels_per_shard: int
@@ -91,6 +105,9 @@ class Policy:
                 f"policy/collections/{name}.toml: dissent_reaches is none of {', '.join(DISSENT_REACHES)}."
             )
         content["scope_registration_types"] = tuple(content["scope_registration_types"])
+        opt_outs = content["opt_out_source"]
+        _check_keys(f"collections/{name}.toml", set(opt_outs), {item.name for item in fields(OptOutSource)})
+        content["opt_out_source"] = OptOutSource(**opt_outs)
         return Collection(**content)
 
     def collections(self) -> list[str]:

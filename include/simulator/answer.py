@@ -2,19 +2,27 @@
 
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from simulator.consents import opted_out
 from simulator.deliver import Delivery
 from simulator.draws import Numbers
-from simulator.truth import Tally, add_up, patient_counts, reasons
+from simulator.histories import sheet
+from simulator.texts import picked
+from simulator.truth import AWAITS_WHOLE_RECORD, REASONS, Tally, add_up, patient_counts, reasons
 
 
 def practice_truth(delivery: Delivery, night: int, earlier: dict[str, Any] | None) -> dict[str, Any]:
     """Delivers a night, and says what this and the earlier nights must come to.
 
-    Earlier nights are taken from an earlier answer sheet where it has settled them, otherwise counted again.
+    Earlier nights are taken from an earlier answer sheet where it has settled them, otherwise counted again. Of generated
+    histories the delivery is given a sheet patient by patient.
     """
     settled: dict[int, dict[str, Any]] = {}
     delivered = delivery.deliver(night)
+    if delivery.source.size.histories:
+        delivery.sheet = _patient_by_patient(delivery, night, delivered)
     for number in range(1, night + 1):
         if number == night - 1 and number in delivery.troubles:
             delivery.repair(number)
@@ -67,8 +75,29 @@ def _released(delivery: Delivery, night: int, tally: Tally) -> dict[str, Any]:
 
 
 def _reasons(delivery: Delivery, night: int) -> Numbers:
+    """Whoever was held back on an earlier night stays until they are sent whole, which no night's own extract does."""
+    earlier = sorted({delivery.released_on(number) for number in range(1, night)} & set(range(1, night)))
+    held = np.zeros(len(delivery.as_read(night)[0].roster), bool)
+    for before in earlier:
+        reason, known = _said(delivery, before), delivery.as_read(before)[0].roster.known(before)
+        held[: len(known)] |= (reason != 0) & known
+    reason = _said(delivery, night)
+    return np.where((reason == 0) & held, AWAITS_WHOLE_RECORD, reason)
+
+
+def _said(delivery: Delivery, night: int) -> Numbers:
     source, entries = delivery.as_read(night)
-    return reasons(source, opted_out(entries, night), night)
+    out = opted_out(entries, night)
+    if source.size.histories:
+        present = source.roster.known(night)
+        out = set(np.flatnonzero(sheet.opted_out(delivery.source, delivery.writer.name, night, present)).tolist())
+    return reasons(source, out, night)
+
+
+def _patient_by_patient(delivery: Delivery, night: int, delivered: Tally) -> pa.Table:
+    decision = picked(list(REASONS), _reasons(delivery, night))
+    present, leaving = delivery.as_read(night)[0].roster.known(night), delivered.leaving()
+    return sheet.sheet(delivery.source, delivery.writer.name, night, present, decision=decision, leaving=leaving)
 
 
 def _store(delivery: Delivery, settled: dict[int, dict[str, Any]], night: int) -> dict[str, Any]:

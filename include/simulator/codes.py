@@ -37,6 +37,8 @@ class Role(IntEnum):
     WITHDRAWAL = 16
     TYPE_TWO = 17
     RESTRICTED = 18
+    DISSENT_SPELT_OTHERWISE = 19  # as suppliers and spreadsheets have written it; in generated histories only
+    WITHDRAWAL_SPELT_OTHERWISE = 20
 
 
 OBSERVATION_TYPES = (

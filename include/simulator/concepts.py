@@ -128,4 +128,10 @@ restricted|9990001000000101||Made-up concept one
 restricted||7E0A.|Introduction of gamete
 restricted||Xa9Z0|Made-up concept in CTV3
 restricted|9990011000000104||Made-up concept two
+dissent_spelt_otherwise||9Nu00|Dissent from secondary use (a code below it)
+dissent_spelt_otherwise||9Nu0.11|Dissent from secondary use (another term)
+dissent_spelt_otherwise||XaZ8900|Dissent from secondary use (mapped, with a term id)
+withdrawal_spelt_otherwise||9Nu1.00|Dissent withdrawn (old)
+withdrawal_spelt_otherwise||9Nu1.11|Dissent withdrawn (another term)
+withdrawal_spelt_otherwise||XaZ8A00|Dissent withdrawn (mapped, with a term id)
 """

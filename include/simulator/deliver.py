@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+
 from simulator.consents import Consent, consents
 from simulator.emis.nights import Night
 from simulator.facts import Rows
@@ -24,6 +26,7 @@ class Delivery:
     rows: int = 0
     bytes: int = 0
     extract_ids: dict[int, str] = field(default_factory=dict)  # those known only from what was written
+    sheet: pa.Table | None = field(default=None, repr=False)  # of histories, on the night delivered last
 
     def released_on(self, night: int) -> int:
         """A broken delivery can be released once it has come again, whole, the next night."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 from simulator import sizes
 from simulator.calendar import FIRST_EXTRACT_DAY, extract_day
 from simulator.draws import Draws, Numbers
+from simulator.histories.people import lived
 from simulator.roster import Roster, newcomers_a_night, roster
 from simulator.sizes import OPENING_OBSERVATIONS
 from simulator.texts import days, picked, times
@@ -34,10 +35,13 @@ class Size:
     seed: int
     trouble: bool
     opted_out: float = 0  # the share of patients who plainly dissent, beside whoever plays a part in planted trouble
+    histories: bool = False  # every patient has a generated history of opt-outs
 
     def __post_init__(self) -> None:
         if not 0 <= self.opted_out <= 1:
             raise ValueError("More than all patients, or fewer than none, cannot be opted out.")
+        if self.histories and (self.trouble or self.opted_out):
+            raise ValueError("Generated histories stand in place of planted trouble and of plain dissents.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +68,7 @@ class Practice:
 
     @property
     def code(self) -> str:
-        """An ODS code of the right shape that no practice has."""
-        return f"Y{99_000 + self.number}" if self.number < 1_000 else f"Z{self.number:05d}"
+        return code_of(self.number)
 
     def guids(self, kind: str, patient: Numbers, k: Numbers | int = 0, *, where: Numbers | None = None) -> pa.Array:
         return self.draws.guids(kind, patient, k, where=where)
@@ -109,7 +112,9 @@ class Practice:
 def practice(number: int, size: Size, *, nights: int) -> Practice:
     """The practice of a number as far as the given night. What it holds does not depend on other practices."""
     draws = Draws.of("practice", size.seed, number)
-    people = roster(size.seed, number, size.patients, nights, trouble=size.trouble)
+    people = roster(size.seed, number, size.patients, nights, trouble=size.trouble, histories=size.histories)
+    if size.histories:
+        people = lived(people, size.seed, number, size.patients)
     newcomers = newcomers_a_night(size.patients) * (nights - 1)
     staff = np.arange(6 + size.patients // 250)
     return Practice(
@@ -122,6 +127,11 @@ def practice(number: int, size: Size, *, nights: int) -> Practice:
         organisation=str(draws.guids("organisation", 0)[0].as_py()),
         staff=draws.guids("staff", staff),
     )
+
+
+def code_of(number: int) -> str:
+    """An ODS code of the right shape that no practice has."""
+    return f"Y{99_000 + number}" if number < 1_000 else f"Z{number:05d}"
 
 
 def night_of(k: Numbers) -> Numbers:

@@ -80,12 +80,13 @@ class Cast:
 
     playing: dict[Part, list[int]]
     ordinary: list[int]
+    trouble: bool = True  # otherwise nobody ever changes
 
     def changes(self, night: int) -> Changes | None:
         """Nobody changes twice, so a small practice comes to rest after some nights."""
         first = (night - 2) * CHANGES_A_NIGHT
         chosen = self.ordinary[first : first + CHANGES_A_NIGHT]
-        if night < 2 or len(chosen) < CHANGES_A_NIGHT:
+        if not self.trouble or night < 2 or len(chosen) < CHANGES_A_NIGHT:
             return None
         return Changes(**dict(zip(Changes.__dataclass_fields__, chosen, strict=True)))
 
@@ -101,4 +102,4 @@ def cast_parts(draws: Draws, practice: int, patients: int, *, trouble: bool) -> 
     playing: dict[Part, list[int]] = {part: [] for part in Part}
     for part, patient in zip(wanted, order, strict=False):
         playing[part].append(patient)
-    return Cast(playing, order[len(wanted) :])
+    return Cast(playing, order[len(wanted) :], trouble)

@@ -9,6 +9,7 @@ from simulator import places
 from simulator.calendar import FIRST_EXTRACT_DAY, START_DAY, extract_day
 from simulator.check_digits import nhs_numbers_for_tests
 from simulator.draws import Draws, Numbers
+from simulator.histories.company import company, owner
 from simulator.names import FAMILY, GIVEN, STREETS
 from simulator.roles import SHARED, Cast, Part, cast_parts
 from simulator.texts import UNDATED, picked, whole
@@ -79,18 +80,22 @@ class Roster:
         return self.joined_on <= night
 
 
-def roster(seed: int, practice: int, patients: int, nights: int, *, trouble: bool) -> Roster:
-    """Everybody who is on the practice's list by the last of the nights."""
+def roster(seed: int, practice: int, patients: int, nights: int, *, trouble: bool, histories: bool = False) -> Roster:
+    """Everybody who is on the practice's list by the last of the nights.
+
+    With histories, one number stands for one human being however many practices there are; so the numbers never run out.
+    """
     length = _length(patients, nights)
     who = np.arange(length)
-    person = _person(seed, practice, who, trouble=trouble)
+    person = person_of(seed, practice, patients, who) if histories else _person(seed, practice, who, trouble=trouble)
+    slots = person if histories else _slots(practice, patients, who, trouble=trouble)
     people, draws = Draws.of("people", seed), Draws.of("practice", seed, practice)
     cast = cast_parts(draws, practice, patients, trouble=trouble)
     born = FIRST_EXTRACT_DAY - 40 - people.below(33_500, "age", person)
     made = Roster(
         cast=cast,
         joined_on=np.where(who < patients, 1, 2 + (who - patients) // newcomers_a_night(patients)),
-        nhs_number=_nhs_numbers(seed, practice, patients, who, cast, trouble=trouble),
+        nhs_number=_nhs_numbers(seed, practice, slots, who, cast),
         birth=born,
         sex=np.where(people.below(50, "unusual sex", person) == 0, 2 + person % 2, people.below(2, "sex", person)),
         given=picked(GIVEN, people.below(len(GIVEN), "given", person)),
@@ -133,15 +138,27 @@ def _person(seed: int, practice: int, who: Numbers, *, trouble: bool) -> Numbers
     return own
 
 
-def _nhs_numbers(seed: int, practice: int, patients: int, who: Numbers, cast: Cast, *, trouble: bool) -> pa.Array:
-    numbers = nhs_numbers_for_tests()
+def person_of(seed: int, practice: int, patients: int, who: Numbers) -> Numbers:
+    """With histories: a number for the human being behind each registration, the same wherever they are registered."""
+    at, place = owner(practice, company(seed, practice, patients, who), who)
+    return np.asarray(((at - 1) * capacity(patients) + place) % len(nhs_numbers_for_tests()))
+
+
+def _slots(practice: int, patients: int, who: Numbers, *, trouble: bool) -> Numbers:
+    """Which of the NHS numbers each has."""
+    most = len(nhs_numbers_for_tests())
     slots = (practice - 1) * capacity(patients) + who
-    if slots[-1] >= len(numbers):
+    if slots[-1] >= most:
         raise TooManyPatients(
-            f"Practice {practice} of {patients} patients is beyond the {len(numbers)} NHS numbers of the test range."
+            f"Practice {practice} of {patients} patients is beyond the {most} NHS numbers of the test range."
         )
     if practice % 2 == 0 and trouble:
         slots[list(SHARED[: len(who)])] -= capacity(patients)
+    return slots
+
+
+def _nhs_numbers(seed: int, practice: int, slots: Numbers, who: Numbers, cast: Cast) -> pa.Array:
+    numbers = nhs_numbers_for_tests()
     chosen = numbers[(slots * _A_MULTIPLIER + seed * 104_729) % len(numbers)]
     wrong = cast.playing[Part.WRONG_NHS_NUMBER]
     chosen[wrong] += np.where(chosen[wrong] % 10 == 9, -1, 1)

@@ -5,16 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from simulator.answer import practice_truth
 from simulator.calendar import START_DATE
 from simulator.canaries import canaries
 from simulator.deliver import Delivery
 from simulator.facts import LOOK_BACK_YEARS
-from simulator.formats import CHANGED_HEADER, CUT_FILE, writer
+from simulator.formats import CHANGED_HEADER, CUT_FILE, Writer, writer
+from simulator.histories.sheet import spelling
 from simulator.practice import Size, practice
 
 THE_LAST = -1  # the last practice, where there are four or more; otherwise none
-TRUTH_NAME, CANARIES_NAME = "truth.json", "canaries.json"
+TRUTH_NAME, CANARIES_NAME, HISTORIES_NAME = "truth.json", "canaries.json", "histories-{}.parquet"
 
 
 def simulate(
@@ -31,6 +35,7 @@ def simulate(
     first_practice: int = 1,
     trouble: bool = True,
     opted_out: float = 0,
+    histories: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Writes the deliveries of one night into `out/<practice code>/` and returns a summary of counts.
@@ -39,24 +44,55 @@ def simulate(
     give the same bytes. `cut_off` is the number of the practice whose delivery breaks off on night 1; `changed_header`
     of the one that sends a field nobody agreed this night. Either is delivered again, whole, the next night.
     `trouble=False` plants nothing that must be held back; `opted_out` is the share of patients who plainly dissent,
-    beside planted trouble (in England some 0.05). Raises UnknownFormat and TooManyPatients.
+    beside planted trouble (in England some 0.05). `histories` gives every patient a generated history of opt-outs in
+    place of planted trouble, and writes `out/histories-<night>.parquet`: what must be decided of each patient.
+    Raises UnknownFormat, TooManyPatients and NoHistories.
     """
     size = Size(
-        patients=patients, entries_per_patient=entries_per_patient, seed=seed, trouble=trouble, opted_out=opted_out
+        patients=patients,
+        entries_per_patient=entries_per_patient,
+        seed=seed,
+        trouble=trouble and not histories,
+        opted_out=opted_out,
+        histories=histories,
     )
     numbers = range(first_practice, first_practice + practices)
-    broken = _last_of(numbers, trouble=trouble) if cut_off == THE_LAST else cut_off
-    earlier = _earlier_truth(out, size, writer(format).name)
+    cut = _last_of(numbers, trouble=size.trouble) if cut_off == THE_LAST else cut_off
+    return _night(out, format, size, numbers, night, (cut, changed_header), progress or _in_silence)
+
+
+def _night(
+    out: Path,
+    format: str,
+    size: Size,
+    numbers: range,
+    night: int,
+    broken: tuple[int | None, int | None],
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """`broken`: the practice whose delivery breaks off, and the one that sends a field nobody agreed."""
+    earlier = _earlier_truth(out, size, _writer(format, size).name)
+    cut, changed = broken
     deliveries, truths = [], {}
     for number in numbers:
         source = practice(number, size, nights=night)
         known = earlier.get(source.code)
-        troubles = _troubles(known, night, cut=number == broken, changed=number == changed_header)
+        troubles = _troubles(known, night, cut=number == cut, changed=number == changed)
         deliveries.append(Delivery(out=out, source=source, writer=writer(format), troubles=troubles))
         truths[source.code] = practice_truth(deliveries[-1], night, known)
-        (progress or _in_silence)(f"{source.code}: night {night}, {deliveries[-1].rows} rows")
+        progress(f"{source.code}: night {night}, {deliveries[-1].rows} rows")
     _write_sheets(out, _truth(size, format, truths), canaries((each.source for each in deliveries), night))
+    if size.histories:
+        pq.write_table(pa.concat_tables(each.sheet for each in deliveries), out / HISTORIES_NAME.format(night))
     return _summary(deliveries, night)
+
+
+def _writer(format: str, size: Size) -> Writer:
+    """Refuses early what the format cannot say."""
+    found = writer(format)
+    if size.histories:
+        spelling(found.name)
+    return found
 
 
 def _in_silence(_: str) -> None:
@@ -107,6 +143,7 @@ def _identity(size: Size, format: str) -> dict[str, Any]:
         "entries_per_patient": size.entries_per_patient,
         "planted_trouble": size.trouble,
         "opted_out": size.opted_out,
+        "histories": size.histories,
         "format": format,
     }
 

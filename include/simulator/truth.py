@@ -15,15 +15,19 @@ from simulator.roster import died_by, left_by
 from simulator.texts import UNDATED
 
 MAY_LEAVE = "may_leave"
-_REASONS = (
+REASONS = (
     MAY_LEAVE,
     *("test_patient", "confidential_patient", "type_one_opt_out"),
     *("left_before_start", "died_before_start", "registration_out_of_scope"),
+    "awaits_whole_record",
 )
+AWAITS_WHOLE_RECORD = len(REASONS) - 1
+
+_LEAVING = (Fate.SENT, Fate.DATED_IN_FUTURE)
 
 
 def reasons(source: Practice, opted_out: set[int], night: int) -> Numbers:
-    """For each patient the place in _REASONS of the first that applies, as known on a night."""
+    """For each patient the place in REASONS of the first that applies, as known on a night."""
     people = source.roster
     left, died = left_by(people, night), died_by(people, night)
     out = np.zeros(len(people), bool)
@@ -36,7 +40,7 @@ def reasons(source: Practice, opted_out: set[int], night: int) -> Numbers:
         (died != UNDATED) & (died < START_DAY),
         people.type != 0,
     ]
-    return np.select(rules, range(1, len(_REASONS)), 0)
+    return np.select(rules, range(1, len(rules) + 1), 0)
 
 
 @dataclass(slots=True)
@@ -71,6 +75,13 @@ class Tally:
             return set()
         return set(np.flatnonzero((counted[:, Fate.SENT] > 0) & (reason == 0)).tolist())
 
+    def leaving(self) -> Numbers:
+        """The rows of each patient that leave if the patient may."""
+        every = np.zeros(len(self.source.roster), np.int64)
+        for counted in self.of_patients.values():
+            every += counted[:, _LEAVING].sum(axis=1)
+        return every
+
     def tables(self, reason: Numbers) -> dict[str, Any]:
         """The counts of each table, given why patients may not leave."""
         return {name: self._table(number, reason) for name, number in TABLE.items()}
@@ -82,19 +93,18 @@ class Tally:
         if counted is not None:
             for fate in Fate:
                 by_fate[fate] += int(counted[reason == 0, fate].sum())
-            of_reason = np.bincount(reason, weights=counted.sum(axis=1), minlength=len(_REASONS))
-            stay.update({name: int(of_reason[place]) for place, name in enumerate(_REASONS) if place})
+            of_reason = np.bincount(reason, weights=counted.sum(axis=1), minlength=len(REASONS))
+            stay.update({name: int(of_reason[place]) for place, name in enumerate(REASONS) if place})
         for fate in Fate:
             by_fate[fate] += self.of_anybody[table, fate]
         return _as_counts(by_fate, stay)
 
 
 def _as_counts(by_fate: Counter[Fate], stay: Counter[str]) -> dict[str, Any]:
-    leaving = (Fate.SENT, Fate.DATED_IN_FUTURE)
-    held_back = {fate.name.lower(): by_fate[fate] for fate in Fate if fate not in (*leaving, *QUARANTINED)}
+    held_back = {fate.name.lower(): by_fate[fate] for fate in Fate if fate not in (*_LEAVING, *QUARANTINED)}
     return {
         "read": by_fate.total() + stay.total(),
-        "sent": sum(by_fate[fate] for fate in leaving),
+        "sent": sum(by_fate[fate] for fate in _LEAVING),
         "held_back": _without_zeros(held_back | stay),
         "quarantined": _without_zeros({fate.name.lower(): by_fate[fate] for fate in QUARANTINED}),
         "central_quarantined": _without_zeros({"dated_in_future": by_fate[Fate.DATED_IN_FUTURE]}),
@@ -104,8 +114,8 @@ def _as_counts(by_fate: Counter[Fate], stay: Counter[str]) -> dict[str, Any]:
 
 def patient_counts(source: Practice, reason: Numbers, night: int) -> tuple[int, dict[str, int]]:
     """How many of the patients known by a night may leave, and how many may not and why."""
-    counted = np.bincount(reason[source.roster.known(night)], minlength=len(_REASONS)).tolist()
-    return counted[0], _without_zeros(dict(zip(_REASONS[1:], counted[1:], strict=True)))
+    counted = np.bincount(reason[source.roster.known(night)], minlength=len(REASONS)).tolist()
+    return counted[0], _without_zeros(dict(zip(REASONS[1:], counted[1:], strict=True)))
 
 
 def _without_zeros(counts: dict[str, int]) -> dict[str, int]:

@@ -51,11 +51,13 @@ def manifest_without_parts(
 
 
 def outcome(manifests: list[Manifest], made: list[Drafted], roster: pa.Table, seconds: float) -> dict[str, Any]:
-    held = Counter[str]()
+    held, retired = Counter[str](), Counter[str]()
     quarantined = Counter[str]()
     for table in (counts for each in made for counts in each.counts.tables.values()):
         held += table.held_back
         quarantined += table.quarantined
+    for each in made:
+        retired += each.counts.retired_objections
     tables = [counts for each in made for counts in each.counts.tables.values()]
     return {
         "state": "released",
@@ -67,6 +69,7 @@ def outcome(manifests: list[Manifest], made: list[Drafted], roster: pa.Table, se
         "sent": sum(each.sent for each in tables),
         "held_back": dict(sorted(held.items())),
         "quarantined": dict(sorted(quarantined.items())),
+        "retired_objections": dict(sorted(retired.items())),
         "patients_may_leave": made[-1].counts.patients_may_leave,
         "patients_held_back": held_by_reason(roster),
         "seconds": round(seconds, 2),

@@ -1,10 +1,10 @@
 """After the pull, before anything is decided: does what came look like a night, like everything again, or like a mass delete?"""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
-from source_zone.deletions import Deletions, approvals, check_deletions, count_deletions, known_after
+from source_zone.approvals import APPROVED_DELETIONS, approvals
+from source_zone.deletions import Deletions, check_deletions, count_deletions, known_after
 from source_zone.identified import schema
 from source_zone.memory import Memory
 from source_zone.pull import table_in_spool
@@ -18,7 +18,7 @@ _DELTA = "delta"
 def check_volume(release: Release, run_spool: Spool, memory: Memory, extract_ids: Iterable[str]) -> None:
     """Raises TooManyDeletions for the first extract that deletes more than policy lets pass unasked."""
     practice, largest = release.practice.practice_code, release.rules.collection.largest_deleted_share
-    approved = approvals(release.policy, datetime.now(UTC).date())
+    approved = approvals(release.policy, APPROVED_DELETIONS, release.clock().date())
     known = people(memory.tables.get("patients", schema("patient").empty_table()))
     for extract_id in extract_ids:
         patients = run_spool.read_table(table_in_spool(extract_id, "patient"))

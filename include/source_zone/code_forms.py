@@ -42,13 +42,15 @@ def forms(cell: str) -> set[str]:
     return found
 
 
-def distinct_cells(rows: pl.DataFrame, is_meant: Callable[[str], bool]) -> dict[str, list[str]]:
-    """For each code column, the distinct cells that `is_meant` holds of. Each distinct cell is looked at once."""
-    return {
-        column: [cell for cell in rows[column].drop_nulls().unique().to_list() if is_meant(cell)]
-        for column in EVERY_CODE_COLUMN
-        if column in rows.columns
-    }
+def distinct_cells(rows: pl.DataFrame, **is_meant: Callable[[str], bool]) -> list[dict[str, list[str]]]:
+    """For each question, and each code column, the distinct cells it holds of. Each distinct cell is looked at once."""
+    found: list[dict[str, list[str]]] = [{} for _ in is_meant]
+    for column in EVERY_CODE_COLUMN:
+        if column in rows.columns:
+            cells = rows[column].drop_nulls().unique().to_list()
+            for answer, holds in zip(found, is_meant.values(), strict=True):
+                answer[column] = [cell for cell in cells if holds(cell)]
+    return found
 
 
 def any_of(cells: dict[str, list[str]]) -> pl.Expr:

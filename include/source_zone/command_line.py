@@ -14,6 +14,8 @@ from pathlib import Path
 from crossing.errors import PersonMustAct, run_command
 from crossing.policy import Practice
 from source_zone.command_line_mesh import add_mesh
+from source_zone.command_line_national import add_national_opt_outs
+from source_zone.command_line_opt_outs import add_opt_outs
 from source_zone.command_line_uphold import add_uphold
 from source_zone.settings import Settings
 
@@ -32,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_backfill(commands)
     _add_status(commands)
     add_mesh(commands)
+    add_opt_outs(commands)
     add_uphold(commands)
+    add_national_opt_outs(commands)
     return parser
 
 
@@ -65,6 +69,11 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         default=0,
         metavar="PERCENT",
         help="of patients, who plainly dissent; in England some 5",
+    )
+    simulate.add_argument(
+        "--histories",
+        action="store_true",
+        help="give every patient a generated history of opt-outs in place of planted trouble, and an answer sheet by patient",
     )
     simulate.add_argument("--out", type=Path, required=True)
     simulate.set_defaults(run=_simulate)
@@ -132,6 +141,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
             entries_per_patient=arguments.entries_per_patient,
             trouble=arguments.trouble,
             opted_out=arguments.opted_out / 100,
+            histories=arguments.histories,
             progress=_progress(),
         )
     except ValueError as error:  # the simulator's own words about its arguments; it knows nobody real

@@ -12,10 +12,8 @@ import polars as pl
 import pyarrow as pa
 
 from crossing.errors import PersonMustAct
-from crossing.policy import Policy, PolicyRefused
+from source_zone.approvals import APPROVED_DELETIONS
 
-APPROVED = "approved_deletions.csv"
-_COLUMNS = {"practice_code", "extract_id", "approved_by", "until", "why"}
 # Below these no share means anything: a small practice's quiet night may hold little else than a few deletions.
 FEWEST_PATIENTS, FEWEST_ROWS = 10, 1_000
 # Suppliers delete patients of their own accord a year after they left or died, give or take a month's run.
@@ -85,21 +83,6 @@ def check_deletions(practice_code: str, extract_id: str, found: Deletions, large
         f"{records:,} of its {found.rows:,} rows are deletions. Rule: largest_deleted_share in the collection's file, "
         f"{largest['patients']:.0%} of patients, {largest['rows']:.0%} of rows, {largest['rows_a_patient']:g} rows a patient. "
         "Ask the practice and the supplier whether it is meant; "
-        f"then either have it approved by a line in policy/{APPROVED}, or have the supplier deliver again. Nothing is taken meanwhile."
-    )
-
-
-def approvals(policy: Policy, today: date) -> frozenset[tuple[str, str]]:
-    """(practice, extract) of every approval in force. Raises PolicyRefused for a line without a name, a day or a reason."""
-    return frozenset((row["practice_code"], row["extract_id"]) for row in policy.rows(APPROVED) if _until(row) >= today)
-
-
-def _until(row: dict[str, str]) -> date:
-    try:
-        if set(row) == _COLUMNS and all(cell.strip() for cell in row.values()):
-            return date.fromisoformat(row["until"])
-    except (ValueError, AttributeError):
-        pass
-    raise PolicyRefused(
-        f"policy/{APPROVED}: a line lacks one of {', '.join(sorted(_COLUMNS))}, or `until` is no date. Correct the file."
+        f"then either have it approved by a line in policy/{APPROVED_DELETIONS}, or have the supplier deliver again. "
+        "Nothing is taken meanwhile."
     )

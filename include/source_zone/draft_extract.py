@@ -11,6 +11,7 @@ from crossing.canonical import TABLES
 from crossing.identifiers import canonical_nhs_number
 from source_zone.background import Background
 from source_zone.generalise import generalise
+from source_zone.identifying_numbers import IDENTIFIER_VALUED
 from source_zone.minimise import Rules, Withheld, minimise, superseded_rows
 from source_zone.pseudonymise import pseudonymise
 from source_zone.pull import table_in_spool
@@ -36,6 +37,7 @@ def draft_extract(release: Release, run_spool: Spool, extract_id: str, roster: p
     note = run_spool.read_note(f"read-{extract_id}")
     made.counts.reference_rows = Counter(note["reference_rows"])
     made.counts.not_collected = Counter(note["not_collected"])
+    made.counts.retired_objections = Counter(note["retired_objections"])
     made.counts.patients_held_back = Counter(held_by_reason(roster))
     made.counts.patients_may_leave = roster.num_rows - made.counts.patients_held_back.total()
     check_counts_close(made.counts.as_dict())
@@ -44,7 +46,8 @@ def draft_extract(release: Release, run_spool: Spool, extract_id: str, roster: p
 
 def _draft_tables(release: Release, run_spool: Spool, roster: pa.Table, withheld: Withheld, made: Drafted) -> None:
     rules = Rules(
-        restricted_codes=release.rules.restricted_codes,
+        restricted_codes=release.rules.codes.restricted,
+        identifier_valued=release.rules.codes.identifier_valued,
         code_shapes=release.rules.generalisations.code_shapes,
         look_back_from=release.rules.look_back_from(taken_on(run_spool, made.extract_id)),
         own_identifiers=_own_identifiers(run_spool),
@@ -64,6 +67,7 @@ def _draft_table(
         part = superseded.slice(total.read, rows.num_rows)
         kept, counts = minimise(table, rows, part, known, rules, withheld)
         total.add(counts)
+        made.counts.generalised += Counter({IDENTIFIER_VALUED: int(kept[IDENTIFIER_VALUED].sum())})
         coarse = generalise(table, kept, release.rules.generalisations, made.counts.generalised)
         made.drafts.add(table, pseudonymise(table, coarse, release.practice.practice_code, release.keys))
         release.progress(f"pseudonymise {made.extract_id}: {table} {total.read:,} rows")

@@ -16,13 +16,18 @@ def check_place_is_free(release: Release, sequence: int, parcel: str, kind: str 
     check_is_next(*_whose(release, kind), sequence, parcel)
 
 
+def note_place(release: Release, sequence: int, parcel: str, kind: str | None = None) -> None:
+    """What has left in this place."""
+    note_left(*_whose(release, kind), sequence, parcel)
+
+
 def leave(release: Release, moved_on: Memory, sequence: int, kind: str | None = None) -> Memory:
     """The draft of `moved_on.parcel_id` leaves, and the practice's memory moves on with it."""
     parcel = moved_on.parcel_id or ""
     file = release.memory_file()
     file.prepare(moved_on)
     publish_notice(release, parcel)
-    note_left(*_whose(release, kind), sequence, parcel)
+    note_place(release, sequence, parcel, kind)
     file.commit()
     return moved_on
 

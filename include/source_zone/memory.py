@@ -22,7 +22,7 @@ from crossing.errors import PersonMustAct, TryAgain
 from crossing.parcel import sync_folder, write_durably
 
 # What every practice's memory holds; any other table in it belongs to the adapter.
-OWN_TABLES = frozenset({"patients", "consents", "withheld", "sent", "erased"})
+OWN_TABLES = frozenset({"patients", "consents", "withheld", "sent", "held"})
 _NONCE_BYTES = 12
 _NOW, _NEXT = "memory.sealed", "memory.next.sealed"
 

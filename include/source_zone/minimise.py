@@ -16,18 +16,8 @@ from crossing.canonical import has_patient, is_event
 from crossing.identifiers import is_nhs_number, is_snomed_id
 from crossing.policy import CodeShape
 from source_zone.code_forms import any_of, distinct_cells, forms, misshapen
+from source_zone.identifying_numbers import holds_an_identifier, without_identifying_numbers
 
-_NUMBERS = (
-    "value",
-    "range_low",
-    "range_high",
-    "quantity",
-    "course_days",
-    "issues_made",
-    "issues_authorised",
-    "planned_minutes",
-    "actual_minutes",
-)
 _EXTENDED = ("observation", "immunisation", "allergy")  # one EMIS table; any of them may bear a problem or a referral
 EXTENDS_AN_OBSERVATION = ("problem", "referral")
 WITHHOLDS_ITS_EXTENSION = ("confidential_record", "legally_restricted_code", "identifier_in_code", "unknown_code")
@@ -39,6 +29,7 @@ class Rules:
     """What policy says about rows, for one extract."""
 
     restricted_codes: frozenset[str]
+    identifier_valued: frozenset[str]
     code_shapes: dict[str, CodeShape]
     look_back_from: dict[str, date]  # table -> the first day that may leave
     own_identifiers: frozenset[str] = field(repr=False)  # NHS numbers and postcodes of this practice, without spaces
@@ -60,6 +51,7 @@ def minimise(
     patient known (registration_id, reason, date_of_birth).
     """
     frame = pl.DataFrame(pl.from_arrow(rows)).with_columns(superseded.alias("superseded"))
+    frame = without_identifying_numbers(frame, rules.identifier_valued)
     if has_patient(table):
         frame = _with_patient(frame, roster)
     judged = frame.with_columns(_content(table, frame, rules, withheld).alias("content"))
@@ -85,7 +77,7 @@ def _content(table: str, frame: pl.DataFrame, rules: Rules, withheld: Withheld) 
         _if(confidential, "confidential_record"),
         *_of_the_codes(frame, rules),
         _if(_is_withheld(table, withheld), "withheld_with_its_observation"),
-        *_of_the_numbers(frame),
+        _if(holds_an_identifier(frame), "identifier_in_value"),
         *_of_the_dates(table, rules),
         pl.col("fault"),
     )
@@ -111,28 +103,17 @@ def _of_the_patient() -> list[pl.Expr]:
 def _of_the_codes(frame: pl.DataFrame, rules: Rules) -> list[pl.Expr]:
     if "snomed_concept_id" not in frame.columns:
         return []
-    restricted = distinct_cells(frame, lambda cell: bool(forms(cell) & rules.restricted_codes))
-    identifying = distinct_cells(frame, lambda cell: _hides_identifier(cell, rules))
+    restricted, identifying = distinct_cells(
+        frame,
+        restricted=lambda cell: bool(forms(cell) & rules.restricted_codes),
+        identifying=lambda cell: _hides_identifier(cell, rules),
+    )
     return [
         _if(any_of(restricted), "legally_restricted_code"),
         _if(any_of(identifying) | (pl.col("fault") == "identifier_in_code").fill_null(False), "identifier_in_code"),
         _if(pl.col("fault") == "unknown_code", "unknown_code"),
         _if(_no_code_has_its_shape(frame, rules), "malformed_code"),
     ]
-
-
-def _of_the_numbers(frame: pl.DataFrame) -> list[pl.Expr]:
-    """A number of ten digits, or the patient's own date of birth written as one, is no measurement."""
-    numbers = [column for column in _NUMBERS if column in frame.columns]
-    if not numbers:
-        return []
-    born = pl.col("born")
-    year, month, day = born.dt.year(), born.dt.month().cast(pl.Int64), born.dt.day().cast(pl.Int64)
-    written = (year * 10_000 + month * 100 + day, day * 1_000_000 + month * 10_000 + year)
-    found = [
-        (pl.col(each).abs() >= 1e9) | (pl.col(each) == written[0]) | (pl.col(each) == written[1]) for each in numbers
-    ]
-    return [_if(_any(found), "identifier_in_value")]
 
 
 def _no_code_has_its_shape(frame: pl.DataFrame, rules: Rules) -> pl.Expr:
@@ -214,10 +195,6 @@ def _count(decided: pl.DataFrame, sent: int) -> TableCounts:
 
 def _if(condition: pl.Expr, reason: str) -> pl.Expr:
     return pl.when(condition).then(pl.lit(reason))
-
-
-def _any(conditions: list[pl.Expr]) -> pl.Expr:
-    return pl.any_horizontal(*(condition.fill_null(False) for condition in conditions))
 
 
 def superseded_rows(record_ids: pl.Series) -> pl.Series:

@@ -8,12 +8,13 @@ from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 import pyarrow as pa
 
-from source_zone.objections import CONSENTS, DISSENT, WITHDRAWAL
+from source_zone.consent_codes import DISSENT, WITHDRAWAL
+from source_zone.objections import CONSENTS, DOUBTFUL
 
 ROSTER = pa.schema(
     [("registration_id", pa.string()), ("reason", pa.string()), ("date_of_birth", pa.date32())]
@@ -27,6 +28,12 @@ class ConsentEntry:
     meaning: str
     effective_date: date | None
     recorded_at: datetime | None
+
+
+class Rule(Protocol):
+    """One version of the rule for type 1 opt-outs."""
+
+    def __call__(self, entries: Iterable[ConsentEntry], *, as_of: date) -> bool: ...
 
 
 def type_one_opt_out_in_force(entries: Iterable[ConsentEntry], *, as_of: date) -> bool:
@@ -58,42 +65,53 @@ def _outranks(withdrawal: ConsentEntry, dissent: ConsentEntry) -> bool:
 
 
 def latest_entries(remembered: pa.Table, pulled: pa.Table) -> pa.Table:
-    """Consent entries as they stand after the pulled ones: the last version of each record of each registration.
+    """Consent entries as they stand after the pulled ones.
 
-    A version for another registration, or for none, adds to the old one and does not replace it; entries without a
-    record id cannot be told apart and are all kept.
+    A dissent stands until a sound later version of the same record of the same registration ends it; a version for
+    another registration, or for none, adds to it. A withdrawal stands only while it is the last word on its record,
+    whoever and whatever the later word is about. Records without an id cannot be told apart: their dissents are all
+    kept, and their withdrawals never count, since nothing could ever end them.
     """
     both = pl.concat([pl.DataFrame(pl.from_arrow(remembered)), pl.DataFrame(pl.from_arrow(pulled))])
-    named = both.filter(pl.col("record_id").is_not_null())
-    last = named.unique(["record_id", "registration_id"], keep="last", maintain_order=True)
-    unnamed = both.filter(pl.col("record_id").is_null()).unique(maintain_order=True)
-    return pl.concat([last, unnamed]).to_arrow().cast(CONSENTS)
+    named = both.with_row_index("place").filter(pl.col("record_id").is_not_null())
+    named = named.with_columns(last_word=pl.col("place") == pl.col("place").max().over("record_id"))
+    sure = named.filter(pl.col("meaning") != DOUBTFUL)
+    last = sure.unique(["record_id", "registration_id"], keep="last", maintain_order=True)
+    standing = last.filter((pl.col("meaning") != WITHDRAWAL) | pl.col("last_word")).select(both.columns)
+    unnamed = both.filter(pl.col("record_id").is_null() & (pl.col("meaning") == DISSENT)).unique(maintain_order=True)
+    return pl.concat([standing, unnamed]).to_arrow().cast(CONSENTS)
 
 
-def dissenting_registrations(consents: pa.Table, *, as_of: date) -> frozenset[str]:
+# Version of the rule in policy -> the rule. A version that is not here is refused (`type_one_rule.CLAUSES`).
+RULES: dict[int, Rule] = {1: type_one_opt_out_in_force}
+
+
+def dissenting_registrations(consents: pa.Table, *, as_of: date, version: int = 1) -> frozenset[str]:
     """The registrations with a type 1 opt-out in force, each spelt once."""
+    in_force = RULES[version]
     standing: dict[str, list[ConsentEntry]] = {}
     for row in consents.to_pylist():
         if not row["is_deleted"] and row["registration_id"] is not None:
             standing.setdefault(spelt_once(row["registration_id"]), []).append(_entry(row))
-    return frozenset(who for who, entries in standing.items() if type_one_opt_out_in_force(entries, as_of=as_of))
+    return frozenset(who for who, entries in standing.items() if in_force(entries, as_of=as_of))
 
 
 def _entry(row: dict[str, Any]) -> ConsentEntry:
     """A partial date is read against leaving: a dissent at the end of its year or month, a withdrawal at its start."""
-    day, precision = row["effective_date"], row["effective_date_precision"]
-    if day is None or precision == "unknown":
-        return ConsentEntry(row["meaning"], None, row["recorded_at"])
-    if precision in ("year", "month"):
-        first = day.replace(day=1, month=1 if precision == "year" else day.month)
-        day = first if row["meaning"] == WITHDRAWAL else _last_day(first, precision)
+    days = possible_days(row["effective_date"], row["effective_date_precision"])
+    day = days and days[0 if row["meaning"] == WITHDRAWAL else 1]
     return ConsentEntry(row["meaning"], day, row["recorded_at"])
 
 
-def _last_day(first: date, precision: str) -> date:
+def possible_days(day: date | None, precision: str | None) -> tuple[date, date] | None:
+    """The first and the last day that a date may mean; None where it has none."""
+    if day is None or precision == "unknown":
+        return None
     if precision == "year":
-        return first.replace(month=12, day=31)
-    return first.replace(day=monthrange(first.year, first.month)[1])
+        return day.replace(month=1, day=1), day.replace(month=12, day=31)
+    if precision == "month":
+        return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
+    return day, day
 
 
 def roster(

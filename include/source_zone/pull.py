@@ -17,6 +17,7 @@ from crossing.canonical import TABLES
 from crossing.errors import PersonMustAct, TryAgain
 from source_zone import identified
 from source_zone.background import Background
+from source_zone.consent_codes import ConsentCodes
 from source_zone.identified import Adapter, Extract, ReadTally
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS, Objections
@@ -72,26 +73,27 @@ def pull(
     extracts: list[Extract],
     spool: Spool,
     memory: Memory,
-    consent_codes: dict[str, str],
+    consent_codes: ConsentCodes,
     progress: Progress,
 ) -> dict[str, int]:
-    """Fills the spool. Returns rows pulled by table. Raises PersonMustAct for a file that cannot be trusted whole.
-
-    `consent_codes` maps a code of any scheme to dissent or withdrawal.
-    """
+    """Fills the spool. Returns rows pulled by table. Raises PersonMustAct for a file that cannot be trusted whole."""
     tally = ReadTally()
     counts: dict[str, int] = {}
     objections = Objections(consent_codes, memory.tables.get("consents", CONSENTS.empty_table()))
     consents = [stated(CONSENTS.empty_table(), datetime.now(UTC))]
     for extract in extracts:
-        before = (tally.reference_rows.copy(), tally.not_collected.copy())
+        before = (tally.reference_rows.copy(), tally.not_collected.copy(), objections.retired.copy())
         found_before = objections.found().num_rows
+        spoken_before, unreadable_before = objections.read, objections.unreadable
         rows, deleted = _spool_extract(adapter, extract, tally, spool, objections, progress)
         for table, count in rows.items():
             counts[table] = counts.get(table, 0) + count
         beside = {
             "reference_rows": dict(tally.reference_rows - before[0]),
             "not_collected": dict(tally.not_collected - before[1]),
+            "retired_objections": dict(objections.retired - before[2]),
+            "consents": objections.read - spoken_before,
+            "consents_unreadable": objections.unreadable - unreadable_before,
         }
         spool.write_note(f"read-{extract.extract_id}", {**_about(extract), **beside, "rows": rows, "deleted": deleted})
         consents.append(stated(objections.found().slice(found_before), extract.taken_at))

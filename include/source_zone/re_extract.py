@@ -1,12 +1,13 @@
-"""The whole record of people who opted in again: every delivery that was taken is read once more, for them alone.
+"""The whole record of people who may leave again: every delivery that was taken is read once more, for them alone.
 
-Increments cannot bring back what was erased. Where deliveries no longer lie there, only the supplier can: a full extract
-of the practice, which is taken as any delivery is and ends the wait.
+Something of theirs was held back or erased, and increments cannot bring it back. Where deliveries no longer lie there,
+only the supplier can: a full extract of the practice, which is taken as any delivery is and ends the wait.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -24,7 +25,7 @@ from source_zone.leave import check_place_is_free, leave
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
 from source_zone.opt_outs import spelt_once
-from source_zone.people_sent import erased, sent, with_people
+from source_zone.people_sent import held, sent, with_people
 from source_zone.pull import table_in_spool
 from source_zone.release import Release
 from source_zone.roster import people
@@ -78,7 +79,7 @@ def _read_and_leave(
     moved_on = replace(
         memory, sequence=sequence, previous_manifest_sha256=manifest.sha256(), parcel_id=manifest.parcel_id
     )
-    moved_on = with_people(moved_on, sent=sent(memory) | back, erased=erased(memory) - back)
+    moved_on = with_people(moved_on, sent=sent(memory) | back, held=held(memory) - back)
     return leave(release, moved_on, sequence)
 
 
@@ -103,7 +104,8 @@ def _fill(
             writers[batch.table].write_batch(batch.rows)
             rows[batch.table] += batch.rows.num_rows
     run_spool.write_table("patients", people(memory.tables["patients"]))
-    note = {"taken_at": memory.taken_until, "kind": RE_EXTRACT, "reference_rows": {}, "not_collected": {}, "rows": rows}
+    counted_before: dict[str, Any] = {name: {} for name in ("reference_rows", "not_collected", "retired_objections")}
+    note = {"taken_at": memory.taken_until, "kind": RE_EXTRACT, **counted_before, "rows": rows}
     run_spool.write_note(f"read-{extract_id}", note)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow as pa
 from crossing.policy import Policy, Practice
 from source_zone import spool
 from source_zone.adapters.choose import choose_adapter
-from source_zone.deletions import APPROVED
+from source_zone.approvals import APPROVED_DELETIONS, APPROVED_OPT_OUTS
 from source_zone.identified import Adapter, Extract
 from source_zone.keys import SourceKeys, load_keys
 from source_zone.memory import Memory, MemoryFile
@@ -23,6 +24,11 @@ from source_zone.transports.transport import Transport
 from source_zone.windows import Window
 
 Progress = Callable[[str], None]
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def silent(_: str) -> None:
@@ -42,6 +48,7 @@ class Release:
     transport: Transport
     progress: Progress = silent
     window: Window | None = None  # of a backfill; a night takes everything that is new
+    clock: Clock = now  # how old opt-outs are, and whether an approval is still good
 
     def adapter(self, memory: Memory, pulled: dict[str, pa.Table] | None = None) -> Adapter:
         """`pulled` are reference tables of this run, which the memory does not have yet."""
@@ -88,7 +95,7 @@ def prepare(
     policy = settings.policy()
     rules = read_rules(policy, collection, synthetic=practice.synthetic)
     policy.note_fields(practice.format)
-    policy.rows(APPROVED)
+    policy.note(APPROVED_DELETIONS, APPROVED_OPT_OUTS)
     return Release(
         run_id=run_id,
         practice=practice,

@@ -8,12 +8,13 @@ from typing import Any
 import pyarrow as pa
 
 from source_zone import opt_outs, spool
+from source_zone.check_opt_outs import check_opt_outs
 from source_zone.check_volume import check_volume
 from source_zone.identified import schema
 from source_zone.lineage import with_lineage
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS
-from source_zone.people_sent import erased
+from source_zone.people_sent import held
 from source_zone.pull import NothingToTake, pull, table_in_spool
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
@@ -51,7 +52,7 @@ def _pull(release: Release) -> Counts:
     if not extracts:
         raise NothingToTake(f"{release.practice.practice_code}: every delivery has been taken already.")
     run_spool = spool.open_new(release.settings.spool, release.practice.practice_code, release.run_id)
-    codes = release.rules.consent_codes
+    codes = release.rules.consents
     rows = pull(release.adapter(memory), extracts, run_spool, memory, codes, release.progress)
     extract_ids = [each.extract_id for each in extracts]
     check_volume(release, run_spool, memory, extract_ids)
@@ -61,26 +62,30 @@ def _pull(release: Release) -> Counts:
 
 @with_lineage("apply_opt_outs")
 def decide_practice(release: Release) -> Counts:
-    """Who may leave, after everything pulled. The roster goes into the spool; only counts come out."""
+    """Who may leave, after everything pulled. The roster goes into the spool; only counts come out.
+
+    Raises PersonMustAct where the practice's opt-outs as a whole cannot be relied on (`check_opt_outs`).
+    """
     run_spool = release.spool()
     extract_ids = run_spool.read_note("extracts")["ids"]
     memory = release.memory_file().read()
     patients, consents = _facts_so_far(run_spool, memory, extract_ids)
+    check_opt_outs(release, run_spool, memory, patients, consents)
     run_spool.write_table("patients", patients)
     run_spool.write_table("consents-now", consents)
     as_of = taken_on(run_spool, extract_ids[-1])
-    decided = rosters(release.rules, run_spool, patients, consents, as_of=as_of, erased=erased(memory))
+    decided = rosters(release.rules, run_spool, patients, consents, as_of=as_of, held=held(memory))
     for each, roster in decided.items():
         run_spool.write_table(f"roster-{each}", roster)
     roster = decided[extract_ids[-1]]
-    held = held_by_reason(roster)
+    stay = held_by_reason(roster)
     release.progress(
-        f"apply opt-outs: {roster.num_rows - sum(held.values()):,} of {roster.num_rows:,} patients may leave"
+        f"apply opt-outs: {roster.num_rows - sum(stay.values()):,} of {roster.num_rows:,} patients may leave"
     )
     return {
         "practice_code": release.practice.practice_code,
-        "may_leave": roster.num_rows - sum(held.values()),
-        "held_back": held,
+        "may_leave": roster.num_rows - sum(stay.values()),
+        "held_back": stay,
     }
 
 

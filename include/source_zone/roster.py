@@ -27,21 +27,21 @@ def rosters(
     consents: pa.Table,
     *,
     as_of: date,
-    erased: frozenset[str] = frozenset(),
+    held: frozenset[str] = frozenset(),
 ) -> Rosters:
     """Of each extract pulled. `patients` and `consents` are versions with their instants; `as_of` is the newest day known.
 
     A night's extracts share one. One that is late gets its own: who was known on its day and as what, but for the
-    reasons that count from the moment they are known. Whoever was erased stays until they can be sent whole.
+    reasons that count from the moment they are known. Whoever is in `held` stays until they can be sent whole.
     """
     pulled = run_spool.read_note("extracts")
     if not pulled["late"]:
         decided = decide(rules, people(patients), objections_known(consents), as_of=as_of)
-        waits = held_until_whole(decided, erased)
+        waits = held_until_whole(decided, held)
         whole_from = next((n for n, each in enumerate(pulled["ids"]) if _is_whole(run_spool, each)), len(pulled["ids"]))
         return {each: waits if n < whole_from else decided for n, each in enumerate(pulled["ids"])}
     late = {each: _late(rules, patients, consents, taken_at(run_spool, each)) for each in pulled["ids"]}
-    return {each: held_until_whole(roster, erased) for each, roster in late.items()}
+    return {each: held_until_whole(roster, held) for each, roster in late.items()}
 
 
 def _is_whole(run_spool: Spool, extract_id: str) -> bool:
@@ -76,10 +76,23 @@ def decide(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of
     """Columns as in opt_outs.ROSTER. An objection holds for the person, under whichever registration it was made."""
     return opt_outs.roster(
         patients,
-        of_the_same_people(patients, opt_outs.dissenting_registrations(consents, as_of=as_of)),
+        objecting(rules, patients, consents, as_of=as_of),
         start_date=rules.collection.start_date,
         registration_types=rules.collection.scope_registration_types,
     )
+
+
+def objecting(
+    rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of: date, rule_of: date | None = None
+) -> frozenset[str]:
+    """Every registration of everybody whose objection is in force, each spelt once."""
+    return of_the_same_people(patients, dissenting(rules, consents, as_of=as_of, rule_of=rule_of))
+
+
+def dissenting(rules: ReleaseRules, consents: pa.Table, *, as_of: date, rule_of: date | None = None) -> frozenset[str]:
+    """The registrations that have an objection in force written in them, under the rule of that day or of another."""
+    version = rules.type_one.in_force_on(rule_of or as_of).number
+    return opt_outs.dissenting_registrations(consents, as_of=as_of, version=version)
 
 
 def held_by_reason(roster: pa.Table) -> dict[str, int]:

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from datetime import date
 
-from crossing.errors import PersonMustAct
 from crossing.policy import Collection, Policy
+from source_zone.consent_codes import ConsentCodes, ListMissing, read_consent_codes
 from source_zone.generalise import Generalisations
+from source_zone.record_codes import RESTRICTED_LIST, RecordCodes, read_record_codes
+from source_zone.type_one_rule import TypeOneRule, read_type_one_rule
 
-RESTRICTED_LIST = "codelists/legally_restricted.csv"
-CONSENT_LIST = "codelists/type_one_opt_out.csv"
-
-
-class ListMissing(PersonMustAct):
-    """A code list that a law or an objection rests on is a stand-in, or is empty."""
+# The Data Provision Notice asked for a daily feed; a week is the longest outage after which opt-outs may be trusted.
+LONGEST_STALE_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +18,9 @@ class ReleaseRules:
     """Everything policy says about a release, read once at its start."""
 
     collection: Collection
-    consent_codes: dict[str, str]  # code of any scheme -> dissent | withdrawal
-    restricted_codes: frozenset[str]
+    type_one: TypeOneRule
+    consents: ConsentCodes
+    codes: RecordCodes
     generalisations: Generalisations
 
     def look_back_from(self, taken_on: date) -> dict[str, date]:
@@ -32,31 +31,32 @@ class ReleaseRules:
 def read_rules(policy: Policy, collection_name: str, *, synthetic: bool) -> ReleaseRules:
     """Raises ListMissing for an empty list, or a stand-in where records are not synthetic; PolicyRefused otherwise."""
     collection = policy.collection(collection_name)
-    consent_codes = {row["code"]: row["meaning"] for row in policy.rows(CONSENT_LIST) if row["meaning"] != "retired"}
-    restricted = frozenset(row["code"] for row in policy.rows(RESTRICTED_LIST))
-    if not restricted or set(consent_codes.values()) != {"dissent", "withdrawal"}:
-        raise ListMissing(
-            f"policy/{RESTRICTED_LIST} or policy/{CONSENT_LIST} has no codes. Restore the reviewed lists; nothing leaves without them."
-        )
-    _check_fit_for_real_records(policy, collection, synthetic=synthetic)
+    codes = read_record_codes(policy)
+    if not synthetic:
+        _check_fit_for_real_records(collection, codes)
     return ReleaseRules(
         collection=collection,
-        consent_codes=consent_codes,
-        restricted_codes=restricted,
+        type_one=read_type_one_rule(policy),
+        consents=read_consent_codes(policy),
+        codes=codes,
         generalisations=Generalisations.from_policy(policy),
     )
 
 
-def _check_fit_for_real_records(policy: Policy, collection: Collection, *, synthetic: bool) -> None:
-    if synthetic:
-        return
+def _check_fit_for_real_records(collection: Collection, codes: RecordCodes) -> None:
     if collection.synthetic_only:
         raise ListMissing(
             f"Collection {collection.id} may run on synthetic practices only: no notice is in force. See its file in policy/collections/."
         )
-    if "STAND-IN" in (policy.folder / RESTRICTED_LIST).read_text():
+    if not codes.restricted_are_official:
         raise ListMissing(
-            f"policy/{RESTRICTED_LIST} is a stand-in. Put the official refsets there before any real practice is released."
+            f"policy/{RESTRICTED_LIST} has stand-ins, or lacks one of the two legal refsets. Put the official members of both "
+            "there, under status `official`, before any real practice is released."
+        )
+    if collection.opt_out_source.stale_after_days > LONGEST_STALE_DAYS:
+        raise ListMissing(
+            f"Collection {collection.id}: opt_out_source.stale_after_days is {collection.opt_out_source.stale_after_days}. "
+            f"For practices that are not synthetic it may be {LONGEST_STALE_DAYS} at most."
         )
 
 

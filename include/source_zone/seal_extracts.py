@@ -15,6 +15,7 @@ from crossing.errors import TryAgain
 from crossing.manifest import Manifest, read_manifest
 from crossing.parcel import parcel_id, read_manifest_bytes
 from source_zone.account import manifest_without_parts, outcome
+from source_zone.check_opt_outs import warnings_about
 from source_zone.check_volume import volume
 from source_zone.draft_extract import Drafted, draft_extract
 from source_zone.identified import Extract, ReadTally
@@ -22,7 +23,7 @@ from source_zone.leave import check_place_is_free, leave
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
 from source_zone.objections import objections_in
-from source_zone.people_sent import erased, may_leave, sent, with_people
+from source_zone.people_sent import after_leaving, held
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
 from source_zone.roster import Rosters, rosters, taken_at, taken_on
@@ -55,16 +56,11 @@ def seal_extracts(release: Release) -> dict[str, Any]:
     manifests = []
     for each in drafted:
         manifest = _sealed(release, run_spool, memory, each)
-        free = may_leave(decided_now[each.extract_id])
-        # Whoever may have left is remembered, so that a later opt-out reaches what the centre has of them.
-        moved_on = with_people(
-            _moved_on(memory, run_spool, manifest, withheld), sent=sent(memory) | free, erased=erased(memory) - free
-        )
-        memory = leave(release, moved_on, manifest.sequence)
+        moved_on = _moved_on(memory, run_spool, manifest, withheld)
+        memory = leave(release, after_leaving(memory, moved_on, decided_now[each.extract_id]), manifest.sequence)
         manifests.append(manifest)
-    said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started) | volume(
-        run_spool, extract_ids
-    )
+    said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started)
+    said |= volume(run_spool, extract_ids) | {"warnings": warnings_about(run_spool.read_table("consents-now"))}
     return release.outcomes().record(release.practice.practice_code, said)
 
 
@@ -84,12 +80,12 @@ def _look_again(release: Release, run_spool: Spool, memory: Memory) -> Rosters:
         taken = extract.extract_id in memory.taken_extracts
         if extract.extract_id in pulled["ids"] or (taken and not (pulled["late"] and extract.taken_at > first)):
             continue
-        found = objections_in(adapter.read(extract, ReadTally()), release.rules.consent_codes, consents)
+        found = objections_in(adapter.read(extract, ReadTally()), release.rules.consents, consents)
         consents = in_order(consents, stated(found, extract.taken_at))
         if taken:
             run_spool.write_table("consents-now", _with(run_spool.read_table("consents-now"), found, extract))
         as_of = max(as_of, extract.taken_at.date())
-    return rosters(release.rules, run_spool, patients, consents, as_of=as_of, erased=erased(memory))
+    return rosters(release.rules, run_spool, patients, consents, as_of=as_of, held=held(memory))
 
 
 def _with(consents: pa.Table, found: pa.Table, extract: Extract) -> pa.Table:

@@ -16,13 +16,13 @@ from source_zone.leave import check_place_is_free, leave
 from source_zone.lineage import with_lineage
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS
-from source_zone.opt_outs import dissenting_registrations, spelt_once
-from source_zone.people_sent import erased, may_leave, sent, with_people
+from source_zone.opt_outs import spelt_once
+from source_zone.people_sent import held, may_leave, sent, with_people
 from source_zone.pseudonymise import tokens_of_people
 from source_zone.re_extract import re_extract
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
-from source_zone.roster import decide, objections_known, of_the_same_people, people
+from source_zone.roster import decide, objecting, objections_known, people
 from source_zone.seal_notice import Notice, draft_notice, notice_id
 
 Counts = dict[str, Any]
@@ -55,7 +55,7 @@ def uphold_practice(release: Release) -> Counts:
             memory = _ask_to_erase(release, memory, to_erase)
             said["parcels"].append(memory.parcel_id)
             asked += len(to_erase)
-        back = erased(memory) & may_leave(stand.roster)
+        back = held(memory) & may_leave(stand.roster)
         memory, restored = re_extract(release, memory, stand.roster, back)
         said["parcels"] += [memory.parcel_id] if restored else []
     state = "upheld" if said["parcels"] else "already"
@@ -68,13 +68,12 @@ def standing(release: Release, memory: Memory) -> Standing:
     versions = memory.tables.get("patients", identified.schema("patient").empty_table())
     consents = objections_known(memory.tables.get("consents", CONSENTS.empty_table()))
     known = people(versions)
-    return Standing(decide(release.rules, known, consents, as_of=as_of), _opted_out(known, consents, as_of))
+    return Standing(decide(release.rules, known, consents, as_of=as_of), _opted_out(release, known, consents, as_of))
 
 
-def _opted_out(known: pa.Table, consents: pa.Table, as_of: date) -> frozenset[str]:
+def _opted_out(release: Release, known: pa.Table, consents: pa.Table, as_of: date) -> frozenset[str]:
     """Whether or not they are also a test patient, say: what was sent of them before is still theirs to object to."""
-    named = of_the_same_people(known, dissenting_registrations(consents, as_of=as_of))
-    return frozenset(spelt_once(each) for each in named)
+    return frozenset(spelt_once(each) for each in objecting(release.rules, known, consents, as_of=as_of))
 
 
 def _ask_to_erase(release: Release, memory: Memory, registrations: list[str]) -> Memory:
@@ -93,7 +92,7 @@ def _ask_to_erase(release: Release, memory: Memory, registrations: list[str]) ->
     moved_on = with_people(
         replace(memory, erasures=sequence, previous_erasure_sha256=manifest.sha256(), parcel_id=manifest.parcel_id),
         sent=sent(memory) - set(registrations),
-        erased=erased(memory) | set(registrations),
+        held=held(memory) | set(registrations),
     )
     return leave(release, moved_on, sequence, ERASURE)
 

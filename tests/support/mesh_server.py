@@ -18,7 +18,8 @@ from mesh_client import MeshClient
 PYTHON = Path(sys.prefix) / "mesh_sandbox" / "bin" / "python"
 PASSWORD, SHARED_KEY = "password", "shared-key-of-the-sandbox"  # the sandbox gives every mailbox this password
 SUPPLIER, OURS, OUTBOX, CENTRAL = "SUPPLIER1", "GPCOLLECT1", "GPCOLLECT2", "GPCENTRAL1"
-MAILBOXES = (SUPPLIER, OURS, OUTBOX, CENTRAL, "STRANGER1")
+CHECKING, SERVICE = "GPCOLLECT3", "NHSCHECK1"  # who asks about National Data Opt-outs, and who answers
+MAILBOXES = (SUPPLIER, OURS, OUTBOX, CENTRAL, CHECKING, SERVICE, "STRANGER1")
 
 
 @dataclass(frozen=True, slots=True)

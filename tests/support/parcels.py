@@ -222,5 +222,6 @@ def _draft(
             "reference_rows": {},
             "not_collected": {},
             "generalised": {},
+            "retired_objections": {},
         },
     )

@@ -156,7 +156,9 @@ def _people_of_month(month: str, runs: Sequence[ParcelRun]) -> dict[str, Any]:
     patients: Counter[str] = Counter()
     records: Counter[str] = Counter()
     faulty: Counter[str] = Counter()
+    retired: Counter[str] = Counter()
     for run in runs:
+        retired.update(run.manifest["counts"].get("retired_objections", {}))  # parcels of an earlier version have none
         patients.update(run.manifest["counts"]["patients_held_back"])
         for table in run.manifest["counts"]["tables"].values():
             records.update(table["held_back"])
@@ -169,6 +171,7 @@ def _people_of_month(month: str, runs: Sequence[ParcelRun]) -> dict[str, Any]:
         "held_back": _all_controlled(patients, len(runs)),
         "records_held_back": _all_controlled(records, len(runs)),
         "records_faulty_at_practice": _all_controlled(faulty, len(runs)),
+        "retired_objections": _all_controlled(retired, len(runs)),
     }
 
 

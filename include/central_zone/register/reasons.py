@@ -2,6 +2,7 @@
 
 REASONS_IN_WORDS = {
     "type_one_opt_out": "The patient opted out (Type 1 opt-out)",
+    "awaits_whole_record": "May leave again, for example after opting in: waits until the whole record is sent",
     "confidential_patient": "The patient's record is marked confidential",
     "test_patient": "Not a person: a test record",
     "left_before_start": "Left the practice before the collection's first day",
@@ -40,5 +41,7 @@ REASONS_IN_WORDS = {
     "two_patients_with_one_id": "One number for two patients",
     "foreign_code_system": "only coded in a list of codes that this country does not use",
     "status_not_live": "not finished, taken back or doubted",
+    "type_two_dissent": "An old type 2 opt-out: ended in 2018, replaced by the national data opt-out, and not obeyed here",
+    "type_two_withdrawal": "An old type 2 opt-out taken back: ended in 2018, and not obeyed here",
     "malformed_resource": "not of the shape its standard gives it",
 }

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from crossing.policy import Policy, PolicyRefused, policy_folder
+from source_zone.approvals import APPROVED_DELETIONS, approvals
 from source_zone.deletions import (
     FEWEST_PATIENTS,
     FEWEST_ROWS,
     Deletions,
     TooManyDeletions,
-    approvals,
     check_deletions,
     count_deletions,
     known_after,
@@ -170,7 +170,7 @@ def test_an_approval_is_for_one_extract_until_its_day(zone: SourceZone, line: st
 def test_an_approval_without_a_name_or_a_day_is_refused(zone: SourceZone, line: str) -> None:
     approve(zone, line)
     with pytest.raises(PolicyRefused, match="approved_deletions"):
-        approvals(Policy(zone.settings.policy_folder or Path()), TAKEN_ON)
+        approvals(Policy(zone.settings.policy_folder or Path()), APPROVED_DELETIONS, TAKEN_ON)
 
 
 def test_rolling_deletions_are_counted_under_their_own_name(zone: SourceZone) -> None:

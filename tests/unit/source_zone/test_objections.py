@@ -53,6 +53,43 @@ def test_a_dissent_is_not_lifted_by_a_doubtful_amendment(zone: SourceZone, amend
     assert nights(zone, first(DISSENT), {"CareRecord_Observation": [{**DISSENT, **amended}]}) == HELD
 
 
+WITHDRAWAL = an_observation("p", "w", "3", EffectiveDate="2024-06-01")
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param({"Deleted": "true"}, id="deleted, by a tombstone that still bears its code"),
+        pytest.param({"Deleted": "true", "PatientGuid": "", "CodeId": ""}, id="deleted, by a tombstone of nobody"),
+        pytest.param({"EffectiveDate": "2024-02-31"}, id="amended to a date that cannot be read"),
+        pytest.param({"CodeId": "404"}, id="amended to a code nobody knows"),
+        pytest.param({"CodeId": "1"}, id="amended to something else"),
+        pytest.param({"PatientGuid": guid("q")}, id="amended to be somebody else's"),
+        pytest.param({"ObservationType": "Family History"}, id="amended to be a relative's"),
+    ],
+)
+def test_a_withdrawal_counts_only_while_it_is_the_last_word_on_its_entry(
+    zone: SourceZone, then: dict[str, str]
+) -> None:
+    assert nights(zone, first(DISSENT, WITHDRAWAL), {"CareRecord_Observation": [{**WITHDRAWAL, **then}]}) == HELD
+
+
+def test_a_withdrawal_said_again_still_counts(zone: SourceZone) -> None:
+    assert nights(zone, first(DISSENT, WITHDRAWAL), {"CareRecord_Observation": [WITHDRAWAL]}) == {}
+
+
+def test_a_withdrawal_that_nothing_could_ever_end_does_not_count(zone: SourceZone) -> None:
+    assert nights(zone, first(DISSENT, {**WITHDRAWAL, "ObservationGuid": ""})) == HELD
+
+
+@pytest.mark.parametrize(("last", "held"), [("1", {}), ("2", HELD)])
+def test_of_a_record_that_comes_twice_in_one_delivery_the_last_line_counts(
+    zone: SourceZone, last: str, held: dict[str, int]
+) -> None:
+    other = {"1": "2", "2": "1"}[last]
+    assert nights(zone, first(an_observation("p", "d", other), an_observation("p", "d", last))) == held
+
+
 def test_a_dissent_amended_to_something_else_soundly_is_lifted(zone: SourceZone) -> None:
     assert nights(zone, first(DISSENT), {"CareRecord_Observation": [{**DISSENT, "CodeId": "1"}]}) == {}
 

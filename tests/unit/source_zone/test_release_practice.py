@@ -20,6 +20,7 @@ from source_zone.memory import MemoryFile
 from source_zone.release import prepare
 from source_zone.release_practice import decide_practice, pull_practice, release_practice, seal_practice
 from source_zone.shards import decide_shard, practices_due, pull_shard, seal_shard, status
+from source_zone.uphold_opt_outs import uphold_practice
 from support.emis_files import Rows, a_patient, an_observation, guid, write_extract
 from support.source_zone import SourceZone, a_practice, make_source_zone
 
@@ -135,11 +136,10 @@ def test_a_restricted_entry_of_someone_opted_out_is_still_remembered_when_they_o
     problem = {"ObservationGuid": guid("o"), "PatientGuid": guid("p"), "Deleted": "false"}
     entries = [an_observation("p", "o", "4"), an_observation("p", "dissent", "2")]
     release(zone, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": entries})
-    again = {
-        "CareRecord_Observation": [an_observation("p", "back", "3", EffectiveDate="2024-04-01")],
-        "CareRecord_Problem": [problem],
-    }
-    outcome = release(zone, again, NIGHT_TWO)
+    again = {"CareRecord_Observation": [an_observation("p", "back", "3", EffectiveDate="2024-04-01")]}
+    assert release(zone, again, NIGHT_TWO)["patients_held_back"] == {"awaits_whole_record": 1}
+    uphold_practice(zone.release())
+    outcome = release(zone, {"CareRecord_Problem": [problem]}, NIGHT_THREE)
     assert outcome["patients_held_back"] == {}
     assert counts_of(zone, outcome, "problem")["held_back"] == {"withheld_with_its_observation": 1}
 
@@ -181,9 +181,11 @@ def test_an_increment_is_decided_with_what_earlier_nights_said(zone: SourceZone)
 def test_a_deleted_dissent_no_longer_holds_back(zone: SourceZone) -> None:
     release(zone, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "dissent", "2")]})
     tombstone = {"ObservationGuid": guid("dissent"), "PatientGuid": guid("p"), "Deleted": "true"}
-    outcome = release(zone, {"CareRecord_Observation": [tombstone, an_observation("p", "later")]}, NIGHT_TWO)
+    release(zone, {"CareRecord_Observation": [tombstone]}, NIGHT_TWO)
+    uphold_practice(zone.release())
+    outcome = release(zone, {"CareRecord_Observation": [an_observation("p", "later")]}, NIGHT_THREE)
     assert outcome["patients_held_back"] == {}
-    assert counts_of(zone, outcome, "observation")["sent"] == 2
+    assert counts_of(zone, outcome, "observation")["sent"] == 1
 
 
 def test_a_tombstone_of_a_patient_keeps_their_decision(zone: SourceZone) -> None:
@@ -398,3 +400,17 @@ def test_a_problem_stays_with_whatever_kind_of_entry_it_extends(zone: SourceZone
     problem = {"ObservationGuid": guid("o"), "PatientGuid": guid("p"), "Deleted": "false"}
     rows = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [entry], "CareRecord_Problem": [problem]}
     assert counts_of(zone, release(zone, rows), "problem")["held_back"] == {"withheld_with_its_observation": 1}
+
+
+def test_a_retired_objection_is_counted_and_not_obeyed(zone: SourceZone) -> None:
+    codes = [{"CodeId": "20", "ReadTermId": "9Nu4.00"}, {"CodeId": "21", "SnomedCTConceptId": "881581000000109"}]
+    entries = [an_observation("p", "no", "20"), an_observation("p", "gone", "20", Deleted="true")]
+    entries += [an_observation("p", "yes", "21")]
+    outcome = release(
+        zone,
+        {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": entries, "Coding_ClinicalCode": codes},
+    )
+    counted = {"type_two_dissent": 1, "type_two_withdrawal": 1}
+    assert (outcome["retired_objections"], outcome["patients_held_back"]) == (counted, {})
+    manifest = read_manifest(read_manifest_bytes(zone.settings.outbox / outcome["parcels"][-1])[0])
+    assert manifest.counts["retired_objections"] == counted

@@ -15,7 +15,7 @@ from source_zone import leave
 from source_zone.keys import LOCAL_ID, NHS_NUMBER
 from source_zone.left_already import MemoryIsOld
 from source_zone.memory import MemoryFile
-from source_zone.people_sent import erased, sent
+from source_zone.people_sent import held, sent
 from source_zone.release_practice import release_practice
 from source_zone.uphold_opt_outs import uphold_practice
 from support.emis_files import PRACTICE, Rows, a_patient, an_observation, guid, write_extract
@@ -80,7 +80,7 @@ def test_asked_once_and_never_again(zone: SourceZone) -> None:
     assert uphold_practice(zone.release())["erased"] == 1
     assert uphold_practice(zone.release())["state"] == "already"
     memory = zone.release().memory_file().read()
-    assert (memory.erasures, len(sent(memory)), len(erased(memory))) == (1, 1, 1)
+    assert (memory.erasures, len(sent(memory)), len(held(memory))) == (1, 1, 1)
 
 
 def test_who_opted_out_from_the_start_is_never_named_to_the_centre(zone: SourceZone) -> None:
@@ -116,7 +116,7 @@ def test_who_opts_in_again_is_held_back_until_all_of_them_is_sent_as_one_parcel(
     night(zone, ANNE_SAYS_NO, SECOND)
     uphold_practice(zone.release())
     outcome = night(zone, ANNE_SAYS_YES, THIRD)
-    assert outcome["patients_held_back"] == {"opted_in_again": 1}
+    assert outcome["patients_held_back"] == {"awaits_whole_record": 1}
     assert outcome["sent"] == 0
     said = uphold_practice(zone.release())
     assert (said["erased"], said["sent_again"], said["wait_for_whole"]) == (0, 1, 0)
@@ -175,7 +175,7 @@ def test_where_deliveries_are_gone_they_wait_for_a_full_extract_and_it_ends_the_
     outcome = night(zone, whole, FOURTH)
     assert outcome["sent_again"] == [outcome["extracts"][0]]
     assert outcome["patients_held_back"] == {}
-    assert erased(zone.release().memory_file().read()) == frozenset()
+    assert held(zone.release().memory_file().read()) == frozenset()
     assert uphold_practice(zone.release())["wait_for_whole"] == 0
 
 
@@ -239,8 +239,36 @@ def test_a_memory_of_before_this_was_kept_counts_everybody_as_sent(zone: SourceZ
     night(zone, ANNE_AND_BERT, FIRST)
     file = zone.release().memory_file()
     memory = file.read()
-    old = {name: table for name, table in memory.tables.items() if name not in ("sent", "erased")}
+    old = {name: table for name, table in memory.tables.items() if name not in ("sent", "held")}
     file.prepare(replace(memory, tables=old))
     file.commit()
     night(zone, ANNE_SAYS_NO, SECOND)
     assert uphold_practice(zone.release())["erased"] == 1
+
+
+def test_who_opted_out_from_the_start_and_opts_in_later_is_sent_whole_too(zone: SourceZone) -> None:
+    rows = [*ANNE_AND_BERT["CareRecord_Observation"], *ANNE_SAYS_NO["CareRecord_Observation"]]
+    night(zone, {**ANNE_AND_BERT, "CareRecord_Observation": rows}, FIRST)
+    outcome = night(zone, ANNE_SAYS_YES, SECOND)
+    assert (outcome["patients_held_back"], outcome["sent"]) == ({"awaits_whole_record": 1}, 0)
+    said = uphold_practice(zone.release())
+    assert (said["erased"], said["sent_again"]) == (0, 1)
+    tables = opened(zone, said["parcels"][0])[1]
+    assert {table: rows.num_rows for table, rows in tables.items()} == {"patient": 1, "observation": 3}
+
+
+def test_who_opted_out_for_a_night_only_is_sent_whole_though_never_erased(zone: SourceZone) -> None:
+    """What happened to them on that night was held back, and would be missing for ever."""
+    night(zone, ANNE_AND_BERT, FIRST)
+    meanwhile = an_observation("anne", "meanwhile")
+    night(zone, {"CareRecord_Observation": [*ANNE_SAYS_NO["CareRecord_Observation"], meanwhile]}, SECOND)
+    night(zone, ANNE_SAYS_YES, THIRD)
+    said = uphold_practice(zone.release())
+    assert (said["erased"], said["sent_again"]) == (0, 1)
+    assert opened(zone, said["parcels"][0])[1]["observation"].num_rows == 4
+
+
+def test_somebody_new_needs_not_wait(zone: SourceZone) -> None:
+    night(zone, ANNE_AND_BERT, FIRST)
+    new = {"Admin_Patient": [a_patient("carol")], "CareRecord_Observation": [an_observation("carol", "measles")]}
+    assert night(zone, new, SECOND)["patients_held_back"] == {}

@@ -88,7 +88,7 @@ class Events:
         They do not travel, and never take the place of a row of our own. The others are counted, and left.
         """
         told = mapped(theirs.filter(~is_removed()))
-        dissents = distinct_cells(told, lambda cell: bool(forms(cell) & self.dissent_codes))
+        (dissents,) = distinct_cells(told, dissents=lambda cell: bool(forms(cell) & self.dissent_codes))
         found = told.filter(any_of(dissents))
         self.tally.not_collected[VISIBLE_TO_ANOTHER] += theirs.height - found.height
         return found.with_columns(

@@ -15,7 +15,7 @@ _QUANTITY = r"^\s*(\d+(?:\.\d+)?)\s*([A-Za-z][A-Za-z() ]*)?$"
 
 def authorisations(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     start, end = "DateMedicationTemplateStart", "DateMedicationTemplateEnd"
-    return dated(known.staff.join(rows), start, end).select(
+    return dated(_with_drug(known.staff.join(rows), known), start, end).select(
         *event("SRRepeatTemplate", start),
         *_supply(rows, "plan"),
         pl.lit("repeat").alias("prescription_type"),
@@ -41,7 +41,7 @@ def issues(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
         .when(~flag("IsRepeatMedication"))
         .then(pl.lit("acute"))
     )
-    return dated(known.staff.join(rows), start, end).select(
+    return dated(_with_drug(known.staff.join(rows), known), start, end).select(
         *event("SRPrimaryCareMedication", start),
         *_supply(rows, "order"),
         kind.alias("prescription_type"),
@@ -51,11 +51,18 @@ def issues(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     )
 
 
+def _with_drug(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """Beside its dm+d code, the Read code that the table of drugs has for the product: it may be one that must stay."""
+    drugs = known.drug_codes.rename({"IDDrugCode": "IDMultiLexProduct", "DrugReadCode": "further_codes"})
+    return rows.join(drugs, on="IDMultiLexProduct", how="left", maintain_order="left")
+
+
 def _supply(rows: pl.DataFrame, intent: str) -> list[pl.Expr]:
     quantity = pl.col("MedicationQuantity").str
     units = {cell: _unit(cell) for cell in rows["MedicationQuantity"].str.extract(_QUANTITY, 2).drop_nulls().unique()}
     return [
         something("IDMultiLexDMD").alias("dmd_code"),
+        pl.col("further_codes"),
         pl.lit(intent).alias("intent"),
         quantity.extract(_QUANTITY, 1).cast(pl.Float64, strict=False).alias("quantity"),
         by_its_distinct(quantity.extract(_QUANTITY, 2), units).alias("quantity_unit"),

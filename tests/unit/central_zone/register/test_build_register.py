@@ -33,6 +33,7 @@ def a_manifest(**counts: Any) -> dict[str, Any]:
             "tables": {
                 "observation": {"held_back": {"legally_restricted_code": 6}, "quarantined": {"unknown_code": 2}}
             },
+            "retired_objections": {"type_two_dissent": 3, "type_two_withdrawal": 0},
             **counts,
         },
         "policy_sha256": {"collections/gpdpr.toml": "ab" * 32},
@@ -161,6 +162,22 @@ def test_counts_of_people_are_rounded_or_not_shown(tmp_path: Path) -> None:
     assert month["held_back"]["test_patient"] == {"figure": None, "words": "7 or fewer"}
     assert month["records_held_back"]["legally_restricted_code"]["figure"] == 50  # 8 x 6 = 48
     assert month["records_faulty_at_practice"]["unknown_code"]["figure"] == 15  # 8 x 2 = 16
+    assert month["retired_objections"]["type_two_dissent"]["figure"] == 25  # 8 x 3 = 24
+    assert month["retired_objections"]["type_two_withdrawal"] == {"figure": None, "words": "7 or fewer"}
+
+
+def test_retired_objections_are_told_apart_on_the_page_from_what_was_held_back(tmp_path: Path) -> None:
+    publish(tmp_path, one_night(), Policy())
+    page = (tmp_path / "index.html").read_text()
+    assert "nothing here obeys any more" in page
+    assert "An old type 2 opt-out: ended in 2018" in page
+
+
+def test_a_parcel_of_before_they_were_counted_has_none(tmp_path: Path) -> None:
+    manifest = a_manifest()
+    del manifest["counts"]["retired_objections"]
+    said = collection(tmp_path, a_ledger(*(a_run(practice, manifest=manifest) for practice in PRACTICES)))
+    assert said["people"][0]["retired_objections"] == {}
 
 
 def test_the_rows_of_the_patient_table_are_people_too(tmp_path: Path) -> None:

@@ -1,0 +1,159 @@
+"""The differential proof at the size of a night: for every patient and night three readings of their history must agree.
+
+    python bench/opt_outs.py [--patients 1000000] [--a-practice 10000] [--nights 4] [--seed 1] [--workers 2]
+
+Histories are generated, delivered in three suppliers' formats, and taken through the source zone's own steps. What it
+decided and sealed is held against the simulator's answer sheet and against a slow reading of the suppliers' files.
+Blocks of four practices are made, compared and thrown away, so neither memory nor disk grows. Ends with 1 if anything
+differs; of differences it tells how many and of which story, never whose.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1"}
+PRACTICES_A_BLOCK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one worker needs to know."""
+
+    root: Path
+    patients: int
+    nights: int
+    seed: int
+
+
+@dataclass(slots=True)
+class Compared:
+    """Of one block, or of all."""
+
+    counts: Counter[str] = field(default_factory=Counter)  # registrations, decisions, opted out, rows
+    seconds: Counter[str] = field(default_factory=Counter)
+    differences: Counter[str] = field(default_factory=Counter)
+    megabytes: float = 0
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[what] += time.perf_counter() - started
+
+    def add(self, other: "Compared") -> None:
+        self.counts.update(other.counts)
+        self.seconds.update(other.seconds)
+        self.differences.update(other.differences)
+        self.megabytes = max(self.megabytes, other.megabytes)
+
+
+def one_block(number: int, asked: Asked) -> Compared:
+    """All nights of four practices; nothing of them is left."""
+    from support.histories_lived import HistoriesLived, a_block, read_slowly, release_night, simulate_night
+    from support.source_zone import make_source_zone
+
+    done, root = Compared(), asked.root / f"block-{number}"
+    (root / "incoming").mkdir(parents=True)
+    lived = HistoriesLived(make_source_zone(root, asked.root / "policy", keys=asked.root / "keys" / "source"))
+    for night in range(1, asked.nights + 1):
+        with done.timed("simulate"):
+            size = {"patients": asked.patients, "seed": asked.seed}
+            done.counts["rows"] += simulate_night(lived, night, practices=a_block(number), **size)
+        with done.timed("the source zone's steps"):
+            release_night(lived, night)
+        with done.timed("the slow reading"):
+            read_slowly(lived, night)
+        with done.timed("comparing"):
+            compare(lived, night, done)
+    done.counts["registrations"] += len(lived.expected[asked.nights])
+    done.megabytes = peak_megabytes()
+    shutil.rmtree(root)
+    return done
+
+
+def compare(lived: "HistoriesLived", night: int, done: Compared) -> None:  # type: ignore[name-defined]  # noqa: F821
+    from support.gates import AT_THE_SOURCE, SLOWLY, differences, opted_out, other_reasons
+
+    done.counts["decisions"] += len(lived.expected[night])
+    done.counts["opted out"] += len(opted_out(lived, night))
+    for gate in (*AT_THE_SOURCE, SLOWLY):
+        found = differences(lived, night, gate.expected(lived, night), gate.found(lived, night))
+        done.differences.update({f"night {night}, {gate.name}: {what}": count for what, count in found.items()})
+    done.differences.update({f"night {night}: {what}": n for what, n in other_reasons(lived, night).items()})
+
+
+def peak_megabytes() -> float:
+    """Of this process alone."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
+
+
+def every_block(blocks: int, asked: Asked, workers: int, said: Callable[[str], None]) -> Compared:
+    """In processes of one thread each."""
+    total, started = Compared(), time.perf_counter()
+    os.environ |= ONE_THREAD
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for number, done in enumerate(pool.map(one_block, range(blocks), [asked] * blocks), 1):
+            total.add(done)
+            took = time.perf_counter() - started
+            said(f"{total.counts['registrations']:,} people, {total.differences.total()} differences, {took:.0f} s")
+            said(f"   block {number} of {blocks}")
+    total.seconds["wall"] = time.perf_counter() - started
+    return total
+
+
+def policy_for(folder: Path, practices: int) -> None:
+    """The policy that ships, in which as many of TPP's practices as there are have said that they leave out the protected."""
+    from crossing.policy import policy_folder
+    from simulator.practice import code_of
+
+    shutil.copytree(policy_folder(), folder)
+    said = folder / "tpp_csv_practices.csv"
+    known = said.read_text()
+    codes = [code_of(number) for number in range(1, practices + 1)]
+    lines = [f"{code},yes,simulated,Synthetic practice" for code in codes if f"\n{code}," not in known]
+    said.write_text(known.rstrip("\n") + "\n" + "".join(line + "\n" for line in lines))
+
+
+def table(total: Compared) -> str:
+    lines = [f"| {what} | {count:,} |" for what, count in total.counts.items()]
+    lines += [f"| {what}, s | {seconds:,.0f} |" for what, seconds in total.seconds.items()]
+    lines += [f"| peak of a worker, MB | {total.megabytes:,.0f} |", f"| differences | {total.differences.total()} |"]
+    told = [f"{count} x {what}" for what, count in total.differences.most_common(40)]
+    return "\n".join(["| what | how much |", "|---|---|", *lines, *told])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--patients", type=int, default=1_000_000)
+    parser.add_argument("--a-practice", type=int, default=10_000)
+    parser.add_argument("--nights", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    from source_zone.make_development_keys import make_development_keys
+
+    blocks = max(1, round(arguments.patients / arguments.a_practice / PRACTICES_A_BLOCK))
+    with tempfile.TemporaryDirectory(prefix="gp-collect-differential-") as folder:
+        root = Path(folder)
+        make_development_keys(root / "keys", ["gpdpr"])
+        policy_for(root / "policy", blocks * PRACTICES_A_BLOCK)
+        asked = Asked(root=root, patients=arguments.a_practice, nights=arguments.nights, seed=arguments.seed)
+        total = every_block(blocks, asked, arguments.workers, lambda text: print(text, file=sys.stderr, flush=True))
+    print(table(total))
+    return 1 if total.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

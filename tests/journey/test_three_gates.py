@@ -1,0 +1,96 @@
+"""Ten thousand people's histories of opt-outs, over four nights: every gate lets through whom it must, and nobody else.
+
+Three readings that share no code are held against each other for every registration and night: the source zone's, the
+simulator's, and a slow one of the suppliers' files.
+"""
+
+import polars as pl
+import pytest
+
+from simulator.histories.stories import Story
+from support.gates import AT_THE_SOURCE, SLOWLY, Gate, books, differences, may_leave, other_reasons
+from support.histories_lived import WHO, HistoriesLived, a_block, read_slowly, release_night, simulate_night
+from support.source_zone import make_source_zone
+
+pytestmark = pytest.mark.slow
+
+NIGHTS = (1, 2, 3, 4)
+PATIENTS = 2_600  # on each of four lists
+GATES = AT_THE_SOURCE
+_COMES_FIRST = ("test_patient", "confidential_patient")
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> HistoriesLived:
+    lived = HistoriesLived(make_source_zone(tmp_path_factory.mktemp("histories")))
+    lived.zone.settings.incoming.mkdir()
+    for night in NIGHTS:
+        simulate_night(lived, night, practices=a_block(0), patients=PATIENTS, seed=4)
+        release_night(lived, night)
+        read_slowly(lived, night)
+    return lived
+
+
+@pytest.mark.parametrize("night", NIGHTS)
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
+def test_each_gate_lets_through_whom_it_must_and_nobody_else(lived: HistoriesLived, gate: Gate, night: int) -> None:
+    expected = gate.expected(lived, night)
+    assert differences(lived, night, expected, gate.found(lived, night)) == {}
+    assert len(expected) > (4_000 if night == 1 or gate.name == "the roster" else 10)
+
+
+@pytest.mark.parametrize("night", NIGHTS)
+def test_everybody_is_decided_upon_and_for_the_reason_on_the_answer_sheet(lived: HistoriesLived, night: int) -> None:
+    assert len(lived.expected[night]) == len(lived.decided[night]) >= 10_000
+    assert other_reasons(lived, night) == {}
+
+
+@pytest.mark.parametrize("night", NIGHTS)
+def test_a_slow_reading_of_the_suppliers_files_finds_the_same_opted_out(lived: HistoriesLived, night: int) -> None:
+    assert differences(lived, night, SLOWLY.expected(lived, night), SLOWLY.found(lived, night)) == {}
+    decided = lived.decided[night].filter(~pl.col("decision").is_in(_COMES_FIRST))
+    held = decided.filter(decision="type_one_opt_out").select(WHO)
+    slowly = SLOWLY.found(lived, night).join(decided, on=WHO, how="semi")
+    assert differences(lived, night, slowly, held) == {}
+
+
+def test_every_story_is_lived_and_whoever_changes_their_mind_changes_what_is_decided(lived: HistoriesLived) -> None:
+    assert set(lived.expected[1]["story"].unique()) == {str(story) for story in Story}
+    changes = [_changes(lived, night) for night in NIGHTS[:-1]]
+    assert all(len(opting_out) > 10 and len(opting_in) > 10 for opting_out, opting_in in changes)
+    companies = pl.concat([opting_out for opting_out, _ in changes])["company"].value_counts()
+    assert dict(companies.iter_rows()).keys() == set(lived.expected[1]["company"].unique())
+
+
+def test_people_are_met_at_several_practices_and_some_have_objected_at_one_only(lived: HistoriesLived) -> None:
+    people = lived.expected[4].filter(pl.col("person") >= 0).group_by("person")
+    met = people.agg(pl.col("practice_code").n_unique().alias("practices"), pl.col("opted_out").mean().alias("out"))
+    twice = met.filter(pl.col("practices") > 1)["out"]
+    assert min((twice == 0).sum(), (twice == 1).sum(), twice.is_between(0, 1, closed="none").sum()) > 20
+
+
+def test_whoever_opts_out_later_is_erased_and_comes_back_when_they_opt_in_again(lived: HistoriesLived) -> None:
+    """Of the books that gates past the source will be held against."""
+    kept = [books(lived, night) for night in NIGHTS]
+    told = lived.expected[1].filter(company="alone").select(*WHO, "story")  # newcomers are a night behind
+    on = {night: set(each.erased.join(told, on=WHO)["story"]) for night, each in zip(NIGHTS, kept, strict=True)}
+    once, again = "dissents_for_a_night", "dissents_for_a_night_and_again"
+    assert [once in on[night] for night in NIGHTS] == [False, True, False, False]
+    assert [again in on[night] for night in NIGHTS] == [False, True, False, True]
+    assert once in set(kept[2].back.join(told, on=WHO)["story"])
+    assert len(kept[3].held.join(kept[3].erased, on=WHO, how="semi")) == 0
+
+
+def test_one_wrong_decision_among_ten_thousand_is_noticed_and_told_without_a_name(lived: HistoriesLived) -> None:
+    expected = may_leave(lived, 1)
+    stays = lived.expected[1].filter(decision="type_one_opt_out", story="tie_at_one_time").head(1)
+    found = pl.concat([expected, stays.select(WHO)])
+    assert differences(lived, 1, expected, found) == {f"let through: tie_at_one_time, {stays['company'][0]}": 1}
+    assert differences(lived, 1, found, expected) == {f"held back: tie_at_one_time, {stays['company'][0]}": 1}
+
+
+def _changes(lived: HistoriesLived, night: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Who opts out between a night and the next, having been free to leave; and who opts in."""
+    both = lived.expected[night].join(lived.expected[night + 1], on=WHO, suffix="_next")
+    opting_out = both.filter(decision="may_leave", decision_next="type_one_opt_out")
+    return opting_out, both.filter(decision="type_one_opt_out", decision_next="may_leave")
