@@ -1,6 +1,7 @@
 """Publish the register of data uses, from what actually ran, and hand on the lineage of it.
 
-Runs in the central zone: after every load, and each morning, so that what has expired is seen to have expired.
+Runs in the central zone: after every load and release, and each morning, so that what has expired is seen to have expired:
+national checks that may no longer be relied on are deleted, and what was released on them is withdrawn.
 """
 
 from datetime import timedelta
@@ -14,7 +15,7 @@ from stop_for_a_person import stop_for_a_person
 @dag(
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("0 7 * * *", timezone="Europe/London", run_immediately=timedelta(0)),
-        assets=AssetAny(*(Asset(f"records__{name}") for name in Policy().collections())),
+        assets=AssetAny(Asset("releases"), *(Asset(f"records__{name}") for name in Policy().collections())),
     ),
     max_active_runs=1,
     doc_md=__doc__,
@@ -34,13 +35,20 @@ def publish_register():
 
     @task
     @stop_for_a_person
+    def purge_expired() -> dict:
+        from central_zone import settings, withdraw
+
+        return withdraw.purge(settings.load())
+
+    @task
+    @stop_for_a_person
     def build_register() -> dict:
         from central_zone.register.build_register import build
         from central_zone.settings import load
 
         return build(load().register_folder, load())
 
-    deliver_lineage() >> build_register()
+    [deliver_lineage(), purge_expired()] >> build_register()
 
 
 publish_register()

@@ -75,6 +75,30 @@ class NotAllTakenYet(TryAgain):
     """Some practices' notices have not been acted on yet; trying again may do it."""
 
 
+class DataUseUnknown(PersonMustAct):
+    """There is no such data use in policy, so there is no entry of the register, and no release."""
+
+
+class ReleaseNotSafe(PersonMustAct):
+    """One of the Five Safes does not hold: nothing was released."""
+
+
+class NotOnTheRegister(PersonMustAct):
+    """The published register does not tell of the use as policy has it. The public reads first."""
+
+
+class TooFewPracticesChecked(PersonMustAct):
+    """Too few practices' people were checked for national data opt-outs lately to release anything."""
+
+
+class CohortTooSmall(PersonMustAct):
+    """So few people are left that a release could tell who they are."""
+
+
+class ReleasedWithoutEntry(PersonMustAct):
+    """Something was released under a use that the register has no entry for."""
+
+
 class ErasuresMissing(PersonMustAct):
     """The store lacks erasures that the journal holds, as one restored from a backup does, or was never confirmed."""
 

@@ -49,6 +49,16 @@ def erasure_subkey(folder: Path) -> bytes:
     return _from_the_store_key(folder, _ERASURE_PURPOSE)
 
 
+def project_subkey(folder: Path, label: str) -> bytes:
+    """The key that turns a stored token into one of a single project; `label` is project_label's. Raises KeyRefused."""
+    return _from_the_store_key(folder, label.encode())
+
+
+def project_label(use_id: str, version: int) -> str:
+    """Published, so that anybody can check how project tokens are made; only the store's key is secret."""
+    return f"gp-collect|project|{use_id}|v{version}"
+
+
 def _from_the_store_key(folder: Path, purpose: bytes) -> bytes:
     store_key = read_key_file(folder / f"{STORE_KEY}.key", expected_bytes=32)
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(store_key)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from central_zone import audit, inbox, ledger, notice
+from central_zone import audit, inbox, ledger, national_allow_list, notice
 from central_zone.admit import PARCELS_OWN_FAULT
 from central_zone.erasures.erase import erase
 from central_zone.erasures.strip import destroy_parts
@@ -17,7 +17,7 @@ from central_zone.notice import Notice
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
-from crossing.canonical import ERASURE, NOTICES
+from crossing.canonical import ERASURE, NATIONAL_ALLOW_LIST, NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
 from crossing.manifest import Manifest
 from crossing.parcel import part_name
@@ -26,9 +26,11 @@ Result = dict[str, Any]
 # What is done with a notice of each kind, in transactions of its own; the last of them calls notice.mark_applied. It may
 # be killed anywhere and run again. Counts come back.
 Apply = Callable[[Zone, Notice], dict[str, Any]]
-APPLY: dict[str, Apply] = {ERASURE: erase}
+APPLY: dict[str, Apply] = {ERASURE: erase, NATIONAL_ALLOW_LIST: national_allow_list.apply_allow_list}
+# What the manifest of a kind may not say, found before the notice has a place in the ledger.
+CHECK: dict[str, Callable[[Zone, Manifest], None]] = {NATIONAL_ALLOW_LIST: national_allow_list.check_validity}
 # What is done with the folder of a notice that was applied; run again until nothing is left to do.
-AFTERWARDS: dict[str, Callable[[Zone, Manifest], None]] = {ERASURE: destroy_parts}
+AFTERWARDS: dict[str, Callable[[Zone, Manifest], None]] = dict.fromkeys(NOTICES, destroy_parts)
 _log = logging.getLogger(__name__)
 
 
@@ -101,6 +103,8 @@ def _tried(zone: Zone, parcel_id: str) -> Result:
 def _take(zone: Zone, parcel_id: str) -> Result:
     try:
         manifest = notice.verified(zone, parcel_id)
+        if manifest.extract_kind in CHECK:
+            CHECK[manifest.extract_kind](zone, manifest)
         said = {"parcel_id": parcel_id, "practice_code": manifest.practice_code, "kind": manifest.extract_kind}
         with transaction(zone.store, "enter a notice") as connection:
             ledger.lock_practice(connection, manifest.collection, manifest.practice_code)

@@ -113,6 +113,11 @@ class Policy:
     def collections(self) -> list[str]:
         return sorted(path.stem for path in (self.folder / "collections").glob("*.toml"))
 
+    def data_uses(self) -> list[str]:
+        """Ids of the uses that something may be released to; a collection's own entry of the register is none."""
+        names = sorted(path.stem for path in (self.folder / "data_uses").glob("*.toml"))
+        return [name for name in names if self._toml(f"data_uses/{name}.toml").get("kind") == "data_use"]
+
     def practices(self) -> list[Practice]:
         return [_practice(row) for row in self.rows("practices.csv")]
 

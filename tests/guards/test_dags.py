@@ -31,9 +31,10 @@ def test_every_dag_file_parses(bag: Any) -> None:
     assert bag.import_errors == {}
 
 
-def test_each_collection_in_policy_has_its_dags_and_nothing_else_is_there(bag: Any) -> None:
+def test_each_collection_and_each_data_use_in_policy_has_its_dags_and_nothing_else_is_there(bag: Any) -> None:
     of_collections = {f"{verb}__{name}" for name in Policy().collections() for verb in OF_A_COLLECTION}
-    assert set(bag.dags) == of_collections | {"publish_register"}
+    of_data_uses = {f"release__{use}" for use in Policy().data_uses()}
+    assert set(bag.dags) == of_collections | of_data_uses | {"publish_register"}
 
 
 def test_a_new_collection_needs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

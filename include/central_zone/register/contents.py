@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from central_zone.expectations.rules import RuleBook
+from central_zone.register.data_use import FIELDS, DataUse
 from central_zone.register.disclosure_control import PublishedCount, controlled
-from central_zone.register.read_data_uses import FIELDS, DataUse
 from central_zone.register.read_ledger import AuditHead, Ledger, ParcelRun
+from central_zone.register.releases import decision_as_published, erased, releases
 from crossing.manifest_fields import RE_EXTRACT
 from crossing.policy import Collection
 from crossing.reasons import REASONS_IN_WORDS
@@ -34,7 +35,8 @@ def contents(
         "audit_head": _audit_head(ledger),
         "refused_unread": ledger.parcels_refused_unread,
         "collections": [_collection(collection, ledger, uses, book) for collection in collections],
-        "data_uses": [_use(use) for use in uses],
+        "data_uses": [use_as_published(use) for use in uses],
+        "releases": releases(ledger.disclosures, uses),
         "days": _days(ledger.parcels),
         "reasons_in_words": REASONS_IN_WORDS,
     }
@@ -46,6 +48,7 @@ def _updated(ledger: Ledger, uses: Sequence[DataUse], collections: Sequence[Coll
     days += [collection.start_date for collection in collections]
     instants = [datetime.combine(day, time(), UTC) for day in days]
     instants += [run.loaded_at or run.received_at for run in ledger.parcels]
+    instants += [each.released_at for each in ledger.disclosures]
     instants += [ledger.audit_head.at] if ledger.audit_head else []
     return _instant(max(instants))
 
@@ -55,13 +58,16 @@ def _audit_head(ledger: Ledger) -> dict[str, Any] | None:
     return {"entry": head.seq, "at": _instant(head.at), "sha256": head.hash} if head else None
 
 
-def _use(use: DataUse) -> dict[str, Any]:
+def use_as_published(use: DataUse) -> dict[str, Any]:
+    """The entry of one use, as register.json has it."""
     return {
         "id": use.id,
         "kind": use.kind,
         "collection": use.collection,
         "status": use.status,
         "opt_outs_in_words": use.opt_outs_in_words,
+        "national_data_opt_out": decision_as_published(use.opt_out),
+        "released_columns": {table: list(columns) for table, columns in use.safes.tables.items()} if use.safes else {},
         "fields": {FIELDS[key]: value for key, value in use.fields.items()},
     }
 
@@ -86,6 +92,7 @@ def _collection(collection: Collection, ledger: Ledger, uses: Sequence[DataUse],
         "rows_loaded": _rows_loaded(loaded),
         "rows_quarantined": _rows_quarantined(loaded, book),
         "people": _people(loaded, ledger.audit_head),
+        "erased": erased(ledger.erasures, collection.id, ledger.audit_head),
         "applied": _applied(loaded),
     }
 

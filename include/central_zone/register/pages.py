@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from central_zone.register.read_data_uses import FIELDS
+from central_zone.register.data_use import FIELDS
 from crossing.html_pages import rendered
 from crossing.parcel import sync_folder, write_durably
 

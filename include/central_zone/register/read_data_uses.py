@@ -1,46 +1,16 @@
 """Reads policy/data_uses/: HDR UK's 31 fields of a data use, and what we publish beside them. Refuses half an entry."""
 
-from collections import defaultdict
-from dataclasses import dataclass
+import re
 from datetime import date
 from typing import Any
 
+from central_zone.register import five_safes, national_decision
+from central_zone.register.check_data_uses import check_fields_agree, check_one_treatment
+from central_zone.register.data_use import FIELDS, DataUse
+from central_zone.register.five_safes import FiveSafes
+from central_zone.register.national_decision import NationalDecision
 from crossing.policy import Policy, PolicyRefused
 
-# HDR UK's data use template: its headings, in its order, and the Gateway's names of the same fields.
-FIELDS: dict[str, str] = {
-    "project_id_text": "Project ID",
-    "organisation_name": "Organisation name",
-    "organisation_id": "Organisation ID",
-    "organisation_sector": "Organisation sector",
-    "non_gateway_applicants": "Applicant name(s)",
-    "applicant_id": "Applicant ID",
-    "funders_and_sponsors": "Funders/ Sponsors",
-    "accredited_researcher_status": "DEA accredited researcher?",
-    "sublicence_arrangements": "Sub-licence arrangements (if any)?",
-    "project_title": "Project title",
-    "lay_summary": "Lay summary",
-    "public_benefit_statement": "Public benefit statement",
-    "request_category_type": "Request category type",
-    "technical_summary": "Technical summary",
-    "other_approval_committees": "Other approval committees",
-    "project_start_date": "Project start date",
-    "project_end_date": "Project end date",
-    "latest_approval_date": "Latest approval date",
-    "non_gateway_datasets": "Dataset(s) name",
-    "data_sensitivity_level": "Data sensitivity level",
-    "legal_basis_for_data_article6": "Legal basis for provision of data under Article 6",
-    "legal_basis_for_data_article9": "Lawful conditions for provision of data under Article 9",
-    "duty_of_confidentiality": "Common Law Duty of Confidentiality",
-    "national_data_optout": "National data opt-out applied?",
-    "request_frequency": "Request frequency",
-    "dataset_linkage_description": "For linked datasets, specify how the linkage will take place",
-    "confidential_data_description": "Description of the confidential data being used",
-    "access_date": "Release/Access date",
-    "access_type": "Access type",
-    "privacy_enhancements": "How has data been processed to enhance privacy?",
-    "non_gateway_outputs": "Link to research outputs",
-}
 _CLOSED = {
     "organisation_sector": {
         "Academic Institute",
@@ -84,43 +54,30 @@ _NEVER_EMPTY = (
 _LONGEST_LAY_SUMMARY = 3000
 _BESIDE = frozenset({"kind", "collection", "status", "opt_outs_in_words"})
 _ONLY_OF_COLLECTIONS = frozenset({"collected", "never_collected"})  # lists, in words that anybody understands
+_ONLY_OF_DATA_USES = frozenset({*five_safes.KEYS, "national_data_opt_out"})  # what a release is held to
 _KINDS = frozenset({"collection", "data_use"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataUse:
-    """One entry: the 31 fields as text, and what stands beside them."""
-
-    id: str  # the file's name
-    kind: str
-    collection: str
-    status: str
-    opt_outs_in_words: str
-    fields: dict[str, str]
-    collected: tuple[str, ...] = ()
-    never_collected: tuple[str, ...] = ()
+# A released table is named <data use>__<table>, and PostgreSQL would cut a long name short.
+_MAY_BE_AN_ID = re.compile(r"(?!.*__)[a-z][a-z0-9_]{0,39}")
+_FIELD_23 = "national_data_optout"
 
 
 def read_data_uses(policy: Policy) -> tuple[DataUse, ...]:
     """Every entry, by file name. Raises PolicyRefused for one that is half filled in, or at odds with another."""
     names = sorted(path.stem for path in (policy.folder / "data_uses").glob("*.toml"))
-    uses = tuple(_data_use(name, policy.table(f"data_uses/{name}.toml")) for name in names)
-    _check_one_treatment_of_opt_outs(uses)
+    uses = tuple(_data_use(name, policy.table(f"data_uses/{name}.toml"), policy) for name in names)
+    check_one_treatment(uses)
     return uses
 
 
-def _data_use(name: str, content: dict[str, Any]) -> DataUse:
-    of_its_kind = _ONLY_OF_COLLECTIONS if content.get("kind") == "collection" else frozenset()
-    known = {*FIELDS, *_BESIDE, *of_its_kind}
-    missing, unknown = sorted(known - set(content)), sorted(set(content) - known)
-    if missing or unknown:
-        raise PolicyRefused(
-            f"policy/data_uses/{name}.toml: missing {missing}, unknown {unknown}. Fill in all 31 fields."
-        )
-    beside = {key: _as_text(content[key]) for key in _BESIDE}
-    fields = {key: _as_text(content[key]) for key in FIELDS}
+def _data_use(name: str, content: dict[str, Any], policy: Policy) -> DataUse:
+    is_collection = content.get("kind") == "collection"
+    _check_keys(name, content, is_collection=is_collection)
+    safes, opt_out = (None, None) if is_collection else _what_a_release_is_held_to(name, content, policy)
+    said = {**content, _FIELD_23: opt_out.field_23} if opt_out else content
+    beside = {key: _as_text(said[key]) for key in _BESIDE}
+    fields = {key: _as_text(said[key]) for key in FIELDS}
     _check_filled_in(name, {**fields, **beside})
-    return DataUse(
+    use = DataUse(
         id=name,
         kind=beside["kind"],
         collection=beside["collection"],
@@ -129,7 +86,34 @@ def _data_use(name: str, content: dict[str, Any]) -> DataUse:
         fields=fields,
         collected=tuple(content.get("collected", ())),
         never_collected=tuple(content.get("never_collected", ())),
+        safes=safes,
+        opt_out=opt_out,
     )
+    check_fields_agree(use, policy)
+    return use
+
+
+def _check_keys(name: str, content: dict[str, Any], *, is_collection: bool) -> None:
+    """Field 23 is a data use's decision, and so is not written a second time."""
+    fields = {*FIELDS} if is_collection else {*FIELDS} - {_FIELD_23}
+    known = fields | _BESIDE | (_ONLY_OF_COLLECTIONS if is_collection else _ONLY_OF_DATA_USES)
+    missing, unknown = sorted(known - set(content)), sorted(set(content) - known)
+    if missing or unknown:
+        raise PolicyRefused(
+            f"policy/data_uses/{name}.toml: missing {missing}, unknown {unknown}. Fill in all 31 fields, and what a "
+            f"release is held to. {_FIELD_23} of a data use follows from [national_data_opt_out]."
+        )
+
+
+def _what_a_release_is_held_to(
+    name: str, content: dict[str, Any], policy: Policy
+) -> tuple[FiveSafes, NationalDecision]:
+    where = f"policy/data_uses/{name}.toml"
+    if not _MAY_BE_AN_ID.fullmatch(name):
+        raise PolicyRefused(f"{where}: name the file in at most 40 small letters, digits and single underscores.")
+    safes = five_safes.read_five_safes(content, policy, where)
+    said = content["national_data_opt_out"]
+    return safes, national_decision.read_decision(said, gateway=safes.legal_gateway, policy=policy, where=where)
 
 
 def _as_text(value: Any) -> str:
@@ -149,18 +133,4 @@ def _check_filled_in(name: str, texts: dict[str, str]) -> None:
     if len(texts["lay_summary"]) > _LONGEST_LAY_SUMMARY:
         raise PolicyRefused(
             f"policy/data_uses/{name}.toml: the lay summary is longer than {_LONGEST_LAY_SUMMARY} characters."
-        )
-
-
-def _check_one_treatment_of_opt_outs(uses: tuple[DataUse, ...]) -> None:
-    """The same data to the same organisation, once with opt-outs and once without, would make the opt-out worthless."""
-    treatments: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for use in uses:
-        recipient = (use.fields["organisation_name"], use.fields["non_gateway_datasets"])
-        treatments[recipient].add(use.fields["national_data_optout"])
-    clashes = sum(1 for answers in treatments.values() if len(answers) > 1)
-    if clashes:
-        raise PolicyRefused(
-            f"policy/data_uses: {clashes} organisation(s) would get the same data both with and without opt-outs applied. "
-            "Decide on one treatment for each organisation and dataset."
         )

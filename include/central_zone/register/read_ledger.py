@@ -1,13 +1,15 @@
 """What actually ran, as the ledger and the audit chain say. Nothing of any record is read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Column, Engine, Table, func, select
 
 from central_zone.store.connection import transaction
-from central_zone.store.tables import audit_entry, parcel, refusal
+from central_zone.store.release_tables import disclosure
+from central_zone.store.tables import audit_entry, notice, parcel, refusal
+from crossing.canonical import ERASURE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,25 +41,69 @@ class AuditHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosure:
+    """One release, with exact counts of people: they are never printed as they are."""
+
+    disclosure_id: int
+    use_id: str
+    collection: str
+    released_at: datetime
+    decision: str
+    reason: str | None
+    evidence: dict[str, str] | None
+    oldest_check: datetime | None
+    practices: int
+    practices_without_check: list[str]
+    excluded_opted_out: int
+    excluded_no_valid_number: int
+    excluded_no_current_check: int
+    persons_released: int
+    rows_released: dict[str, int]
+    project_key: str
+    audit_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """One practice's notice that people are to be forgotten, after it was carried out."""
+
+    collection: str
+    practice_code: str
+    applied_at: datetime
+    people: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """What ran, at one instant."""
 
     parcels: tuple[ParcelRun, ...]
     audit_head: AuditHead | None
     parcels_refused_unread: int  # folders that could not be shown to be parcels of ours
+    disclosures: tuple[Disclosure, ...] = ()
+    erasures: tuple[Erasure, ...] = ()
 
 
 def read_ledger(store: Engine) -> Ledger:
-    """All three in one snapshot. Raises StoreDown or StoreRefused."""
+    """All of it in one snapshot. Raises StoreDown or StoreRefused."""
     one_snapshot = store.execution_options(isolation_level="REPEATABLE READ")
-    columns = [parcel.c[name] for name in ParcelRun.__dataclass_fields__]
+    columns = _columns(parcel, ParcelRun)
     head = select(audit_entry.c.seq, audit_entry.c.at, audit_entry.c.hash).order_by(audit_entry.c.seq.desc()).limit(1)
     with transaction(one_snapshot, "Reading the ledger for the register") as connection:
         parcels = connection.execute(select(*columns).order_by(parcel.c.parcel_number)).mappings().all()
         last = connection.execute(head).mappings().first()
         refused = connection.execute(select(func.count()).select_from(refusal)).scalar_one()
+        released = connection.execute(select(*_columns(disclosure, Disclosure))).mappings().all()
+        done = (notice.c.kind == ERASURE, notice.c.applied_at.is_not(None))
+        erased = connection.execute(select(*_columns(notice, Erasure)).where(*done)).mappings().all()
     return Ledger(
         parcels=tuple(ParcelRun(**row) for row in parcels),
         audit_head=AuditHead(**last) if last else None,
         parcels_refused_unread=refused,
+        disclosures=tuple(Disclosure(**row) for row in released),
+        erasures=tuple(Erasure(**row) for row in erased),
     )
+
+
+def _columns(of: Table, type_: type) -> list[Column[Any]]:
+    return [of.c[item.name] for item in fields(type_)]

@@ -16,20 +16,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from central_zone.store.tables import metadata
-
-_PRACTICE = Text(collation="C")
+from central_zone.store.metadata import PRACTICE, metadata
 
 mark = Table(
     "mark",
     metadata,
     Column("collection", Text, primary_key=True),
-    Column("practice_code", _PRACTICE, primary_key=True),  # whose registration it is
+    Column("practice_code", PRACTICE, primary_key=True),  # whose registration it is
     Column("registration_mark", Uuid, primary_key=True),
     # False: this practice's own word on a registration. True: held because of a word on the same person elsewhere.
     Column("is_because_of_person", Boolean, primary_key=True),
     Column("person_mark", Uuid),  # NULL in a word that reaches no further than the registration
-    Column("said_by", _PRACTICE, nullable=False),
+    Column("said_by", PRACTICE, nullable=False),
     Column("said_in", Integer, nullable=False),  # the notice's sequence
     Column("up_to_sequence", Integer),
     CheckConstraint("is_because_of_person = (up_to_sequence IS NULL)", name="only_a_word_ends_somewhere"),

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -27,12 +26,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
+from central_zone.store import release_tables  # noqa: F401  (its tables are registered with these)
+from central_zone.store.metadata import PRACTICE, metadata
 from crossing import canonical
 from crossing.canonical import Kind
 from crossing.manifest_fields import RECORD_KINDS
 
 STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
-metadata = MetaData()
 
 _BY_KIND: dict[Kind, TypeEngine[Any]] = {
     Kind.TOKEN: Uuid(),
@@ -47,7 +47,6 @@ _BY_NUMBER: dict[pa.DataType, TypeEngine[Any]] = {
     pa.int16(): SmallInteger(),
     pa.int32(): Integer(),
 }
-_PRACTICE = Text(collation="C")  # compared byte by byte: twice as fast to index as by a language's rules
 
 
 def _column(column: canonical.Column) -> Column[Any]:
@@ -61,7 +60,7 @@ def _records(table: str) -> Table:
         table,
         metadata,
         *(_column(column) for column in canonical.TABLES[table]),
-        Column("practice_code", _PRACTICE, nullable=False),
+        Column("practice_code", PRACTICE, nullable=False),
         Column("parcel_number", BigInteger, nullable=False),
         schema="records",
         postgresql_partition_by="HASH (practice_code)",
@@ -84,7 +83,7 @@ parcel = Table(
     Column("parcel_number", BigInteger, unique=True, nullable=False, autoincrement=False),
     Column("parcel_id", Uuid, primary_key=True),
     Column("collection", Text, nullable=False),
-    Column("practice_code", _PRACTICE, nullable=False),
+    Column("practice_code", PRACTICE, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("manifest_sha256", Text, nullable=False, unique=True),
     Column("extract_id", Text, nullable=False),
@@ -133,7 +132,7 @@ skipped_place = Table(
     "skipped_place",
     metadata,
     Column("collection", Text, primary_key=True),
-    Column("practice_code", _PRACTICE, primary_key=True),
+    Column("practice_code", PRACTICE, primary_key=True),
     Column("sequence", Integer, primary_key=True, autoincrement=False),
     Column("decided_by", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -165,7 +164,7 @@ notice = Table(
     Column("parcel_id", Uuid, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("collection", Text, nullable=False),
-    Column("practice_code", _PRACTICE, nullable=False),
+    Column("practice_code", PRACTICE, nullable=False),
     Column("sequence", Integer, nullable=False),  # of its kind
     Column("manifest_sha256", Text, nullable=False, unique=True),
     Column("taken_at", DateTime(timezone=True), nullable=False),
@@ -187,7 +186,7 @@ practice_report = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("collection", Text, nullable=False),
-    Column("practice_code", _PRACTICE, nullable=False),
+    Column("practice_code", PRACTICE, nullable=False),
     Column("agrees", Boolean, nullable=False),
     Column("differences", JSONB, nullable=False),  # sentences
     Column("facts", JSONB, nullable=False),
@@ -215,7 +214,7 @@ quarantined_row = Table(
     Column("table_name", Text, nullable=False),
     Column("record_token", Uuid, nullable=False),
     Column("rule_id", Text, nullable=False),
-    Column("practice_code", _PRACTICE),
+    Column("practice_code", PRACTICE),
     Column("registration_token", Uuid),  # whose row it was, in tables about patients: to erase it with the person
     schema="quarantine",
 )

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from central_zone.register.build_register import publish
-from central_zone.register.read_data_uses import FIELDS
+from central_zone.register.data_use import FIELDS
 from central_zone.register.read_ledger import AuditHead, Ledger, ParcelRun
 from crossing.policy import Policy, policy_folder
 

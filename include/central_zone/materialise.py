@@ -1,0 +1,117 @@
+"""Writes the tables of a release: listed columns of today's records, the project's own tokens, and nobody but the cohort."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    FromClause,
+    Index,
+    MetaData,
+    Select,
+    Table,
+    Uuid,
+    delete,
+    insert,
+    select,
+)
+from sqlalchemy.schema import DropTable
+
+from central_zone.current_records import current, temporary
+from central_zone.project_tokens import project_tokens
+from central_zone.register.five_safes import FiveSafes
+from central_zone.store.release_tables import released_table
+from central_zone.store.tables import RECORDS, parcel
+from crossing.canonical import Kind, column_names, has_patient
+
+SCHEMA = "release"
+PERSON = "patient_token"
+# The words that use MY data asks everybody who works with patients' records to repeat; on a table, nobody can miss them.
+CITATION = "This work uses data provided by patients and collected by the NHS as part of their care and support."
+SYNTHETIC_CITATION = (
+    "Synthetic records of a demonstration: no patient provided them. Real ones would be cited with the words: "
+    f'"{CITATION}"'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """One release in the making: whose tables, of whom, and under which key."""
+
+    use_id: str
+    collection: str
+    safes: FiveSafes
+    registrations: Table
+    subkey: bytes = field(repr=False)
+
+
+def name_of_released(use_id: str, table: str) -> str:
+    return f"{use_id}__{table}"
+
+
+def drop_released(connection: Connection, use_id: str) -> int:
+    """Removes every table of the former release of a use, also those it no longer lists; how many there were."""
+    tables = connection.scalars(select(released_table.c.table_name).where(released_table.c.use_id == use_id)).all()
+    for table in tables:
+        connection.execute(DropTable(Table(name_of_released(use_id, table), MetaData(), schema=SCHEMA), if_exists=True))
+    connection.execute(delete(released_table).where(released_table.c.use_id == use_id))
+    return len(tables)
+
+
+def materialise(connection: Connection, making: Making) -> dict[str, int]:
+    """Makes the tables anew in the caller's transaction; rows by canonical table."""
+    persons = project_tokens(connection, "person", [making.registrations.c.patient_token], making.subkey)
+    return {table: _materialise(connection, making, table, persons) for table in making.safes.tables}
+
+
+def _materialise(connection: Connection, making: Making, table: str, persons: Table) -> int:
+    listed = making.safes.tables[table]
+    made = _released_table(making, table)
+    made.create(connection)
+    tokens = [name for name in listed if name in column_names(table, Kind.TOKEN)]
+    rows = _rows(making, table, persons)
+    if tokens:
+        rows = _with_tokens(connection, making, table, rows, tokens)
+    filling = insert(made).from_select([column.name for column in made.c], rows)
+    written = connection.execute(filling.execution_options(preserve_rowcount=True)).rowcount
+    if has_patient(table):
+        Index(f"{made.name}_of_one_person", made.c[PERSON]).create(connection)
+    return written
+
+
+def _released_table(making: Making, table: str) -> Table:
+    person = [Column(PERSON, Uuid, nullable=False)] if has_patient(table) else []
+    columns = [Column(name, RECORDS[table].c[name].type) for name in making.safes.tables[table]]
+    citation = SYNTHETIC_CITATION if making.safes.is_synthetic else CITATION
+    name = name_of_released(making.use_id, table)
+    return Table(name, MetaData(), *person, *columns, schema=SCHEMA, comment=citation)
+
+
+def _rows(making: Making, table: str, persons: Table) -> Select[Any]:
+    """The person's token of this project, then the listed columns; other tokens are still the store's."""
+    today, whose = current(table), making.registrations
+    listed = [today.c[name] for name in making.safes.tables[table]]
+    if not has_patient(table):
+        of_parcel = today.join(parcel, parcel.c.parcel_number == today.c.parcel_number)
+        return select(*listed).select_from(of_parcel).where(parcel.c.collection == making.collection)
+    same_registration = (whose.c.practice_code == today.c.practice_code) & (
+        whose.c.registration_token == today.c.registration_token
+    )
+    of_cohort = today.join(whose, same_registration).join(persons, persons.c.stored == whose.c.patient_token)
+    return select(persons.c.released.label(PERSON), *listed).select_from(of_cohort)
+
+
+def _with_tokens(
+    connection: Connection, making: Making, table: str, rows: Select[Any], tokens: list[str]
+) -> Select[Any]:
+    """The same rows, each token the project's. The rows are picked once: the view is the dear part."""
+    picked = temporary(connection, f"picked_{table}", {column.name: column.type for column in rows.selected_columns})
+    connection.execute(insert(picked).from_select([column.name for column in picked.c], rows))
+    made = project_tokens(connection, f"tokens_{table}", [picked.c[name] for name in tokens], making.subkey)
+    each = {name: made.alias(f"of_{name}") for name in tokens}
+    joined: FromClause = picked
+    for name, token in each.items():
+        joined = joined.outerjoin(token, token.c.stored == picked.c[name])  # NULL stays NULL
+    columns = [each[column.name].c.released if column.name in each else column for column in picked.c]
+    return select(*columns).select_from(joined)
