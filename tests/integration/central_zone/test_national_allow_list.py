@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import insert
 
-from central_zone import national_allow_list, national_status, take_notices, withdraw
+from central_zone import keys, national_allow_list, national_status, take_notices, withdraw
+from central_zone.erasures.marks import marks_of, uuids
 from central_zone.errors import ParcelRefused
+from central_zone.store.erasure_tables import mark
 from crossing.policy import PolicyRefused
 from support.parcels import Keys, patients, tokens
 from support.release_world import USE, ReleaseWorld, persons
@@ -56,6 +59,21 @@ def test_an_old_check_does_not_come_back_after_a_later_one_that_named_nobody(wor
     world.allow(HERE, persons(0), days_ago=1, sequence=2)
     assert world.allow(HERE, persons(6), days_ago=2)["list"] == "superseded"
     assert on_list(world) == set()
+
+
+def test_a_list_sealed_before_somebodys_erasure_does_not_bring_their_token_back(world):
+    gone = persons(6)[2].as_py()
+    with world.zone() as zone, zone.store.begin() as connection:
+        subkey = keys.erasure_subkey(world.keys.folder)
+        (person,) = uuids(marks_of(pa.array([world.stored(gone).bytes], pa.binary(16)), subkey))
+        whose = {"collection": "gpdpr", "practice_code": HERE, "registration_mark": person, "person_mark": person}
+        said = {"said_by": HERE, "said_in": 1, "up_to_sequence": 1, "is_because_of_person": False}
+        connection.execute(insert(mark).values(**whose, **said))
+    try:
+        assert world.allow(HERE, persons(6), days_ago=1)["people"] == 5
+        assert on_list(world) == as_stored(world, persons(6)) - {world.stored(gone)}
+    finally:
+        world.query("DELETE FROM erasure.mark RETURNING 1")
 
 
 def test_a_list_that_says_it_is_good_for_longer_than_the_law_lets_it_is_refused(world):
