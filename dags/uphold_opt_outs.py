@@ -30,10 +30,10 @@ def uphold(collection: Collection) -> None:
     def uphold_opt_outs():
         @task
         @stop_for_a_person
-        def ask_for_erasures(run_id: str) -> dict:
+        def ask_for_erasures(dag_run=None) -> dict:
             from source_zone import settings, uphold_practices
 
-            return uphold_practices.uphold_practices(collection.id, run_id, settings.load())
+            return uphold_practices.uphold_practices(collection.id, dag_run.run_id, settings.load())
 
         @task
         @stop_for_a_person
@@ -53,7 +53,7 @@ def uphold(collection: Collection) -> None:
 
         whatever_happened = partial(task, trigger_rule=TriggerRule.ALL_DONE)
         announce = whatever_happened(outlets=[Asset(f"notices__{collection.id}")])(announce_notices)
-        asked, national, answers = ask_for_erasures("{{ run_id }}"), ask_the_national_service(), take_its_answers()
+        asked, national, answers = ask_for_erasures(), ask_the_national_service(), take_its_answers()
         sent = whatever_happened()(send_parcels)(collection.id)
         account = whatever_happened(retries=0)(every_opt_out_upheld)
         national >> answers
