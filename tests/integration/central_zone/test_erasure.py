@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature
 
 from central_zone import keys, load_parcel, reconcile, take_notices
 from central_zone.erasures import certificate
-from central_zone.errors import ParcelRefused
+from central_zone.errors import NotAllTaken, ParcelRefused
 from crossing.policy import policy_folder
 from support.erasures import a_notice, as_mark, as_stored, spellings, token, where_found
 from support.parcels import a_night, events, observations, patients, tokens
@@ -285,7 +285,11 @@ def test_a_notice_that_cannot_be_meant_is_refused_and_nobody_is_erased(zone):
         with pytest.raises(ParcelRefused, match=says):
             take(zone, a_notice(zone, people, sequence=sequence))
     assert (count(zone, "records.patient"), count(zone, "erasure.mark")) == (10, 0)
-    assert take_notices.notices_waiting("gpdpr", zone.settings) == []
+    refused = take_notices.notices_waiting("gpdpr", zone.settings)
+    assert len(refused) == len(HOSTILE), "they are told for as long as they lie there"
+    with pytest.raises(NotAllTaken, match="has not reached"):
+        take_notices.check_all_taken(take_notices.take_notices(refused, zone.settings))
+    assert count(zone, "ledger.refusal") == len(HOSTILE), "and written down once"
     assert not list(zone.settings.erasure_journal_folder.iterdir())
 
 
