@@ -12,7 +12,7 @@ from central_zone import keys as central_keys
 from central_zone.receive import opened_rows, read_signed_manifest
 from crossing.manifest import Manifest
 from crossing.tokens import keyed_tokens
-from source_zone import leave
+from source_zone import leave, spool
 from source_zone.keys import LOCAL_ID, NHS_NUMBER
 from source_zone.left_already import MemoryIsOld
 from source_zone.memory import MemoryFile
@@ -300,3 +300,10 @@ def test_nobody_is_sent_whole_by_a_practice_of_which_a_night_would_take_nothing(
         release = replace(release, practice=replace(a_practice(), participates_until=date(2026, 9, 10)))
     said = uphold_practice(release)
     assert (said["parcels"], said["wait_for_whole"]) == ([], 1)
+
+
+def test_what_a_run_killed_after_the_whole_record_left_kept_of_it_is_shredded_by_the_next(zone: SourceZone) -> None:
+    night(zone, ANNE_AND_BERT, FIRST)
+    left_over = spool.open_new(zone.settings.spool / ".re_extract", PRACTICE, "killed").folder
+    assert uphold_practice(zone.release())["state"] == "already"
+    assert not left_over.exists()
