@@ -43,7 +43,7 @@ def re_extract(release: Release, memory: Memory, roster: pa.Table, wanted: froze
 
     The caller holds the practice's lock. Raises as reading a delivery does, and MemoryIsOld.
     """
-    root = release.settings.spool / _SPOOLS
+    root = release.settings.spool / _SPOOLS / release.rules.collection.id
     spool.shred_all(root, release.practice.practice_code)  # of a run killed after its parcel left
     extracts = _every_one_taken(release, memory) if wanted and _may_be_gone_by(release, memory) else []
     if not extracts:

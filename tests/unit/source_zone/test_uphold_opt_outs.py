@@ -304,6 +304,6 @@ def test_nobody_is_sent_whole_by_a_practice_of_which_a_night_would_take_nothing(
 
 def test_what_a_run_killed_after_the_whole_record_left_kept_of_it_is_shredded_by_the_next(zone: SourceZone) -> None:
     night(zone, ANNE_AND_BERT, FIRST)
-    left_over = spool.open_new(zone.settings.spool / ".re_extract", PRACTICE, "killed").folder
+    left_over = spool.open_new(zone.settings.spool / ".re_extract" / "gpdpr", PRACTICE, "killed").folder
     assert uphold_practice(zone.release())["state"] == "already"
     assert not left_over.exists()
