@@ -13,6 +13,7 @@ from central_zone import audit, ledger, quarantine, staged
 from central_zone.compare import compare_with_store
 from central_zone.erasures import gate
 from central_zone.erasures.agree import check_erasures_agree
+from central_zone.erasures.strip import strip_late
 from central_zone.errors import WaitsForEarlier
 from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
@@ -45,6 +46,7 @@ class _Ready:
 def commit(zone: Zone, parcel_id: str) -> Entry:
     """Loads one validated or approved parcel, then gives its receipt. One that is loaded only gets its receipt again.
 
+    Who was erased before it came leaves the sealed parcel too, before the receipt: a run killed here does it the next time.
     A recon extract is not loaded but held against the store; a snapshot is both. What differs is in the ledger.
 
     Raises WaitsForEarlier, StoreDown or StoreRefused; nothing of the parcel is then in the store.
@@ -54,6 +56,8 @@ def commit(zone: Zone, parcel_id: str) -> Entry:
     if entry.state in _MAY_LOAD:
         entry = _load(zone, entry)
     if entry.state in ledger.TAKEN_IN:
+        if entry.rows_erased:
+            strip_late(zone, entry)
         settle(zone, entry)
     return entry
 

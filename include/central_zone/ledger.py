@@ -44,6 +44,7 @@ class Entry:
     settled_at: str | None
     rows_loaded: dict[str, int]
     rows_quarantined: dict[str, dict[str, int]]
+    rows_erased: dict[str, int]  # of people who were erased: kept out when it was loaded, or taken out since
 
 
 def lock_practice(connection: Connection, collection: str, practice_code: str) -> None:
@@ -185,4 +186,5 @@ def _entry(row: Row[Any]) -> Entry:
         settled_at=settled_at.astimezone(UTC).isoformat(timespec="microseconds") if settled_at else None,
         rows_loaded=row.rows_loaded,
         rows_quarantined=row.rows_quarantined,
+        rows_erased=row.rows_erased,
     )

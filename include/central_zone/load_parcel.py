@@ -23,7 +23,7 @@ from central_zone.judge import judge
 from central_zone.ledger import Entry
 from central_zone.places import Place
 from central_zone.settings import Settings
-from central_zone.settle import settle_again
+from central_zone.settle import is_settled
 from central_zone.skip_place import skip_place
 from central_zone.stage import tables_of
 from central_zone.store.connection import store_of, transaction
@@ -159,8 +159,8 @@ def account_for(collection: str, parcel_ids: Iterable[str], settings: Settings) 
     with opened(settings) as zone:
         found = {entry.parcel_id: entry for entry in _in_state(zone, wanted)}
         for entry in found.values():
-            if entry.state in ledger.TAKEN_IN:
-                settle_again(zone, entry)
+            if entry.state in ledger.TAKEN_IN and not is_settled(zone, entry):
+                commit(zone, entry.parcel_id)
     not_loaded = [entry for entry in found.values() if entry.state not in ledger.TAKEN_IN]
     unknown = len(wanted) - len(found)
     if not not_loaded and not unknown:

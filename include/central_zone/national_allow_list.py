@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Uuid, any_, delete, func, literal, select
+import pyarrow.compute as pc
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select
 
 from central_zone import audit, keys, ledger, notice
-from central_zone.erasures.gate import has_marks
-from central_zone.erasures.marks import marks_of, uuids
+from central_zone.erasures import gate
+from central_zone.erasures.agree import lock_shared
 from central_zone.errors import ParcelRefused
 from central_zone.load import copy_rows
 from central_zone.notice import Notice
 from central_zone.store.connection import transaction
-from central_zone.store.erasure_tables import mark
 from central_zone.store.release_tables import national_allow_list
 from central_zone.store.tables import notice as notices
 from central_zone.zone import Zone
@@ -54,11 +54,13 @@ def apply_allow_list(zone: Zone, list_: Notice) -> dict[str, Any]:
     checked_at, expires_at = _times(manifest)
     with transaction(zone.store, f"{list_.whose}: replace the allow list") as connection:
         ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
+        lock_shared(connection)  # whoever is being erased is not put on a list meanwhile
         if _is_older(connection, manifest, checked_at):
             outcome: dict[str, Any] = {"list": "superseded", "people": 0, "replaced": 0}
         else:
             replaced = connection.execute(delete(national_allow_list).where(_of_practice(manifest))).rowcount
-            people = _insert(connection, list_, _not_erased(connection, zone, list_), checked_at, expires_at)
+            tokens = _not_erased(zone, connection, list_)
+            people = _insert(connection, manifest, tokens, checked_at, expires_at)
             outcome = {"list": "replaced", "people": people, "replaced": replaced}
         head = audit.append(connection, actor=audit.LOADER, event=_audited(manifest, outcome))
         notice.mark_applied(connection, manifest, outcome=outcome, audit_hash=head)
@@ -118,19 +120,19 @@ def _of_practice(manifest: Manifest) -> ColumnElement[bool]:
     )
 
 
-def _not_erased(connection: Connection, zone: Zone, list_: Notice) -> pa.Array:
-    """A list that was sealed before somebody's erasure must not bring their token back."""
+def _not_erased(zone: Zone, connection: Connection, list_: Notice) -> pa.Array:
+    """Somebody erased because of another practice's word is on this one's list, which does not know: no token of theirs is kept."""
     tokens, collection = list_.people["patient_token"].unique(), list_.manifest.collection
-    if not has_marks(connection, collection):
+    if not gate.has_marks(connection, collection):
         return tokens
-    marks = uuids(marks_of(tokens, keys.erasure_subkey(zone.settings.keys_folder)))
-    wanted = mark.c.person_mark == any_(literal(marks, ARRAY(Uuid())))
-    erased = set(connection.scalars(select(mark.c.person_mark).where(mark.c.collection == collection, wanted)))
-    return tokens.filter(pa.array([each not in erased for each in marks], pa.bool_()))
+    subkey = keys.erasure_subkey(zone.settings.keys_folder)
+    return tokens.filter(pc.invert(gate.persons_erased(connection, collection, tokens, subkey)))
 
 
-def _insert(connection: Connection, list_: Notice, tokens: pa.Array, checked_at: datetime, expires_at: datetime) -> int:
-    count, manifest = len(tokens), list_.manifest
+def _insert(
+    connection: Connection, manifest: Manifest, tokens: pa.Array, checked_at: datetime, expires_at: datetime
+) -> int:
+    count = len(tokens)
     instant = pa.timestamp("us", tz="UTC")
     columns = {
         "collection": pa.repeat(manifest.collection, count),

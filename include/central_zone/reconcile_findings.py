@@ -1,6 +1,8 @@
 """What the ledger knows of each practice that is not as it should be, in sentences."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Date, and_, cast, func, select
@@ -9,8 +11,12 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from central_zone.ledger import APPROVED, HELD, LOADED, RECEIVED, TAKEN_IN, VALIDATED
 from central_zone.reconcile_calendar import Calendar, calendar_of
 from central_zone.reconcile_counts import SUPPLIER
-from central_zone.store.tables import parcel, reconciliation
+from central_zone.store.tables import notice, parcel, reconciliation
+from crossing.canonical import ERASURE
 from crossing.manifest_fields import RECON, SNAPSHOT
+
+_LISTED = 20  # places; a sequence that jumps by a million is no reason to stop
+_AN_ERASURE_TAKES = timedelta(hours=1)  # less: it is looked for every hour
 
 
 @dataclass(slots=True)
@@ -40,7 +46,7 @@ def calendars(connection: Connection, collection: str) -> dict[str, Calendar]:
 def findings(connection: Connection, collection: str) -> dict[str, Findings]:
     """By practice: parcels that got stuck, counts that do not agree, and the last recon or snapshot extract."""
     found: dict[str, Findings] = {}
-    for find in (_stuck, _miscounted, _compared):
+    for find in (_stuck, _miscounted, _compared, _not_erased):
         for code, sentence, facts in find(connection, collection):
             of_practice = found.setdefault(code, Findings())
             of_practice.differences += [sentence] if sentence else []
@@ -61,6 +67,29 @@ def _stuck(connection: Connection, collection: str) -> _Found:
         .order_by(parcel.c.practice_code, parcel.c.sequence)
     )
     return [(row.practice_code, f"Parcel {row.sequence} is {row.state}: {row.state_reason}", {}) for row in rows]
+
+
+def _not_erased(connection: Connection, collection: str) -> _Found:
+    """Erasures that never came, told by those that came after them, and those that came and are not carried out."""
+    late = and_(notice.c.applied_at.is_(None), notice.c.received_at < func.now() - _AN_ERASURE_TAKES)
+    rows = connection.execute(
+        select(
+            notice.c.practice_code,
+            func.array_agg(notice.c.sequence).label("came"),
+            func.array_agg(notice.c.sequence).filter(late).label("open"),
+        )
+        .where(notice.c.collection == collection, notice.c.kind == ERASURE)
+        .group_by(notice.c.practice_code)
+        .order_by(notice.c.practice_code)
+    )
+    found: _Found = []
+    for row in rows:
+        came = set(row.came)
+        missing = islice((place for place in range(1, max(came)) if place not in came), _LISTED)
+        told = [(f"Erasure {each} never came: have the source send it again.", each) for each in missing]
+        told += [(f"Erasure {each} is not carried out: see the last run of erase.", each) for each in row.open or ()]
+        found += [(row.practice_code, words, {}) for words, _ in sorted(told, key=lambda pair: pair[1])]
+    return found
 
 
 def _miscounted(connection: Connection, collection: str) -> _Found:

@@ -13,7 +13,6 @@ def settle(zone: Zone, entry: Entry) -> None:
     staged.discard(zone.settings.work_folder, entry.parcel_id)
 
 
-def settle_again(zone: Zone, entry: Entry) -> None:
-    """For a run that was stopped between the store's commit and the receipt."""
-    if not receipts.receipt_path(zone.settings.receipts_folder, entry).exists():
-        settle(zone, entry)
+def is_settled(zone: Zone, entry: Entry) -> bool:
+    """Not where a run was stopped between the store's commit and the receipt."""
+    return receipts.receipt_path(zone.settings.receipts_folder, entry).exists()

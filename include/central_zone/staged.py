@@ -7,9 +7,11 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -42,7 +44,8 @@ def stage(
 ) -> None:
     """Writes rows as they come, one file a table. The folder gets its name only when all of it is there.
 
-    Rows that `thin` takes out are gone before that. How many of those `signed_for` are not here is kept, by table.
+    Rows that `thin` takes out are gone before that. How many of those `signed_for` are not here is kept, by table. A draft
+    that an erasure took away meanwhile leaves nothing staged, and is no error.
     """
     work.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f"{parcel_id}.", dir=work))  # mode 0700
@@ -57,8 +60,10 @@ def stage(
         (draft / _ABOUT).write_text(json.dumps(about))
         shutil.rmtree(work / parcel_id, ignore_errors=True)
         draft.rename(work / parcel_id)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
+    except BaseException as error:
+        if isinstance(error, OSError) and not draft.exists():
+            return
+        discard_folder(draft)
         raise
 
 
@@ -146,4 +151,12 @@ def kept_verdict(work: Path, parcel_id: str) -> KeptVerdict | None:
 def discard(work: Path, parcel_id: str) -> None:
     """Removes everything of a parcel that is loaded or refused, drafts of stopped runs too."""
     for folder in [work / parcel_id, *work.glob(f"{parcel_id}.*")]:
-        shutil.rmtree(folder, ignore_errors=True)
+        discard_folder(folder)
+
+
+def discard_folder(folder: Path) -> None:
+    """Removes one folder, staged or draft, whether or not somebody else does too; who fills it never finds half of it."""
+    gone = folder.with_name(f"{folder.name.split('.')[0]}.{uuid4().hex}.gone")
+    with suppress(OSError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)

@@ -35,7 +35,10 @@ _log = logging.getLogger(__name__)
 
 
 def notices_waiting(collection: str, settings: Settings) -> list[str]:
-    """Ids of the notices in the inbox that are neither applied nor refused as they lie there; a practice's in order."""
+    """Ids of the notices in the inbox that are not applied, nor refused as they lie there; a practice's in order.
+
+    An erasure that was refused is tried again, and told again, for as long as it lies there: somebody still waits for it.
+    """
     with opened(settings) as zone:
         folders = inbox.parcel_folders(zone.inbox)
         claims = {name: inbox.claim(folder) for name, folder in folders.items()}
@@ -46,8 +49,8 @@ def notices_waiting(collection: str, settings: Settings) -> list[str]:
         new = {name: claim for name, claim in ours.items() if name not in done or _is_left_over(folders[name], claim)}
         return [
             name
-            for name, _ in sorted(new.items(), key=lambda item: item[1])
-            if (name, inbox.fingerprint(folders[name])) not in refused
+            for name, claim in sorted(new.items(), key=lambda item: item[1])
+            if claim.kind == ERASURE or (name, inbox.fingerprint(folders[name])) not in refused
         ]
 
 
@@ -119,9 +122,12 @@ def _take(zone: Zone, parcel_id: str) -> Result:
 
 
 def _note_refusal(zone: Zone, parcel_id: str, error: PersonMustAct) -> None:
+    """Once, however often it is tried."""
     name = parcel_id if inbox.is_parcel_id(parcel_id) else "not a parcel id"
     content = inbox.fingerprint(zone.folder(parcel_id))
     with transaction(zone.store, "refuse a notice") as connection:
+        if (name, content) in ledger.refused_fingerprints(connection, [name]):
+            return
         ledger.note_refusal(connection, folder_name=name, fingerprint=content, error=error)
         audit.append(connection, actor=audit.LOADER, event={"refused": name, "error": type(error).__name__})
 

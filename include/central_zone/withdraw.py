@@ -1,14 +1,15 @@
-"""Withdraw releases that may no longer stand: their use has ended or is unsafe, or their national check has expired."""
+"""Withdraw releases that may no longer stand: their use has ended, is unsafe or decided otherwise, or their check has expired."""
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, inspect, select
 
 from central_zone import audit, national_allow_list
 from central_zone.check_five_safes import check_five_safes
 from central_zone.erasures.agree import lock_shared
 from central_zone.errors import ReleaseNotSafe
-from central_zone.materialise import drop_released
+from central_zone.materialise import PERSON, SCHEMA, drop_released, name_of_released
+from central_zone.register.data_use import DataUse
 from central_zone.register.read_data_uses import read_data_uses
 from central_zone.release_locks import one_at_a_time
 from central_zone.settings import Settings
@@ -17,6 +18,7 @@ from central_zone.store.release_tables import disclosure, released_table
 from central_zone.zone import Zone, opened
 
 UNKNOWN, UNSAFE, EXPIRED = "use is not in policy", "five safes no longer hold", "national check has expired"
+OTHERWISE = "policy has decided otherwise since"
 
 
 def purge(settings: Settings) -> dict[str, object]:
@@ -39,20 +41,43 @@ def _withdraw_if_ended(zone: Zone, use_id: str) -> str | None:
     with transaction(zone.store, f"withdraw the release {use_id}") as connection:
         one_at_a_time(connection, use_id)
         lock_shared(connection)  # an erasure would miss a table that goes while it looks for people in it
-        why = _why_not_safe(zone, use_id) or _why_expired(connection, use_id, zone.now())
+        use = next((use for use in read_data_uses(zone.policy) if use.id == use_id), None)
+        why = (
+            _why_not_safe(zone, use)
+            or _why_decided_otherwise(connection, use)
+            or _why_expired(connection, use_id, zone.now())
+        )
         if why and drop_released(connection, use_id):
             audit.append(connection, actor=audit.LOADER, event={"withdrawn": use_id, "because": why})
     return why
 
 
-def _why_not_safe(zone: Zone, use_id: str) -> str | None:
-    use = next((use for use in read_data_uses(zone.policy) if use.id == use_id), None)
+def _why_not_safe(zone: Zone, use: DataUse | None) -> str | None:
     if use is None or use.safes is None:
         return UNKNOWN
     try:
         check_five_safes(use, use.safes, zone.policy.collection(use.collection), zone.now().date())
     except ReleaseNotSafe:
         return UNSAFE
+    return None
+
+
+def _why_decided_otherwise(connection: Connection, use: DataUse | None) -> str | None:
+    """Made without the national opt-out, it may hold people who said no; made with more columns, it tells more than it may."""
+    if use is None or use.safes is None or use.opt_out is None:
+        return UNKNOWN
+    made = connection.execute(
+        select(released_table.c.table_name, disclosure.c.decision, disclosure.c.reason)
+        .join(disclosure, disclosure.c.disclosure_id == released_table.c.disclosure_id)
+        .where(released_table.c.use_id == use.id)
+    ).all()
+    for row in made:
+        columns = inspect(connection).get_columns(name_of_released(use.id, row.table_name), schema=SCHEMA)
+        may_be_there = {PERSON, *use.safes.tables.get(row.table_name, ())}
+        if (row.decision, row.reason) != (use.opt_out.decision, use.opt_out.reason) or not may_be_there.issuperset(
+            column["name"] for column in columns
+        ):
+            return OTHERWISE
     return None
 
 

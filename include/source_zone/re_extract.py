@@ -7,6 +7,7 @@ only the supplier can: a full extract of the practice, which is taken as any del
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -30,6 +31,7 @@ from source_zone.pull import table_in_spool
 from source_zone.release import Release
 from source_zone.roster import people
 from source_zone.seal import seal
+from source_zone.shards import takes_part
 from source_zone.spool import Spool
 
 _SPOOLS = ".re_extract"  # apart from the nightly run's, which may be under way between two of its steps
@@ -37,14 +39,15 @@ _SPELT_ONCE = pl.col("registration_id").str.strip_chars("{} ").str.to_uppercase(
 
 
 def re_extract(release: Release, memory: Memory, roster: pa.Table, wanted: frozenset[str]) -> tuple[Memory, int]:
-    """The memory, moved on if a parcel left, and how many people it holds; 0 where the deliveries are no longer all there.
+    """The memory, moved on if a parcel left, and how many people it holds; 0 where they have to wait.
 
     The caller holds the practice's lock. Raises as reading a delivery does, and MemoryIsOld.
     """
-    extracts = _every_one_taken(release, memory) if wanted else []
+    root = release.settings.spool / _SPOOLS / release.rules.collection.id
+    spool.shred_all(root, release.practice.practice_code)  # of a run killed after its parcel left
+    extracts = _every_one_taken(release, memory) if wanted and _may_be_gone_by(release, memory) else []
     if not extracts:
         return memory, 0
-    root = release.settings.spool / _SPOOLS
     run_spool = spool.open_new(root, release.practice.practice_code, release.run_id)
     try:
         return _read_and_leave(release, memory, run_spool, _only(roster, wanted), extracts), len(wanted)
@@ -52,14 +55,23 @@ def re_extract(release: Release, memory: Memory, roster: pa.Table, wanted: froze
         spool.shred(run_spool.folder)
 
 
+def _may_be_gone_by(release: Release, memory: Memory) -> bool:
+    """Whether the practice takes part today, and its opt-outs are not too old to let anybody go by them, as on any night."""
+    now, known = release.clock(), memory.taken_until_instant()
+    longest = timedelta(days=release.rules.collection.opt_out_source.stale_after_days)
+    return takes_part(release.practice, now.date()) and known is not None and now - known <= longest
+
+
 def _every_one_taken(release: Release, memory: Memory) -> list[Extract]:
-    """All deliveries ever taken, in order, if they still lie there as they were; otherwise none."""
+    """All deliveries ever taken, in order, if they still lie there as they were; otherwise none.
+
+    None either while another lies there: it may say no again, and a night's run takes it first.
+    """
     if not release.has_deliveries():
         return []
     found = release.adapter(Memory()).find_extracts(release.folder)
-    there = [each for each in found if memory.taken_extracts.get(each.extract_id) == each.fingerprint()]
-    whole = {each.extract_id for each in there} == set(memory.taken_extracts)
-    return sorted(there, key=lambda each: each.taken_at) if whole else []
+    all_taken = {each.extract_id: each.fingerprint() for each in found} == memory.taken_extracts
+    return sorted(found, key=lambda each: each.taken_at) if all_taken else []
 
 
 def _read_and_leave(

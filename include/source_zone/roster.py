@@ -74,9 +74,14 @@ def people(versions: pa.Table, at: datetime | None = None) -> pa.Table:
 
 def decide(rules: ReleaseRules, patients: pa.Table, consents: pa.Table, *, as_of: date) -> pa.Table:
     """Columns as in opt_outs.ROSTER. An objection holds for the person, under whichever registration it was made."""
+    return decide_without(rules, patients, objecting(rules, patients, consents, as_of=as_of))
+
+
+def decide_without(rules: ReleaseRules, patients: pa.Table, objecting: frozenset[str]) -> pa.Table:
+    """The same where it is known already who objects."""
     return opt_outs.roster(
         patients,
-        objecting(rules, patients, consents, as_of=as_of),
+        objecting,
         start_date=rules.collection.start_date,
         registration_types=rules.collection.scope_registration_types,
     )

@@ -4,7 +4,7 @@ Opting in again: all there is of them is read once more and leaves as one parcel
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -22,7 +22,7 @@ from source_zone.pseudonymise import tokens_of_people
 from source_zone.re_extract import re_extract
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
-from source_zone.roster import decide, objecting, objections_known, people
+from source_zone.roster import decide_without, objecting, objections_known, people
 from source_zone.seal_notice import Notice, draft_notice, notice_id
 
 Counts = dict[str, Any]
@@ -68,12 +68,9 @@ def standing(release: Release, memory: Memory) -> Standing:
     versions = memory.tables.get("patients", identified.schema("patient").empty_table())
     consents = objections_known(memory.tables.get("consents", CONSENTS.empty_table()))
     known = people(versions)
-    return Standing(decide(release.rules, known, consents, as_of=as_of), _opted_out(release, known, consents, as_of))
-
-
-def _opted_out(release: Release, known: pa.Table, consents: pa.Table, as_of: date) -> frozenset[str]:
-    """Whether or not they are also a test patient, say: what was sent of them before is still theirs to object to."""
-    return frozenset(spelt_once(each) for each in objecting(release.rules, known, consents, as_of=as_of))
+    # Whether or not they are also a test patient, say: what was sent of them before is still theirs to object to.
+    opted_out = frozenset(spelt_once(each) for each in objecting(release.rules, known, consents, as_of=as_of))
+    return Standing(decide_without(release.rules, known, opted_out), opted_out)
 
 
 def _ask_to_erase(release: Release, memory: Memory, registrations: list[str]) -> Memory:

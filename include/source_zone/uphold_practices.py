@@ -23,9 +23,11 @@ class NotAllUpheldYet(TryAgain):
 def uphold_practices(collection: str, run_id: str, settings: Settings) -> Counts:
     """What left, in ids and counts, and what each practice that failed says. Safe to repeat."""
     said: Counts = {"parcels": [], "failed": {}, "a_person_must_act": False, **dict.fromkeys(_COUNTED, 0)}
+    known = {each.practice_code: each for each in settings.policy().practices()}  # read once, and not once a practice
     for code in _remembered(settings.memory / collection):
         try:
-            result = uphold_practice(prepare(collection, settings.policy().practice(code), run_id, settings))
+            practice = known.get(code) or settings.policy().practice(code)
+            result = uphold_practice(prepare(collection, practice, run_id, settings))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             _note(said, code, as_ours(foreign))
             continue

@@ -59,13 +59,16 @@ def _audited(line: Line, line_sha256: str, erased: Erased) -> dict[str, object]:
 
 
 def discard_staged(work: Path, tokens: pa.Array | None) -> None:
-    """Staged rows of parcels that hold any of these registrations or people go; they are made again, through the gate."""
+    """Staged rows of parcels that hold any of these registrations or people go; they are made again, through the gate.
+
+    So do drafts: of a run that was killed nobody else takes them away, and one that is under way begins anew.
+    """
     if tokens is None or not work.is_dir():
         return
     with usable("GP_CENTRAL_WORK_DIR"):
         for folder in work.iterdir():
-            if is_parcel_id(folder.name) and _holds(folder, tokens):
-                staged.discard(work, folder.name)
+            if is_parcel_id(folder.name.split(".")[0]) and _holds(folder, tokens):
+                staged.discard_folder(folder)
 
 
 def _holds(folder: Path, tokens: pa.Array) -> bool:

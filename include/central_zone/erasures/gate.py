@@ -119,6 +119,14 @@ def ruling(connection: Connection, whose: Whose, people: People, subkey: bytes) 
     )
 
 
+def persons_erased(connection: Connection, collection: str, patients: pa.Array, subkey: bytes) -> pa.Array:
+    """Of each of these tokens (T2), whether a practice's word reaches that person."""
+    marks = uuids(marks_of(patients, subkey))
+    wanted = mark.c.person_mark == any_(literal(marks, ARRAY(Uuid())))
+    said = set(connection.scalars(select(mark.c.person_mark).where(mark.c.collection == collection, wanted)))
+    return pa.array([each in said for each in marks], pa.bool_())
+
+
 def _marks_here(connection: Connection, whose: Whose, marks: list[UUID]) -> list[Row[Any]]:
     wanted = mark.c.registration_mark == any_(literal(marks, ARRAY(Uuid())))
     same = and_(mark.c.collection == whose.collection, mark.c.practice_code == whose.practice_code)

@@ -8,6 +8,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from central_zone.erasures import gate
 from central_zone.erasures.marks import TOKEN
 from central_zone.erasures.stripped import NAME, Stripped, read_stripped, statement, with_one_more
 from central_zone.folders import usable
+from central_zone.ledger import Entry
 from central_zone.receipts import replace_durably
 from central_zone.store.connection import transaction
 from central_zone.tokens import as_hex
@@ -58,6 +60,16 @@ def strip_parcels(zone: Zone, notice: Manifest, practices: set[str]) -> dict[str
         parcels += bool(taken)
         rows.update(taken)
     return {"parcels_stripped": parcels, "rows_stripped": dict(sorted(rows.items())), "parcels_left": sorted(left)}
+
+
+def strip_late(zone: Zone, entry: Entry) -> None:
+    """A parcel that was loaded after people in it were erased, when no notice looks for them in it any more.
+
+    One that cannot be verified any more cannot be opened either: it is left as it is.
+    """
+    folder = zone.folder(entry.parcel_id)
+    with suppress(*PARCELS_OWN_FAULT):
+        strip(zone, folder, receive.read_signed_manifest(folder, zone.settings.keys_folder), entry.parcel_id)
 
 
 def left_in_words(outcome: dict[str, Any]) -> str:

@@ -3,13 +3,16 @@
 import json
 import shutil
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 from cryptography.exceptions import InvalidSignature
 
 from central_zone import keys, load_parcel, reconcile, take_notices
 from central_zone.erasures import certificate
-from central_zone.errors import ParcelRefused
+from central_zone.errors import NotAllTaken, ParcelRefused
+from crossing.canonical import schema
 from crossing.policy import policy_folder
 from support.erasures import a_notice, as_mark, as_stored, spellings, token, where_found
 from support.parcels import a_night, events, observations, patients, tokens
@@ -150,8 +153,7 @@ def test_a_parcel_that_comes_late_or_lay_elsewhere_does_not_bring_them_back(zone
     staged = {name for name in where_found(zone, of_the_first(zone)) if name.startswith("work/")}
     assert (zone.state(late), staged) == ("received", set())
     assert load_parcel.load_parcel(late.folder, zone.settings)["state"] == "loaded"
-    stored = {f"records.{table}" for table in RECORDS}
-    assert not {name for name in where_found(zone, of_the_first(zone)) if name.rpartition("_")[0] in stored}
+    assert where_found(zone, of_the_first(zone)) == set(), "nor in the sealed parcel, which is kept"
     assert zone.query("SELECT rows_erased FROM ledger.parcel WHERE sequence = 2") == [
         ({"patient": 1, "observation": 5},)
     ]
@@ -195,7 +197,20 @@ def test_their_records_at_another_practice_go_too_and_what_comes_from_there_is_s
         ({"observation": 1},),
     ]
     assert count(zone, "erasure.mark") == 3
+    assert where_found(zone, spellings(zone, token(0, 101), token(0, 201), token(0, 2))) == set()
     agree_on_the_counts(zone)
+
+
+def test_another_practices_national_list_brings_no_token_of_theirs_back(zone):
+    load(zone, a_night())
+    take(zone, a_notice(zone, [(token(0, 1), token(0, 2), 1)]))
+    everybody = pa.table([tokens(10, 2)], schema=schema("national_allow_list"))
+    now = datetime.now(UTC).replace(microsecond=0)
+    how = {"practice_code": ELSEWHERE, "extract_kind": "national_allow_list", "extract_id": "list-1"}
+    days = {"extract_taken_at": now.isoformat(), "not_after": (now + timedelta(days=21)).isoformat()}
+    list_ = zone.sealed({"national_allow_list": everybody}, **how, **days)
+    assert take(zone, list_)["people"] == 9
+    assert where_found(zone, spellings(zone, token(0, 2))) == set()
 
 
 def test_where_policy_says_so_an_opt_out_reaches_its_own_practice_only(zone, tmp_path, monkeypatch):
@@ -285,7 +300,11 @@ def test_a_notice_that_cannot_be_meant_is_refused_and_nobody_is_erased(zone):
         with pytest.raises(ParcelRefused, match=says):
             take(zone, a_notice(zone, people, sequence=sequence))
     assert (count(zone, "records.patient"), count(zone, "erasure.mark")) == (10, 0)
-    assert take_notices.notices_waiting("gpdpr", zone.settings) == []
+    refused = take_notices.notices_waiting("gpdpr", zone.settings)
+    assert len(refused) == len(HOSTILE), "they are told for as long as they lie there"
+    with pytest.raises(NotAllTaken, match="has not reached"):
+        take_notices.check_all_taken(take_notices.take_notices(refused, zone.settings))
+    assert count(zone, "ledger.refusal") == len(HOSTILE), "and written down once"
     assert not list(zone.settings.erasure_journal_folder.iterdir())
 
 

@@ -184,3 +184,17 @@ def test_a_release_is_withdrawn_when_its_project_ends_or_its_file_goes(world):
     world.release()
     (world.folder / "data_uses" / f"{USE}.toml").unlink()
     assert withdrawn(world) == {USE: "use is not in policy"}
+
+
+def test_a_release_is_withdrawn_when_policy_decides_otherwise_on_the_opt_out_or_the_columns(world):
+    """Made without the national opt-out, it holds people who said no; made with a column more, it tells more than it may."""
+    released_here(world)
+    world.query(
+        "UPDATE release.disclosure SET decision = 'exempt', reason = 'consent_to_this_use', "
+        "evidence = jsonb_build_object('kind', 'k', 'reference', 'r', 'on', '2026-09-01', 'by', 'b') RETURNING 1"
+    )
+    assert withdrawn(world) == {USE: "policy has decided otherwise since"}
+    world.release()
+    assert withdrawn(world) == {}
+    world.change('["sex", ', "[")
+    assert withdrawn(world) == {USE: "policy has decided otherwise since"}

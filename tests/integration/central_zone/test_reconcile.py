@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from central_zone import load_parcel, reconcile
-from central_zone.errors import PracticesDiffer
+from central_zone import load_parcel, reconcile, take_notices
+from central_zone.errors import ParcelRefused, PracticesDiffer
 from central_zone.settings import Settings
+from support.erasures import a_notice, token
 from support.parcels import a_night, observations, patients
 
 HEAD = "practice_code,supplier,format,transport,connection,participates_from,participates_until,synthetic"
@@ -115,6 +117,18 @@ def test_a_gap_is_a_difference(zone, policy):
         load_parcel.receive_shard("gpdpr", shard, zone.settings)
     assert zone.state(second) == "waiting"
     assert reports(zone)["A12345"].differences[0].startswith("missing 1, waiting 2; since 20")
+
+
+def test_an_erasure_that_never_came_or_was_not_carried_out_is_a_difference(zone, policy):
+    load(zone, a_night())
+    for sequence, up_to in ((1, 1), (3, 1), (4, 9_000)):
+        with suppress(ParcelRefused):
+            take_notices.take_notice(
+                a_notice(zone, [(token(sequence, 1), None, up_to)], sequence=sequence).folder, zone.settings
+            )
+    assert reports(zone)["A12345"].differences == ("Erasure 2 never came: have the source send it again.",)
+    zone.execute("UPDATE ledger.notice SET received_at = now() - interval '2 hours'")
+    assert reports(zone)["A12345"].differences[1].startswith("Erasure 4 is not carried out")
 
 
 def test_a_held_parcel_is_a_difference(zone, policy):

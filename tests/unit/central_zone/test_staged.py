@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from central_zone.erasures.batch import discard_staged
 from central_zone.staged import KeptVerdict, discard, keep_verdict, kept_verdict, stage, staged_tables
-from support.parcels import observations, patients
+from support.parcels import observations, patients, tokens
 
 _ID = "7e65c34c-788c-5829-860d-7f8169d7ec3b"
 
@@ -53,3 +54,25 @@ def test_discarding_removes_the_drafts_of_stopped_runs_and_no_other_parcel(tmp_p
     (tmp_path / f"{_ID}.stopped").mkdir()
     discard(tmp_path, _ID)
     assert [path.name for path in tmp_path.iterdir()] == [another]
+
+
+def test_what_a_killed_run_left_of_its_draft_goes_with_the_people_in_it_and_of_other_people_stays(tmp_path):
+    erased = patients(1)["registration_token"].combine_chunks()
+    for name, there in (("killed", patients()), ("of others", patients(3, registration_token=tokens(3, seed=9)))):
+        stage(tmp_path, _ID, "hash", [("patient", there)])
+        (tmp_path / _ID).rename(tmp_path / f"{_ID}.{name}")
+    (tmp_path / f"{_ID}.killed while writing").mkdir()
+    (tmp_path / f"{_ID}.killed while writing" / "patient.arrow").write_bytes(b"ARROW1")
+    discard_staged(tmp_path, erased)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{_ID}.of others"]
+
+
+def test_a_draft_that_an_erasure_takes_away_meanwhile_leaves_nothing_staged_and_is_no_error(tmp_path):
+    def rows():
+        yield "patient", patients()
+        discard_staged(tmp_path, patients(1)["registration_token"].combine_chunks())
+        yield "observation", observations()
+
+    stage(tmp_path, _ID, "hash", rows())
+    assert staged_tables(tmp_path, _ID, "hash") is None
+    assert list(tmp_path.iterdir()) == []

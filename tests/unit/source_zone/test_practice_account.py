@@ -118,6 +118,7 @@ def answer_to(zone: SourceZone, manifest: Manifest, **changes: Any) -> Path:
         settled_at="2026-09-02T03:00:00.000000+00:00",
         rows_loaded={"patient": 3, "observation": 3},
         rows_quarantined={"observation": {"dated_in_future": 1}},
+        rows_erased={},
     )
     return receipts.give_receipt(zone.root / "answers", replace(entry, **changes), zone.root / "keys" / "central")
 

@@ -2,6 +2,7 @@
 
 import hmac
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from central_zone import keys as central_keys
 from central_zone.receive import opened_rows, read_signed_manifest
 from crossing.manifest import Manifest
 from crossing.tokens import keyed_tokens
-from source_zone import leave
+from source_zone import leave, spool
 from source_zone.keys import LOCAL_ID, NHS_NUMBER
 from source_zone.left_already import MemoryIsOld
 from source_zone.memory import MemoryFile
@@ -19,7 +20,7 @@ from source_zone.people_sent import held, sent
 from source_zone.release_practice import release_practice
 from source_zone.uphold_opt_outs import uphold_practice
 from support.emis_files import PRACTICE, Rows, a_patient, an_observation, guid, write_extract
-from support.source_zone import SourceZone, make_source_zone
+from support.source_zone import SourceZone, a_practice, make_source_zone
 
 FIRST, SECOND, THIRD, FOURTH = (f"2026090{day}010000" for day in (2, 3, 4, 5))
 NUMBER = "9990000018"
@@ -272,3 +273,37 @@ def test_somebody_new_needs_not_wait(zone: SourceZone) -> None:
     night(zone, ANNE_AND_BERT, FIRST)
     new = {"Admin_Patient": [a_patient("carol")], "CareRecord_Observation": [an_observation("carol", "measles")]}
     assert night(zone, new, SECOND)["patients_held_back"] == {}
+
+
+def test_nobody_is_sent_whole_while_a_delivery_that_nobody_has_taken_may_say_no_again(zone: SourceZone) -> None:
+    night(zone, ANNE_AND_BERT, FIRST)
+    night(zone, ANNE_SAYS_NO, SECOND)
+    uphold_practice(zone.release())
+    night(zone, ANNE_SAYS_YES, THIRD)
+    no_again = {"CareRecord_Observation": [an_observation("anne", "no again", "2", EffectiveDate="2026-09-04")]}
+    write_extract(zone.deliveries, no_again, FOURTH)
+    said = uphold_practice(zone.release())
+    assert (said["parcels"], said["wait_for_whole"]) == ([], 1)
+    release_practice(zone.release(FOURTH))
+    assert uphold_practice(zone.release())["state"] == "already"
+
+
+@pytest.mark.parametrize("because", ["its opt-outs are too old", "it takes part no more"])
+def test_nobody_is_sent_whole_by_a_practice_of_which_a_night_would_take_nothing(zone: SourceZone, because: str) -> None:
+    night(zone, ANNE_AND_BERT, FIRST)
+    night(zone, ANNE_SAYS_NO, SECOND)
+    night(zone, ANNE_SAYS_YES, THIRD)
+    release = zone.release()
+    if because == "its opt-outs are too old":
+        release = replace(release, clock=lambda: datetime(2060, 1, 1, tzinfo=UTC))
+    else:
+        release = replace(release, practice=replace(a_practice(), participates_until=date(2026, 9, 10)))
+    said = uphold_practice(release)
+    assert (said["parcels"], said["wait_for_whole"]) == ([], 1)
+
+
+def test_what_a_run_killed_after_the_whole_record_left_kept_of_it_is_shredded_by_the_next(zone: SourceZone) -> None:
+    night(zone, ANNE_AND_BERT, FIRST)
+    left_over = spool.open_new(zone.settings.spool / ".re_extract" / "gpdpr", PRACTICE, "killed").folder
+    assert uphold_practice(zone.release())["state"] == "already"
+    assert not left_over.exists()

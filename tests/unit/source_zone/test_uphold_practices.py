@@ -1,9 +1,11 @@
 """Every practice of a collection in turn: what is said travels through Airflow, so it is ids and counts."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from crossing.policy import Policy
 from source_zone.memory import MemoryUnreadable
 from source_zone.release_practice import release_practice
 from source_zone.uphold_practices import NotAllUpheld, NotAllUpheldYet, check_all_upheld, uphold_practices
@@ -66,3 +68,19 @@ def test_one_that_is_busy_is_for_the_next_try(zone: SourceZone) -> None:
 def test_a_step_that_said_nothing_is_no_success() -> None:
     with pytest.raises(NotAllUpheld):
         check_all_upheld(None)
+
+
+def test_the_list_of_practices_is_read_once_however_many_there_are(
+    zone: SourceZone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a line for every practice: read for each of them, an hourly run would grow with the square."""
+    read = Counter[str]()
+    rows = Policy.rows
+
+    def counted(policy: Policy, name: str) -> list[dict[str, str]]:
+        read[name] += 1
+        return rows(policy, name)
+
+    monkeypatch.setattr(Policy, "rows", counted)
+    uphold_practices("gpdpr", "run", zone.settings)
+    assert read["practices.csv"] == 1
