@@ -15,6 +15,7 @@ from support.centre_lived import Centre, centre_settings
 from support.gates import AT_THE_SOURCE, IN_THE_STORE, SLOWLY, Gate, differences, may_leave, not_whole, other_reasons
 from support.histories_lived import HistoriesLived, a_block, read_slowly, release_night, simulate_night, uphold_night
 from support.postgres import a_server
+from support.releases_lived import ReleasesLived, differing, objects_nationally
 from support.source_zone import make_source_zone
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,7 @@ _COMES_FIRST = ("test_patient", "confidential_patient")
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoriesLived]:
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleasesLived]:
     root = tmp_path_factory.mktemp("histories")
     lived = HistoriesLived(make_source_zone(root))
     lived.zone.settings.incoming.mkdir()
@@ -34,12 +35,20 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoriesLived]:
     with a_server() as server:
         where = {"keys": root / "keys" / "central", "inbox": lived.zone.settings.outbox}
         lived.centre = Centre(centre_settings(root / "central", store_url=server.a_store(), **where))
+        releases = ReleasesLived(lived)
         for night in NIGHTS:
             simulate_night(lived, night, practices=a_block(0), patients=PATIENTS, seed=4)
             release_night(lived, night)
             uphold_night(lived, night)
             read_slowly(lived, night)
-        yield lived
+            releases.live(night)
+        releases.live_on()
+        yield releases
+
+
+@pytest.fixture(scope="module")
+def lived(releases: ReleasesLived) -> HistoriesLived:
+    return releases.lived
 
 
 @pytest.mark.parametrize("night", NIGHTS)
@@ -83,6 +92,38 @@ def test_people_are_met_at_several_practices_and_some_have_objected_at_one_only(
 @pytest.mark.parametrize("night", NIGHTS)
 def test_whoever_is_in_the_store_is_there_whole(lived: HistoriesLived, night: int) -> None:
     assert not_whole(lived, night) == {}
+
+
+@pytest.mark.parametrize("night", NIGHTS)
+def test_a_release_holds_whoever_is_in_the_store_and_objects_neither_nationally(
+    releases: ReleasesLived, night: int
+) -> None:
+    expected = releases.expected(night)
+    assert differing(expected, releases.found[night]) == {}
+    assert len(expected) > 3_000
+    assert releases.objecting(night)
+
+
+@pytest.mark.parametrize("night", NIGHTS[1:])
+def test_whoever_opts_out_is_gone_from_the_release_of_the_night_before(releases: ReleasesLived, night: int) -> None:
+    expected = releases.left_over(night)
+    assert differing(expected, releases.after_erasing[night]) == {}
+    assert 10 < len(expected) < len(releases.found[night - 1])
+
+
+def test_whoever_opts_out_nationally_later_is_in_no_later_release(releases: ReleasesLived) -> None:
+    before = releases.expected(2).keys()
+    since = {each for each in releases.lived.tokens()["person"] if objects_nationally(each, 3)}
+    since -= {each for each in since if objects_nationally(each, 2)}
+    tokens = releases.lived.tokens().filter(pl.col("person").is_in(since))["person_project"]
+    assert len(before & set(tokens)) > 10
+    assert releases.found[3].keys().isdisjoint(tokens)
+
+
+def test_a_list_that_expired_lets_nobody_through(releases: ReleasesLived) -> None:
+    expected = releases.expected(NIGHTS[-1], later=True)
+    assert differing(expected, releases.later) == {}
+    assert 1_000 < len(expected) < len(releases.found[NIGHTS[-1]])
 
 
 def test_whoever_opts_out_later_is_erased_and_comes_back_when_they_opt_in_again(lived: HistoriesLived) -> None:

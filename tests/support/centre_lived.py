@@ -22,10 +22,15 @@ from support.postgres import psycopg_url
 COLLECTION = "gpdpr"
 USE = "example_respiratory_demand"
 _OF_PATIENTS = tuple(table for table in TABLES if has_patient(table))
-_ROWS_OF = "SELECT practice_code, uuid_send(registration_token), '{table}', count(*) FROM records.{table} GROUP BY 1, 2"
 _TODAY = """
 SELECT practice_code, uuid_send(registration_token), uuid_send(patient_token), 1, 0 FROM records.current_patient
 UNION ALL SELECT practice_code, uuid_send(registration_token), NULL, 0, 1 FROM records.current_observation
+"""
+_RELEASED = f"""
+SELECT uuid_send(patient_token), sum(patients), sum(observations) FROM (
+  SELECT patient_token, 1 AS patients, 0 AS observations FROM release.{USE}__patient
+  UNION ALL SELECT patient_token, 0, 1 FROM release.{USE}__observation
+) AS every GROUP BY 1
 """
 _EVERYBODY = pl.Schema({"practice_code": pl.String, "token": pl.Binary})
 _CURRENT = _EVERYBODY | {"person_token": pl.Binary, "patients": pl.Int64, "observations": pl.Int64}
@@ -85,14 +90,9 @@ class Centre:
         summed = (pl.col("person_token").drop_nulls().first(), pl.col("patients").sum(), pl.col("observations").sum())
         return rows.group_by("practice_code", "token").agg(*summed)
 
-    def released(self) -> pl.DataFrame:
-        """token, rows: of whom the release has patient rows, by the project's own token; and other rows."""
-        patients = self._rows(f"SELECT uuid_send(patient_token), count(*) FROM release.{USE}__patient GROUP BY 1")
-        return pl.DataFrame(patients, schema={"token": pl.Binary, "rows": pl.Int64}, orient="row")
-
-    def released_events(self) -> set[bytes]:
-        rows = self._rows(f"SELECT DISTINCT uuid_send(patient_token) FROM release.{USE}__observation")
-        return {token for (token,) in rows}
+    def released(self) -> dict[bytes, tuple[int, int]]:
+        """Of whom the release has anything, by the project's own token: patient rows and observations."""
+        return {token: (patients, observations) for token, patients, observations in self._rows(_RELEASED)}
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(psycopg_url(self.settings.store_url)) as connection:

@@ -73,9 +73,9 @@ def today_in_the_store(lived: HistoriesLived, night: int) -> People:
 def whole_by_a_slow_reading(lived: HistoriesLived, night: int) -> pl.DataFrame:
     """practice_code, local_id, observations: how many a reader has to find."""
     taken = {each: taken_on(each) for each in range(1, night + 1)}
-    there = lived.books.in_store[night]
-    many = [observations(lived.slow[code].lines[local_id], sent, taken) for (code, local_id), sent in there.items()]
-    return _people(there).with_columns(observations=pl.Series(many, dtype=pl.Int64))
+    there = lived.books.in_store[night].items()
+    many = [(*who, observations(lived.slow[who[0]].lines[who[1]], sent, taken)) for who, sent in there]
+    return pl.DataFrame(many, schema=[*WHO, ("observations", pl.Int64)], orient="row")
 
 
 def not_whole(lived: HistoriesLived, night: int) -> dict[str, int]:
@@ -86,7 +86,9 @@ def not_whole(lived: HistoriesLived, night: int) -> dict[str, int]:
     others = both.filter(pl.col("observations").ne_missing(pl.col("found")))
     told = others.join(lived.expected[night], on=WHO, how="left")
     counted = told.group_by("story", "company", "observations", "found").len()
-    return {f"{story}, {company}: {found} for {many}": count for story, company, many, found, count in counted.iter_rows()}
+    return {
+        f"{story}, {company}: {found} for {many}": count for story, company, many, found, count in counted.iter_rows()
+    }
 
 
 def _people(keys: Iterable[Key]) -> People:

@@ -56,6 +56,11 @@ class HistoriesLived:
     def practice(self, code: str) -> Practice:
         return a_practice(code, self.formats[code])
 
+    def central_zone(self) -> Centre:
+        if self.centre is None:
+            raise ValueError("These nights have no central zone.")
+        return self.centre
+
     def tokens(self) -> pl.DataFrame:
         """Of every registration on any sheet, the tokens of it and of its person, all made a second time."""
         every = pl.concat([each.select(*WHO, "person") for each in self.expected.values()]).unique()
@@ -131,14 +136,13 @@ def release_night(lived: HistoriesLived, night: int) -> None:
 
 def uphold_night(lived: HistoriesLived, night: int) -> None:
     """The night's parcels are loaded; opt-outs are upheld, people erased, and whoever is back is loaded too."""
-    if lived.centre is None:
-        raise ValueError("These nights have no central zone.")
-    lived.centre.load()
+    centre = lived.central_zone()
+    centre.load()
     for code in lived.formats:
         uphold_practice(lived.release(code, f"uphold-{night}"))
-    lived.centre.take_notices()
-    lived.centre.load()
-    lived.in_any_table[night], lived.today[night] = lived.centre.in_any_table(), lived.centre.today()
+    centre.take_notices()
+    centre.load()
+    lived.in_any_table[night], lived.today[night] = centre.in_any_table(), centre.today()
 
 
 def read_slowly(lived: HistoriesLived, night: int) -> None:
