@@ -22,10 +22,13 @@ from support.postgres import psycopg_url
 COLLECTION = "gpdpr"
 USE = "example_respiratory_demand"
 _OF_PATIENTS = tuple(table for table in TABLES if has_patient(table))
-_TODAY = """
-SELECT practice_code, uuid_send(registration_token), uuid_send(patient_token), 1, 0 FROM records.current_patient
-UNION ALL SELECT practice_code, uuid_send(registration_token), NULL, 0, 1 FROM records.current_observation
-"""
+_EVENT = "UNION ALL SELECT practice_code, uuid_send(registration_token), NULL, 0, {0}, 1 FROM records.current_{1}"
+_TODAY = "\n".join(
+    [
+        "SELECT practice_code, uuid_send(registration_token), uuid_send(patient_token), 1, 0, 0 FROM records.current_patient",
+        *(_EVENT.format(*each) for each in ((1, "observation"), (0, "immunisation"), (0, "allergy"))),
+    ]
+)
 _RELEASED = f"""
 SELECT uuid_send(patient_token), sum(patients), sum(observations) FROM (
   SELECT patient_token, 1 AS patients, 0 AS observations FROM release.{USE}__patient
@@ -33,7 +36,7 @@ SELECT uuid_send(patient_token), sum(patients), sum(observations) FROM (
 ) AS every GROUP BY 1
 """
 _EVERYBODY = pl.Schema({"practice_code": pl.String, "token": pl.Binary})
-_CURRENT = _EVERYBODY | {"person_token": pl.Binary, "patients": pl.Int64, "observations": pl.Int64}
+_CURRENT = _EVERYBODY | {"person_token": pl.Binary, "patients": pl.Int64, "observations": pl.Int64, "entries": pl.Int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,10 @@ class Centre:
         return pl.DataFrame(self._rows(every), schema=_EVERYBODY, orient="row")
 
     def today(self) -> pl.DataFrame:
-        """practice_code, token, person_token and today's patient rows and observations of each registration."""
+        """practice_code, token, person_token and today's patient rows, observations and coded entries of any kind."""
         rows = pl.DataFrame(self._rows(_TODAY), schema=_CURRENT, orient="row")
-        summed = (pl.col("person_token").drop_nulls().first(), pl.col("patients").sum(), pl.col("observations").sum())
-        return rows.group_by("practice_code", "token").agg(*summed)
+        summed = pl.col("patients", "observations", "entries").sum()
+        return rows.group_by("practice_code", "token").agg(pl.col("person_token").drop_nulls().first(), summed)
 
     def released(self) -> dict[bytes, tuple[int, int]]:
         """Of whom the release has anything, by the project's own token: patient rows and observations."""

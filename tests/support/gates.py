@@ -10,7 +10,7 @@ import polars as pl
 
 from support.books import WHO, Key
 from support.histories_lived import HistoriesLived, taken_on
-from support.slow_records import observations
+from support.slow_records import entries
 
 People = pl.DataFrame  # practice_code, local_id
 Find = Callable[[HistoriesLived, int], People]
@@ -71,21 +71,21 @@ def today_in_the_store(lived: HistoriesLived, night: int) -> People:
 
 
 def whole_by_a_slow_reading(lived: HistoriesLived, night: int) -> pl.DataFrame:
-    """practice_code, local_id, observations: how many a reader has to find."""
+    """practice_code, local_id, entries: how many a reader has to find."""
     taken = {each: taken_on(each) for each in range(1, night + 1)}
     there = lived.books.in_store[night].items()
-    many = [(*who, observations(lived.slow[who[0]].lines[who[1]], sent, taken)) for who, sent in there]
-    return pl.DataFrame(many, schema=[*WHO, ("observations", pl.Int64)], orient="row")
+    many = [(*who, entries(*lived.slow[who[0]].history(who[1]), sent, taken)) for who, sent in there]
+    return pl.DataFrame(many, schema=[*WHO, ("entries", pl.Int64)], orient="row")
 
 
 def not_whole(lived: HistoriesLived, night: int) -> dict[str, int]:
-    """Of whom the store has today more or fewer observations than it has to, by story."""
+    """Of whom the store has today more or fewer coded entries than it has to, by story."""
     known = lived.tokens().select("practice_code", "local_id", pl.col("store_token").alias("token"))
-    found = lived.today[night].join(known, on=["practice_code", "token"]).select(*WHO, found="observations")
+    found = lived.today[night].join(known, on=["practice_code", "token"]).select(*WHO, found="entries")
     both = whole_by_a_slow_reading(lived, night).join(found, on=WHO, how="left")
-    others = both.filter(pl.col("observations").ne_missing(pl.col("found")))
+    others = both.filter(pl.col("entries").ne_missing(pl.col("found")))
     told = others.join(lived.expected[night], on=WHO, how="left")
-    counted = told.group_by("story", "company", "observations", "found").len()
+    counted = told.group_by("story", "company", "entries", "found").len()
     return {
         f"{story}, {company}: {found} for {many}": count for story, company, many, found, count in counted.iter_rows()
     }

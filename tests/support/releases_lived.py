@@ -9,7 +9,7 @@ import polars as pl
 
 from support.books import WHO
 from support.centre_lived import say_who_is_allowed
-from support.gates import whole_by_a_slow_reading
+from support.gates import in_the_books
 from support.histories_lived import HistoriesLived
 
 DAYS_GOOD, DAYS_GOOD_AT_ONE = 20, 5
@@ -52,7 +52,10 @@ class ReleasesLived:
         return min(self.lived.formats)
 
     def expected(self, night: int, *, later: bool = False) -> Rows:
-        """Everybody in the store who can be told apart, was checked lately and did not opt out; and all there is of them."""
+        """Everybody who has to be in the store, can be told apart, was checked lately and did not opt out.
+
+        And all there is of them: what the store has of each is held against a slow reading elsewhere.
+        """
         checked = [code for code in self.lived.formats if not (later and code == self.expires_first)]
         there = self._in_store(night).filter(
             pl.col("practice_code").is_in(checked) & ~pl.col("person").is_in(self.objecting(night))
@@ -70,8 +73,9 @@ class ReleasesLived:
         return [each for each in people if objects_nationally(each, night)]
 
     def _in_store(self, night: int) -> pl.DataFrame:
-        tokens = self.lived.tokens().drop_nulls("person_project")
-        return whole_by_a_slow_reading(self.lived, night).join(tokens, on=WHO)
+        tokens = self.lived.tokens().drop_nulls("person_project").rename({"store_token": "token"})
+        there = in_the_books(self.lived, night).join(tokens, on=WHO)
+        return there.join(self.lived.today[night], on=["practice_code", "token"], how="left").fill_null(0)
 
 
 def objects_nationally(person: int, night: int) -> bool:
