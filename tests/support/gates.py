@@ -81,7 +81,10 @@ def whole_by_a_slow_reading(lived: HistoriesLived, night: int) -> pl.DataFrame:
 def not_whole(lived: HistoriesLived, night: int) -> dict[str, int]:
     """Of whom the store has today more or fewer coded entries than it has to, by story."""
     known = lived.tokens().select("practice_code", "local_id", pl.col("store_token").alias("token"))
-    found = lived.today[night].join(known, on=["practice_code", "token"]).select(*WHO, found="entries")
+    # EMIS writes immunisations and allergies among the observations; files that others have of them nobody reads slowly.
+    emis = [practice for practice, format in lived.formats.items() if format == "emis_csv"]
+    many = pl.when(pl.col("practice_code").is_in(emis)).then("entries").otherwise("observations")
+    found = lived.today[night].join(known, on=["practice_code", "token"]).select(*WHO, found=many)
     both = whole_by_a_slow_reading(lived, night).join(found, on=WHO, how="left")
     others = both.filter(pl.col("entries").ne_missing(pl.col("found")))
     told = others.join(lived.expected[night], on=WHO, how="left")
