@@ -3,9 +3,10 @@
     python bench/opt_outs.py [--patients 1000000] [--a-practice 10000] [--nights 4] [--seed 1] [--workers 2]
 
 Histories are generated, delivered in three suppliers' formats, and taken through the source zone's own steps. What it
-decided and sealed is held against the simulator's answer sheet and against a slow reading of the suppliers' files.
-Blocks of four practices are made, compared and thrown away, so neither memory nor disk grows. Ends with 1 if anything
-differs; of differences it tells how many and of which story, never whose.
+decided and sealed, what the store holds after loading and erasing, and a release a night are held against the simulator's
+answer sheet and against a slow reading of the suppliers' files. Blocks of four practices, each with a store of its own, are
+made, compared and thrown away, so neither memory nor disk grows. Ends with 1 if anything differs; of differences it tells
+how many and of which story, never whose.
 """
 
 import argparse
@@ -59,38 +60,80 @@ class Compared:
 
 
 def one_block(number: int, asked: Asked) -> Compared:
-    """All nights of four practices; nothing of them is left."""
-    from support.histories_lived import HistoriesLived, a_block, read_slowly, release_night, simulate_night
+    """All nights of four practices, with a store of their own on a server of their own; nothing of them is left."""
+    from support.postgres import a_server
+
+    root = asked.root / f"block-{number}"
+    (root / "incoming").mkdir(parents=True)
+    (root / "outbox").mkdir()
+    with a_server() as server:
+        done = _lived(number, asked, root, server.a_store())
+    done.megabytes = peak_megabytes()
+    shutil.rmtree(root)
+    return done
+
+
+def _lived(number: int, asked: Asked, root: Path, store_url: str) -> Compared:
+    from support.centre_lived import Centre, centre_settings
+    from support.histories_lived import (
+        HistoriesLived,
+        a_block,
+        read_slowly,
+        release_night,
+        simulate_night,
+        uphold_night,
+    )
+    from support.releases_lived import ReleasesLived
     from support.source_zone import make_source_zone
 
-    done, root = Compared(), asked.root / f"block-{number}"
-    (root / "incoming").mkdir(parents=True)
-    lived = HistoriesLived(make_source_zone(root, asked.root / "policy", keys=asked.root / "keys" / "source"))
+    done, keys = Compared(), asked.root / "keys"
+    lived = HistoriesLived(make_source_zone(root, asked.root / "policy", keys=keys / "source"))
+    where = {"keys": keys / "central", "inbox": lived.zone.settings.outbox}
+    lived.centre = Centre(centre_settings(root / "central", store_url=store_url, **where))
+    releases = ReleasesLived(lived)
     for night in range(1, asked.nights + 1):
         with done.timed("simulate"):
             size = {"patients": asked.patients, "seed": asked.seed}
             done.counts["rows"] += simulate_night(lived, night, practices=a_block(number), **size)
         with done.timed("the source zone's steps"):
             release_night(lived, night)
+        with done.timed("uphold, load and erase"):
+            uphold_night(lived, night)
         with done.timed("the slow reading"):
             read_slowly(lived, night)
+        with done.timed("lists and releases"):
+            releases.live(night)
         with done.timed("comparing"):
             compare(lived, night, done)
+            compare_releases(releases, night, done)
     done.counts["registrations"] += len(lived.expected[asked.nights])
-    done.megabytes = peak_megabytes()
-    shutil.rmtree(root)
     return done
 
 
 def compare(lived: "HistoriesLived", night: int, done: Compared) -> None:  # type: ignore[name-defined]  # noqa: F821
-    from support.gates import AT_THE_SOURCE, SLOWLY, differences, opted_out, other_reasons
+    from support.gates import AT_THE_SOURCE, IN_THE_STORE, SLOWLY, differences, not_whole, opted_out, other_reasons
 
     done.counts["decisions"] += len(lived.expected[night])
     done.counts["opted out"] += len(opted_out(lived, night))
-    for gate in (*AT_THE_SOURCE, SLOWLY):
+    done.counts["erased"] += len(lived.books.erased[night])
+    done.counts["sent whole again"] += len(lived.books.back[night])
+    done.counts["in the store"] += len(lived.books.in_store[night])
+    for gate in (*AT_THE_SOURCE, *IN_THE_STORE, SLOWLY):
         found = differences(lived, night, gate.expected(lived, night), gate.found(lived, night))
         done.differences.update({f"night {night}, {gate.name}: {what}": count for what, count in found.items()})
-    done.differences.update({f"night {night}: {what}": n for what, n in other_reasons(lived, night).items()})
+    for others in (other_reasons(lived, night), not_whole(lived, night)):
+        done.differences.update({f"night {night}: {what}": count for what, count in others.items()})
+
+
+def compare_releases(releases: "ReleasesLived", night: int, done: Compared) -> None:  # type: ignore[name-defined]  # noqa: F821
+    from support.releases_lived import differing
+
+    done.counts["people released"] += len(releases.found[night])
+    told = {"the release": differing(releases.expected(night), releases.found[night])}
+    if night > 1:
+        told["after erasing"] = differing(releases.left_over(night), releases.after_erasing[night])
+    for what, found in told.items():
+        done.differences.update({f"night {night}, {what}: {which}": count for which, count in found.items()})
 
 
 def peak_megabytes() -> float:

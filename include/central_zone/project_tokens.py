@@ -35,8 +35,13 @@ def _with_project_tokens(stored: pa.Array, subkey: bytes) -> pa.Table:
 
 
 def _distinct(connection: Connection, columns: list[ColumnElement[Any]]) -> Iterator[pa.Array]:
-    """Many tokens to one cell: read one by one, a million of them would take seconds and become objects."""
-    every = union(*(select(column.label("token")).where(column.is_not(None)) for column in columns)).subquery()
+    """Many tokens to one cell: read one by one, a million of them would take seconds and become objects.
+
+    A union of one select removes no repeats, so each select does: with a token twice, a person's rows would double.
+    """
+    every = union(
+        *(select(column.label("token")).where(column.is_not(None)).distinct() for column in columns)
+    ).subquery()
     numbered = select(every.c.token, ((func.row_number().over() - 1) // TOKENS_AT_ONCE).label("lot")).subquery()
     lots = (
         select(func.string_agg(func.uuid_send(numbered.c.token), literal_column("''::bytea")))

@@ -1,34 +1,54 @@
 """Ten thousand people's histories of opt-outs, over four nights: every gate lets through whom it must, and nobody else.
 
-Three readings that share no code are held against each other for every registration and night: the source zone's, the
-simulator's, and a slow one of the suppliers' files.
+Three readings that share no code are held against each other for every registration and night: the zones', the simulator's,
+and a slow one of the suppliers' files. The gates are the roster and the parcels, the store, and a release.
 """
+
+from collections.abc import Iterator
 
 import polars as pl
 import pytest
 
 from simulator.histories.stories import Story
-from support.gates import AT_THE_SOURCE, SLOWLY, Gate, books, differences, may_leave, other_reasons
-from support.histories_lived import WHO, HistoriesLived, a_block, read_slowly, release_night, simulate_night
+from support.books import WHO, keys
+from support.centre_lived import Centre, centre_settings
+from support.gates import AT_THE_SOURCE, IN_THE_STORE, SLOWLY, Gate, differences, may_leave, not_whole, other_reasons
+from support.histories_lived import HistoriesLived, a_block, read_slowly, release_night, simulate_night, uphold_night
+from support.postgres import a_server
+from support.releases_lived import ReleasesLived, differing, objects_nationally
 from support.source_zone import make_source_zone
 
 pytestmark = pytest.mark.slow
 
 NIGHTS = (1, 2, 3, 4)
 PATIENTS = 2_600  # on each of four lists
-GATES = AT_THE_SOURCE
+GATES = (*AT_THE_SOURCE, *IN_THE_STORE)
 _COMES_FIRST = ("test_patient", "confidential_patient")
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> HistoriesLived:
-    lived = HistoriesLived(make_source_zone(tmp_path_factory.mktemp("histories")))
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleasesLived]:
+    root = tmp_path_factory.mktemp("histories")
+    lived = HistoriesLived(make_source_zone(root))
     lived.zone.settings.incoming.mkdir()
-    for night in NIGHTS:
-        simulate_night(lived, night, practices=a_block(0), patients=PATIENTS, seed=4)
-        release_night(lived, night)
-        read_slowly(lived, night)
-    return lived
+    lived.zone.settings.outbox.mkdir()
+    with a_server() as server:
+        where = {"keys": root / "keys" / "central", "inbox": lived.zone.settings.outbox}
+        lived.centre = Centre(centre_settings(root / "central", store_url=server.a_store(), **where))
+        releases = ReleasesLived(lived)
+        for night in NIGHTS:
+            simulate_night(lived, night, practices=a_block(0), patients=PATIENTS, seed=4)
+            release_night(lived, night)
+            uphold_night(lived, night)
+            read_slowly(lived, night)
+            releases.live(night)
+        releases.live_on()
+        yield releases
+
+
+@pytest.fixture(scope="module")
+def lived(releases: ReleasesLived) -> HistoriesLived:
+    return releases.lived
 
 
 @pytest.mark.parametrize("night", NIGHTS)
@@ -69,16 +89,54 @@ def test_people_are_met_at_several_practices_and_some_have_objected_at_one_only(
     assert min((twice == 0).sum(), (twice == 1).sum(), twice.is_between(0, 1, closed="none").sum()) > 20
 
 
+@pytest.mark.parametrize("night", NIGHTS)
+def test_whoever_is_in_the_store_is_there_whole(lived: HistoriesLived, night: int) -> None:
+    assert not_whole(lived, night) == {}
+
+
+@pytest.mark.parametrize("night", NIGHTS)
+def test_a_release_holds_whoever_is_in_the_store_and_objects_neither_nationally(
+    releases: ReleasesLived, night: int
+) -> None:
+    expected = releases.expected(night)
+    assert differing(expected, releases.found[night]) == {}
+    assert len(expected) > 3_000
+    assert releases.objecting(night)
+
+
+@pytest.mark.parametrize("night", NIGHTS[1:])
+def test_whoever_opts_out_is_gone_from_the_release_of_the_night_before(releases: ReleasesLived, night: int) -> None:
+    expected = releases.left_over(night)
+    assert differing(expected, releases.after_erasing[night]) == {}
+    assert 10 < len(expected) < len(releases.found[night - 1])
+
+
+def test_whoever_opts_out_nationally_later_is_in_no_later_release(releases: ReleasesLived) -> None:
+    before = releases.expected(2).keys()
+    since = {each for each in releases.lived.tokens()["person"] if objects_nationally(each, 3)}
+    since -= {each for each in since if objects_nationally(each, 2)}
+    tokens = releases.lived.tokens().filter(pl.col("person").is_in(since))["person_project"]
+    assert len(before & set(tokens)) > 10
+    assert releases.found[3].keys().isdisjoint(tokens)
+
+
+def test_a_list_that_expired_lets_nobody_through(releases: ReleasesLived) -> None:
+    expected = releases.expected(NIGHTS[-1], later=True)
+    assert differing(expected, releases.later) == {}
+    assert 1_000 < len(expected) < len(releases.found[NIGHTS[-1]])
+
+
 def test_whoever_opts_out_later_is_erased_and_comes_back_when_they_opt_in_again(lived: HistoriesLived) -> None:
-    """Of the books that gates past the source will be held against."""
-    kept = [books(lived, night) for night in NIGHTS]
-    told = lived.expected[1].filter(company="alone").select(*WHO, "story")  # newcomers are a night behind
-    on = {night: set(each.erased.join(told, on=WHO)["story"]) for night, each in zip(NIGHTS, kept, strict=True)}
+    """Of the books that the store is held against."""
+    alone = lived.expected[1].filter(company="alone")  # newcomers are a night behind
+    story = dict(zip(keys(alone), alone["story"], strict=True))
+    kept = lived.books
+    erased = [{story[each] for each in kept.erased[night] if each in story} for night in NIGHTS]
+    back = [{story[each] for each in kept.back[night] if each in story} for night in NIGHTS]
     once, again = "dissents_for_a_night", "dissents_for_a_night_and_again"
-    assert [once in on[night] for night in NIGHTS] == [False, True, False, False]
-    assert [again in on[night] for night in NIGHTS] == [False, True, False, True]
-    assert once in set(kept[2].back.join(told, on=WHO)["story"])
-    assert len(kept[3].held.join(kept[3].erased, on=WHO, how="semi")) == 0
+    assert [once in each for each in erased] == [False, True, False, False]
+    assert [once in each for each in back] == [False, False, True, False]
+    assert [again in each for each in erased] == [False, True, False, True]
 
 
 def test_one_wrong_decision_among_ten_thousand_is_noticed_and_told_without_a_name(lived: HistoriesLived) -> None:
@@ -92,5 +150,5 @@ def test_one_wrong_decision_among_ten_thousand_is_noticed_and_told_without_a_nam
 def _changes(lived: HistoriesLived, night: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Who opts out between a night and the next, having been free to leave; and who opts in."""
     both = lived.expected[night].join(lived.expected[night + 1], on=WHO, suffix="_next")
-    opting_out = both.filter(decision="may_leave", decision_next="type_one_opt_out")
-    return opting_out, both.filter(decision="type_one_opt_out", decision_next="may_leave")
+    opting_out = both.filter(pl.col("free"), decision_next="type_one_opt_out")
+    return opting_out, both.filter(decision="type_one_opt_out", decision_next="awaits_whole_record")

@@ -3,12 +3,14 @@
 What is said of a difference is how many there are of whose story: never whose.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
-from support.histories_lived import WHO, HistoriesLived
+from support.books import WHO, Key
+from support.histories_lived import HistoriesLived, taken_on
+from support.slow_records import entries
 
 People = pl.DataFrame  # practice_code, local_id
 Find = Callable[[HistoriesLived, int], People]
@@ -48,30 +50,52 @@ def with_rows_to_send(lived: HistoriesLived, night: int) -> People:
 
 def sealed(lived: HistoriesLived, night: int) -> People:
     """Whose records are in the night's parcels; a token of nobody's is somebody on no answer sheet."""
-    return named(lived, lived.sealed(night), "source_token")
+    return named(lived, lived.sealed[night], "source_token")
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What must have become of people by the end of a night, by the answer sheets alone, if opt-outs are upheld each night."""
-
-    held: People  # whose records may be held anywhere
-    erased: People  # who were erased, and have not come back whole
-    back: People  # who were erased once and opted in again on this very night
+def in_the_books(lived: HistoriesLived, night: int) -> People:
+    """Who has to be in the store by the end of a night."""
+    return _people(lived.books.in_store[night])
 
 
-def books(lived: HistoriesLived, night: int) -> Books:
-    """Who is erased is not held; who opts in again is held again, whole, from the night on which they do."""
-    nobody = lived.expected[1].select(WHO).clear()
-    now = Books(nobody, nobody, nobody)
-    for each in range(1, night + 1):
-        out, free = opted_out(lived, each), may_leave(lived, each)
-        held = pl.concat([now.held, with_rows_to_send(lived, each)]).unique()
-        erased = pl.concat([now.erased, held.join(out, on=WHO, how="semi")]).unique()
-        back = erased.join(free, on=WHO, how="semi")
-        held = pl.concat([held.join(out, on=WHO, how="anti"), back]).unique()
-        now = Books(held, erased.join(back, on=WHO, how="anti"), back)
-    return now
+def in_any_table(lived: HistoriesLived, night: int) -> People:
+    return named(lived, lived.in_any_table[night], "store_token")
+
+
+def today_in_the_store(lived: HistoriesLived, night: int) -> People:
+    """Of whom a reader of today's records would find a patient row, and whose it says it is."""
+    found = lived.today[night].filter(pl.col("patients") == 1)
+    known = lived.tokens().rename({"store_token": "token"})
+    both = found.join(known, on=["practice_code", "token"], how="left")
+    return both.filter(pl.col("person_token").eq_missing(pl.col("person_store"))).select(WHO)
+
+
+def whole_by_a_slow_reading(lived: HistoriesLived, night: int) -> pl.DataFrame:
+    """practice_code, local_id, entries: how many a reader has to find."""
+    taken = {each: taken_on(each) for each in range(1, night + 1)}
+    there = lived.books.in_store[night].items()
+    many = [(*who, entries(*lived.slow[who[0]].history(who[1]), sent, taken)) for who, sent in there]
+    return pl.DataFrame(many, schema=[*WHO, ("entries", pl.Int64)], orient="row")
+
+
+def not_whole(lived: HistoriesLived, night: int) -> dict[str, int]:
+    """Of whom the store has today more or fewer coded entries than it has to, by story."""
+    known = lived.tokens().select("practice_code", "local_id", pl.col("store_token").alias("token"))
+    # EMIS writes immunisations and allergies among the observations; files that others have of them nobody reads slowly.
+    emis = [practice for practice, format in lived.formats.items() if format == "emis_csv"]
+    many = pl.when(pl.col("practice_code").is_in(emis)).then("entries").otherwise("observations")
+    found = lived.today[night].join(known, on=["practice_code", "token"]).select(*WHO, found=many)
+    both = whole_by_a_slow_reading(lived, night).join(found, on=WHO, how="left")
+    others = both.filter(pl.col("entries").ne_missing(pl.col("found")))
+    told = others.join(lived.expected[night], on=WHO, how="left")
+    counted = told.group_by("story", "company", "entries", "found").len()
+    return {
+        f"{story}, {company}: {found} for {many}": count for story, company, many, found, count in counted.iter_rows()
+    }
+
+
+def _people(keys: Iterable[Key]) -> People:
+    return pl.DataFrame(sorted(keys), schema=dict.fromkeys(WHO, pl.String), orient="row")
 
 
 def named(lived: HistoriesLived, tokens: pl.DataFrame, kind: str) -> People:
@@ -101,4 +125,8 @@ SLOWLY = Gate("the slow reading", opted_out, opted_out_slowly)
 AT_THE_SOURCE = (
     Gate("the roster", may_leave, decided_to_leave),
     Gate("the sealed parcels", with_rows_to_send, sealed),
+)
+IN_THE_STORE = (
+    Gate("the store", in_the_books, in_any_table),
+    Gate("today in the store", in_the_books, today_in_the_store),
 )

@@ -34,6 +34,10 @@ class SlowPractice:
             out |= {_spelt_once(who) for who in opted_out(theirs, stated, effective=day, known=day)}
         return out
 
+    def history(self, registration: str) -> tuple[list[Line], list[Registration]]:
+        """Everything delivered of it, in order."""
+        return self.lines[registration], self.people[registration]
+
     def _same_numbers(self) -> list[list[str]]:
         """Registrations put together by what is written where an NHS number belongs; the rule says whether it is one."""
         together: dict[str, list[str]] = defaultdict(list)

@@ -36,7 +36,7 @@ def _emis(folder: Path, night: datetime) -> History:
     codes = {row["CodeId"]: row for row in _emis_rows(folder, "Coding_ClinicalCode", stamp)}
     lines = [_emis_line(row, codes, night) for row in _emis_rows(folder, "CareRecord_Observation", stamp)]
     people = [
-        Registration(night=night, registration=row["PatientGuid"], nhs_number=row["NhsNumber"])
+        Registration(night=night, registration=row["PatientGuid"], nhs_number=row["NhsNumber"], born=row["DateOfBirth"])
         for row in _emis_rows(folder, "Admin_Patient", stamp)
         if row["Deleted"] == "false"
     ]
@@ -73,7 +73,7 @@ def _medicus(folder: Path, night: datetime) -> History:
     with zipfile.ZipFile(path) as archive:
         lines = [_medicus_line(row, night) for row in _medicus_rows(archive, "coded_entry")]
         people = [
-            Registration(night=night, registration=row["uid"], nhs_number=row["nhs_number"])
+            Registration(night=night, registration=row["uid"], nhs_number=row["nhs_number"], born=row["date_of_birth"])
             for row in _medicus_rows(archive, "patient")
             if row.get("change_type") != "removed"
         ]
@@ -109,11 +109,21 @@ def _tpp(folder: Path, night: datetime) -> History:
     delivered = folder / f"{night:%Y%m%d}_0100"
     lines = [_tpp_line(row, night) for row in _tpp_rows(delivered / "SRCode.csv")]
     people = [
-        Registration(night=night, registration=f"SRPatient/{row['RowIdentifier']}", nhs_number=row["NHSNumber"])
+        Registration(
+            night=night,
+            registration=f"SRPatient/{row['RowIdentifier']}",
+            nhs_number=row["NHSNumber"],
+            born=_tpp_day(row["DateBirth"]),
+        )
         for row in _tpp_rows(delivered / "SRPatient.csv")
         if row["RemovedData"] == "0"
     ]
     return lines, people
+
+
+def _tpp_day(text: str) -> str:
+    moment = _moment(text, "%d %b %Y %H:%M")
+    return f"{moment:%Y-%m-%d}" if moment else ""
 
 
 def _tpp_rows(path: Path) -> Iterator[Row]:

@@ -39,6 +39,7 @@ class Registration:
     night: Moment
     registration: str
     nhs_number: str | None = None
+    born: str = ""  # 2024-05-17; the rule does not ask
 
 
 def opted_out(

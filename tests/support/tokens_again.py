@@ -7,17 +7,23 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class SourceKey:
-    """Of registrations. `folder` holds the source's keys."""
+    """Of registrations and people. `folder` holds the source's keys."""
 
     folder: Path
-    key: bytes = field(init=False, repr=False)
+    keys: dict[str, bytes] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.key = _derived((self.folder / "token-gpdpr-v1.key").read_bytes(), b"gp-collect|1|gpdpr|local_id|v1")
+        root = (self.folder / "token-gpdpr-v1.key").read_bytes()
+        fields = ("local_id", "nhs_number")
+        self.keys = {each: _derived(root, f"gp-collect|1|gpdpr|{each}|v1".encode()) for each in fields}
 
     def token(self, practice: str, local_id: str) -> bytes:
-        """`local_id` upper case and without braces."""
-        return _token(self.key, f"local_id\0{practice}\0{local_id}")
+        """`local_id` upper case and without braces. Also of a record, by its own id."""
+        return _token(self.keys["local_id"], f"local_id\0{practice}\0{local_id}")
+
+    def person(self, number: str) -> bytes:
+        """Of ten digits."""
+        return _token(self.keys["nhs_number"], f"nhs_number\0{number}")
 
 
 @dataclass(slots=True)
@@ -26,12 +32,19 @@ class StoreKey:
 
     folder: Path
     key: bytes = field(init=False, repr=False)
+    project_key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.key = _derived((self.folder / "store-v1.key").read_bytes(), b"gp-collect|store|v1")
+        root = (self.folder / "store-v1.key").read_bytes()
+        self.key = _derived(root, b"gp-collect|store|v1")
+        self.project_key = _derived(root, b"gp-collect|project|example_respiratory_demand|v1")
 
     def token(self, source: bytes) -> bytes:
         return _token(self.key, source.hex())
+
+    def project(self, stored: bytes) -> bytes:
+        """What the example's release has in place of the store's own."""
+        return _token(self.project_key, stored.hex())
 
 
 def _token(key: bytes, message: str) -> bytes:

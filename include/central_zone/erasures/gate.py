@@ -3,7 +3,8 @@
 A practice's word on a registration holds back what its parcels bring up to the place it named. A later parcel that brings
 rows of the registration, and not only word that some were deleted, ends it: the source holds such a person back until a
 whole new extract of them leaves. A word that reaches the person holds back their registrations everywhere else, for as long
-as any practice's word stands.
+as any practice's word stands, and then until all there is of them comes: that practice's changes would come to a history
+with a hole in it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ from central_zone.erasures.marks import TOKEN, marks_of, uuids
 from central_zone.ledger import Entry
 from central_zone.store.erasure_tables import mark
 from central_zone.zone import Zone
+from crossing.manifest_fields import RE_EXTRACT, SNAPSHOT
 
 _NOBODY = pa.array([], TOKEN)
 _NO_PAIRS = pa.table({"registration_token": _NOBODY, "patient_token": _NOBODY})
@@ -28,11 +30,12 @@ _NO_PAIRS = pa.table({"registration_token": _NOBODY, "patient_token": _NOBODY})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whose:
-    """Whose parcel it is, and its place."""
+    """Whose parcel it is, its place, and whether it brings all there is of everybody in it."""
 
     collection: str
     practice_code: str
     sequence: int
+    brings_all: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,7 @@ class Ruling:
 
     kept_out: pa.Array = field(repr=False)  # registration tokens
     ended: list[UUID] = field(default_factory=list, repr=False)  # this practice's words, by registration mark
-    persons_ended: list[UUID] = field(default_factory=list, repr=False)
+    whole_again: list[UUID] = field(default_factory=list, repr=False)  # held because of a word that stands no more
     found: list[dict[str, Any]] = field(default_factory=list, repr=False)  # registrations held from now on
 
 
@@ -59,7 +62,12 @@ def has_marks(connection: Connection, collection: str) -> bool:
 
 
 def whose(entry: Entry) -> Whose:
-    return Whose(collection=entry.collection, practice_code=entry.practice_code, sequence=entry.sequence)
+    return whose_at(entry.collection, entry.practice_code, entry.sequence, entry.extract_kind)
+
+
+def whose_at(collection: str, practice_code: str, sequence: int, extract_kind: str) -> Whose:
+    brings_all = extract_kind in (SNAPSHOT, RE_EXTRACT)
+    return Whose(collection=collection, practice_code=practice_code, sequence=sequence, brings_all=brings_all)
 
 
 def ruling_on(connection: Connection, zone: Zone, parcel: Whose, tables: Mapping[str, pa.Table]) -> Ruling:
@@ -109,12 +117,13 @@ def ruling(connection: Connection, whose: Whose, people: People, subkey: bytes) 
         for registration, person in pairs
         if person in standing and (registration not in own or registration in ended)
     }
-    held = {row.registration_mark for row in here if row.is_because_of_person and row.person_mark in standing}
+    because = [row for row in here if row.is_because_of_person]
+    held = {row.registration_mark for row in because if row.person_mark in standing or not whose.brings_all}
     out = held | set(found) | (set(own) - ended)
     return Ruling(
         kept_out=pc.filter(people.registrations, pa.array([each in out for each in marks], pa.bool_())),
         ended=sorted(ended),
-        persons_ended=[own[each].person_mark for each in ended if own[each].person_mark not in {None, *standing}],
+        whole_again=sorted({row.registration_mark for row in because} - out),
         found=[_held(whose, each, word) for each, word in found.items() if each not in held],
     )
 
@@ -170,23 +179,17 @@ def hold_found(connection: Connection, ruled: Ruling) -> None:
 
 
 def end_words(connection: Connection, whose: Whose, ruled: Ruling) -> None:
-    """Ends the words of people who came back, and what was held elsewhere because of them and nobody else's word."""
-    if not ruled.ended:
-        return
-    same = mark.c.collection == whose.collection
-    connection.execute(
-        delete(mark).where(
-            same,
-            mark.c.practice_code == whose.practice_code,
-            mark.c.registration_mark == any_(literal(ruled.ended, ARRAY(Uuid()))),
-            ~mark.c.is_because_of_person,
-        )
-    )
-    connection.execute(
-        delete(mark).where(
-            same, mark.c.is_because_of_person, mark.c.person_mark == any_(literal(ruled.persons_ended, ARRAY(Uuid())))
-        )
-    )
+    """Ends the words of people who came back, and what was held here because of others' words, where it came whole."""
+    for ended, because_of_person in ((ruled.ended, False), (ruled.whole_again, True)):
+        if ended:
+            connection.execute(
+                delete(mark).where(
+                    mark.c.collection == whose.collection,
+                    mark.c.practice_code == whose.practice_code,
+                    mark.c.registration_mark == any_(literal(ended, ARRAY(Uuid()))),
+                    mark.c.is_because_of_person == because_of_person,
+                )
+            )
 
 
 def may_come_in(rows: pa.Table, kept_out: pa.Array) -> pa.ChunkedArray | None:

@@ -109,7 +109,8 @@ def strip(zone: Zone, folder: Path, manifest: Manifest, notice_id: str) -> dict[
 def _kept_out(zone: Zone, folder: Path, manifest: Manifest, stripped: receive.ReadStripped) -> pa.Array:
     """The registrations (T2) that the gate would not let in from this parcel."""
     people = gate.people_of({"patient": _people(zone, folder, manifest, stripped)})
-    whose = gate.Whose(collection=manifest.collection, practice_code=manifest.practice_code, sequence=manifest.sequence)
+    place = manifest.collection, manifest.practice_code, manifest.sequence
+    whose = gate.whose_at(*place, manifest.extract_kind)
     subkey = keys.erasure_subkey(zone.settings.keys_folder)
     with transaction(zone.store, f"strip parcels of {manifest.practice_code}") as connection:
         ruled = gate.ruling(connection, whose, people, subkey)

@@ -235,14 +235,23 @@ def test_somebody_who_opts_back_in_is_there_again_here_and_elsewhere(zone):
     there = load(zone, at_the_other_practice(), practice_code=ELSEWHERE)
     take(zone, a_notice(zone, [(token(0, 1), token(0, 2), 1)]))
     again = load(zone, {"patient": patients(), "observation": observations()}, 2, first)
-    assert (count(zone, "erasure.mark"), count(zone, "records.current_patient")) == (0, 10 + 9)
-    load(zone, at_the_other_practice(), 2, there, practice_code=ELSEWHERE)
-    assert count(zone, "records.current_patient") == 20
+    assert (count(zone, "erasure.mark"), count(zone, "records.current_patient")) == (1, 10 + 9)
+    load(zone, at_the_other_practice(), 2, there, practice_code=ELSEWHERE, extract_kind="snapshot")
+    assert (count(zone, "erasure.mark"), count(zone, "records.current_patient")) == (0, 20)
     late = a_notice(zone, [(token(1, 1), token(1, 2), 1)], sequence=2)  # of the first night, and the second is loaded
     take(zone, late)
     assert count(zone, "records.current_patient") == 20, "they came back before it was said"
     assert zone.query("SELECT count(*) FROM records.patient WHERE practice_code = 'A12345'") == [(9 - 1 + 10,)]
     assert zone.state(again) == "loaded"
+
+
+def test_what_another_practice_changes_of_them_afterwards_does_not_come_to_a_history_with_a_hole_in_it(zone):
+    first = load(zone, a_night())
+    there = load(zone, at_the_other_practice(), practice_code=ELSEWHERE)
+    take(zone, a_notice(zone, [(token(0, 1), token(0, 2), 1)]))
+    load(zone, {"patient": patients(), "observation": observations()}, 2, first)
+    load(zone, at_the_other_practice(), 2, there, practice_code=ELSEWHERE)
+    assert zone.query(f"SELECT count(*) FROM records.current_patient WHERE practice_code = '{ELSEWHERE}'") == [(9,)]
 
 
 def test_that_records_of_theirs_were_deleted_does_not_bring_somebody_back(zone):

@@ -142,6 +142,14 @@ def test_absent_from_the_list_of_one_of_two_practices_is_opted_out(world):
     assert t3(world, people[0].as_py()) not in {token for (token,) in world.released("patient", "patient_token")}
 
 
+def test_somebody_registered_at_two_practices_is_released_once_from_each(world):
+    people = a_practice(world, HERE)
+    a_practice(world, THERE)  # the same people
+    for practice in (HERE, THERE):
+        world.allow(practice, people)
+    assert world.release()["rows"] == {"patient": 40, "encounter": 80, "observation": 120, "appointment": 0}
+
+
 def test_a_registration_at_an_unchecked_practice_brings_nothing_of_a_person_checked_elsewhere(world):
     people = a_practice(world, HERE)
     a_practice(world, THERE, 20, seed=2)
