@@ -36,7 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         runs_airflow = item.get_closest_marker("airflow") and item.get_closest_marker("slow")
-        item.add_marker(pytest.mark.xdist_group("airflow" if runs_airflow else str(item.path)))
+        lives_histories = "releases" in getattr(item, "fixturenames", ())  # once, for two files
+        group = "airflow" if runs_airflow else "histories" if lives_histories else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "airflow")
 
 

@@ -4,51 +4,19 @@ Three readings that share no code are held against each other for every registra
 and a slow one of the suppliers' files. The gates are the roster and the parcels, the store, and a release.
 """
 
-from collections.abc import Iterator
-
 import polars as pl
 import pytest
 
 from simulator.histories.stories import Story
 from support.books import WHO, keys
-from support.centre_lived import Centre, centre_settings
 from support.gates import AT_THE_SOURCE, IN_THE_STORE, SLOWLY, Gate, differences, may_leave, not_whole, other_reasons
-from support.histories_lived import HistoriesLived, a_block, read_slowly, release_night, simulate_night, uphold_night
-from support.postgres import a_server
-from support.releases_lived import ReleasesLived, differing, objects_nationally
-from support.source_zone import make_source_zone
+from support.histories_lived import HistoriesLived
+from support.releases_lived import NIGHTS, ReleasesLived, differing, objects_nationally
 
 pytestmark = pytest.mark.slow
 
-NIGHTS = (1, 2, 3, 4)
-PATIENTS = 2_600  # on each of four lists
 GATES = (*AT_THE_SOURCE, *IN_THE_STORE)
 _COMES_FIRST = ("test_patient", "confidential_patient")
-
-
-@pytest.fixture(scope="module")
-def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleasesLived]:
-    root = tmp_path_factory.mktemp("histories")
-    lived = HistoriesLived(make_source_zone(root))
-    lived.zone.settings.incoming.mkdir()
-    lived.zone.settings.outbox.mkdir()
-    with a_server() as server:
-        where = {"keys": root / "keys" / "central", "inbox": lived.zone.settings.outbox}
-        lived.centre = Centre(centre_settings(root / "central", store_url=server.a_store(), **where))
-        releases = ReleasesLived(lived)
-        for night in NIGHTS:
-            simulate_night(lived, night, practices=a_block(0), patients=PATIENTS, seed=4)
-            release_night(lived, night)
-            uphold_night(lived, night)
-            read_slowly(lived, night)
-            releases.live(night)
-        releases.live_on()
-        yield releases
-
-
-@pytest.fixture(scope="module")
-def lived(releases: ReleasesLived) -> HistoriesLived:
-    return releases.lived
 
 
 @pytest.mark.parametrize("night", NIGHTS)
@@ -121,6 +89,7 @@ def test_whoever_opts_out_nationally_later_is_in_no_later_release(releases: Rele
 
 
 def test_a_list_that_expired_lets_nobody_through(releases: ReleasesLived) -> None:
+    releases.live_on()
     expected = releases.expected(NIGHTS[-1], later=True)
     assert differing(expected, releases.later) == {}
     assert 1_000 < len(expected) < len(releases.found[NIGHTS[-1]])

@@ -15,6 +15,8 @@ from support.histories_lived import HistoriesLived
 DAYS_GOOD, DAYS_GOOD_AT_ONE = 20, 5
 DAYS_LATER = 10  # when one practice's list has expired
 CHANGES_ON = 3  # the night on which more people opt out nationally
+NIGHTS = (1, 2, 3, 4)
+PATIENTS = 2_600  # on each of four lists
 Rows = dict[bytes, tuple[int, int]]  # the project's token of a person -> patient rows, observations
 
 
@@ -31,7 +33,7 @@ class ReleasesLived:
         """The lists of every practice, then a release."""
         lived, centre = self.lived, self.lived.central_zone()
         self.after_erasing[night] = centre.released() if night > 1 else {}
-        tokens = lived.tokens().drop_nulls("person_source")
+        tokens = in_the_books(lived, night).join(lived.tokens(), on=WHO).drop_nulls("person_source")
         for code in lived.formats:
             here = tokens.filter(practice_code=code)
             asked = zip(here["person"], here["person_source"], strict=True)
