@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from crossing.errors import GPCollectError, PersonMustAct, TryAgain, as_ours
-from source_zone.release import prepare
+from crossing.policy import Practice
+from source_zone.memory import PracticeBusy
+from source_zone.release import Release, prepare
 from source_zone.settings import Settings
 from source_zone.uphold_opt_outs import uphold_practice
 
 Counts = dict[str, Any]
+NOTHING_DELIVERED = ".nothing"
 _COUNTED = ("erased", "sent_again", "wait_for_whole")
 
 
@@ -22,12 +25,15 @@ class NotAllUpheldYet(TryAgain):
 
 def uphold_practices(collection: str, run_id: str, settings: Settings) -> Counts:
     """What left, in ids and counts, and what each practice that failed says. Safe to repeat."""
-    said: Counts = {"parcels": [], "failed": {}, "a_person_must_act": False, **dict.fromkeys(_COUNTED, 0)}
+    said: Counts = {"parcels": [], "failed": {}, "a_person_must_act": False, "busy": 0, **dict.fromkeys(_COUNTED, 0)}
     known = {each.practice_code: each for each in settings.policy().practices()}  # read once, and not once a practice
     for code in _remembered(settings.memory / collection):
         try:
             practice = known.get(code) or settings.policy().practice(code)
-            result = uphold_practice(prepare(collection, practice, run_id, settings))
+            result = uphold_practice(_prepared(collection, practice, run_id, settings))
+        except PracticeBusy:  # a night's step holds it; the next upholding, after that night or in an hour, looks again
+            said["busy"] += 1
+            continue
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             _note(said, code, as_ours(foreign))
             continue
@@ -35,6 +41,14 @@ def uphold_practices(collection: str, run_id: str, settings: Settings) -> Counts
         for name in _COUNTED:
             said[name] += result.get(name, 0)
     return said
+
+
+def _prepared(collection: str, practice: Practice, run_id: str, settings: Settings) -> Release:
+    """Where the way in is gone, with the practice perhaps, only a re-extract is out of reach: an erasure is still asked for."""
+    try:
+        return prepare(collection, practice, run_id, settings)
+    except GPCollectError:
+        return prepare(collection, practice, run_id, settings, folder=settings.memory / collection / NOTHING_DELIVERED)
 
 
 def check_all_upheld(said: Counts | None) -> None:

@@ -118,6 +118,9 @@ def lived(worlds: tuple[World, World], content: Content) -> tuple[World, World]:
     assert [each["state"] for each in late.backfill(LATE)] == ["released"]
     for world in worlds:
         world.zones.load()
+        world.zones.uphold()  # who was held back on one of the nights, and may leave, is sent whole
+        world.zones.erase()
+        world.zones.load()
     return in_order, late
 
 
@@ -232,17 +235,12 @@ def test_a_night_without_a_deletion_or_a_change_comes_late(worlds: tuple[World, 
     assert len(late.today()["observation"]) == 13
 
 
-def test_an_opt_out_known_today_counts_in_a_backfill_too_and_is_the_only_difference(
-    worlds: tuple[World, World],
-) -> None:
+def test_an_opt_out_known_today_counts_in_a_backfill_too_and_is_upheld_in_both(worlds: tuple[World, World]) -> None:
     content = nights("")
     entries(content[3], moved("eve-1", 3), moved("anne-1", 3))
     entries(content[4], an_observation("eve", "eve-no", "2", EffectiveDate="2026-09-03"))
     in_order, late = lived(worlds, content)
-    on_its_night, now = in_order.today(), late.today()
-    differing = {table for table in TABLES if on_its_night[table] != now[table]}
-    assert differing == {"observation"}
-    assert len({*on_its_night["observation"]} ^ {*now["observation"]}) == 2  # eve's entry as it was, and as amended
+    assert late.today() == in_order.today()
     assert late.counts(3)["observation"]["held_back"] == {"type_one_opt_out": 1}
     assert in_order.counts(3)["observation"]["held_back"] == {}
 

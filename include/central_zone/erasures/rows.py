@@ -76,6 +76,10 @@ SELECT DISTINCT r.practice_code, r.registration_token, e.person_mark
 FROM records.patient AS r JOIN pg_temp.erasing AS e ON r.patient_token = e.patient_token
 WHERE e.person_mark IS NOT NULL AND NOT EXISTS (
   SELECT FROM pg_temp.erasing AS o WHERE o.practice_code = r.practice_code AND o.registration_token = r.registration_token)
+AND NOT EXISTS (  -- a number that was corrected since was never theirs
+  SELECT FROM records.patient AS later
+  WHERE later.practice_code = r.practice_code AND later.registration_token = r.registration_token
+    AND later.patient_token <> r.patient_token AND later.parcel_number > r.parcel_number)
 """
 _PATIENTS = """
 SELECT patient_token FROM pg_temp.erasing WHERE patient_token IS NOT NULL

@@ -201,6 +201,16 @@ def test_their_records_at_another_practice_go_too_and_what_comes_from_there_is_s
     agree_on_the_counts(zone)
 
 
+def test_somebody_who_once_bore_their_number_by_mistake_loses_nothing(zone):
+    load(zone, a_night())
+    mistaken = load(zone, at_the_other_practice(), practice_code=ELSEWHERE)
+    corrected = {"patient": at_the_other_practice(patient_token=tokens(10, 77))["patient"]}
+    load(zone, corrected, 2, mistaken, practice_code=ELSEWHERE)
+    before = zone.query(f"SELECT count(*) FROM records.patient WHERE practice_code = '{ELSEWHERE}'")
+    take(zone, a_notice(zone, [(token(0, 1), token(0, 2), 1)]))
+    assert zone.query(f"SELECT count(*) FROM records.patient WHERE practice_code = '{ELSEWHERE}'") == before == [(20,)]
+
+
 def test_another_practices_national_list_brings_no_token_of_theirs_back(zone):
     load(zone, a_night())
     take(zone, a_notice(zone, [(token(0, 1), token(0, 2), 1)]))

@@ -1,5 +1,6 @@
 """Every practice of a collection in turn: what is said travels through Airflow, so it is ids and counts."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -57,12 +58,23 @@ def test_one_whose_memory_does_not_open_is_named_and_the_other_is_upheld(zone: S
         check_all_upheld(said)
 
 
-def test_one_that_is_busy_is_for_the_next_try(zone: SourceZone) -> None:
+def test_one_that_a_nights_step_holds_is_looked_at_the_next_time(zone: SourceZone) -> None:
     with zone.release().memory_file().lock():
         said = uphold_practices("gpdpr", "run", zone.settings)
-    with pytest.raises(NotAllUpheldYet, match="Y99001"):
-        check_all_upheld(said)
+    assert (said["busy"], said["erased"], said["failed"]) == (1, 0, {})
+    check_all_upheld(said)
     assert uphold_practices("gpdpr", "run", zone.settings)["erased"] == 1
+
+
+def test_a_practice_whose_way_in_is_gone_is_still_asked_to_be_erased_of(zone: SourceZone) -> None:
+    shutil.rmtree(zone.settings.incoming / "Y99001")
+    said = uphold_practices("gpdpr", "run", zone.settings)
+    assert (said["erased"], said["failed"]) == (1, {})
+
+
+def test_one_that_may_succeed_later_is_told_so() -> None:
+    with pytest.raises(NotAllUpheldYet, match="Y99001"):
+        check_all_upheld({"failed": {"Y99001": "It waits."}, "a_person_must_act": False})
 
 
 def test_a_step_that_said_nothing_is_no_success() -> None:
