@@ -7,6 +7,7 @@ patients said to be registered here, so that their SNOMED entries do leave and t
 import gzip
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from crossing.manifest import Manifest
+from crossing.policy import policy_folder
 from source_zone.release import prepare
 from source_zone.release_practice import release_practice
 from support.fhir_exports import PRACTICE, Resource, american_export
@@ -43,7 +45,8 @@ class Night:
 @pytest.fixture(scope="module", params=[(SYNTHEA, False), (SYNTHEA, True), (CAREBUNDLE, False), (CAREBUNDLE, True)])
 def night(request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Night:
     name, at_this_practice = request.param
-    zone = make_source_zone(tmp_path_factory.mktemp(name))
+    root = tmp_path_factory.mktemp(name)
+    zone = make_source_zone(root, _policy_that_knows_nobody_objected(root / "policy"))
     zone = replace(zone, settings=replace(zone.settings, lineage=zone.root / "lineage"))
     folder = zone.settings.incoming / PRACTICE
     american_export(shared_data / name, folder, at_this_practice=at_this_practice)
@@ -55,6 +58,14 @@ def night(request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: p
     find_parcels(lived)
     (manifest,) = lived.manifests.values()
     return Night(name, at_this_practice, manifest, dict(lived.everything_made()), list(_resources(shared_data / name)))
+
+
+def _policy_that_knows_nobody_objected(folder: Path) -> Path:
+    """A thousand patients without one objection would stop an English practice; Americans cannot have any."""
+    shutil.copytree(policy_folder(), folder)
+    with (folder / "approved_opt_outs.csv").open("a") as approved:
+        approved.write(f"{PRACTICE},every,test,2999-12-31,The export is of another country.\n")
+    return folder
 
 
 def _resources(source: Path) -> Iterator[Resource]:

@@ -39,11 +39,11 @@ class Postgres:
             with store_of(self._url(name)) as store:
                 migrate(store)
             self._template = name
-        return self._confirmed(self._create(f"TEMPLATE {self._template}"))
+        return self._confirmed(self._create(f"TEMPLATE {self._template} STRATEGY FILE_COPY"))
 
     def a_copy(self, url: str) -> str:
         """The SQLAlchemy URL of a copy of a store, as a restore from a backup makes one: nobody confirmed it."""
-        return self._url(self._create(f"TEMPLATE {make_url(url).database}"))
+        return self._url(self._create(f"TEMPLATE {make_url(url).database} STRATEGY FILE_COPY"))
 
     def _confirmed(self, name: str) -> str:
         """A copy of a database is another one, and serves only once it is confirmed."""
