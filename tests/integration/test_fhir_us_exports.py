@@ -46,7 +46,7 @@ class Night:
 def night(request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Night:
     name, at_this_practice = request.param
     root = tmp_path_factory.mktemp(name)
-    zone = make_source_zone(root, _policy_that_knows_nobody_objected(root / "policy"))
+    zone = make_source_zone(root, _policy_that_knows_nobody_objected(tmp_path_factory.mktemp("policy") / "it"))
     zone = replace(zone, settings=replace(zone.settings, lineage=zone.root / "lineage"))
     folder = zone.settings.incoming / PRACTICE
     american_export(shared_data / name, folder, at_this_practice=at_this_practice)
