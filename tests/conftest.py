@@ -4,9 +4,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 # How long one example takes says how busy the machine is. What may take long has a timeout of its own.
 settings.register_profile("without deadlines", deadline=None)
@@ -28,18 +30,33 @@ def shared_data() -> Path:
     return SHARED
 
 
+# Which files are one piece of work for one worker; any other file is a piece of its own. Two Airflows at once would starve
+# each other, and one that begins last is waited for by everybody; what many tests look at is lived once.
+AIRFLOW, HISTORIES = "airflow", "histories"
+_GROUPS = {"test_demo.py": AIRFLOW, "test_three_gates.py": HISTORIES, "test_no_trace.py": HISTORIES}
+
+
+def group_of(nodeid: str) -> str:
+    path = nodeid.partition("::")[0]
+    name = path.rpartition("/")[2]
+    return AIRFLOW if name.startswith("test_airflow_") else _GROUPS.get(name, path)
+
+
+class ByFile(LoadScopeScheduling):
+    """Files stay whole. (The marker `xdist_group` does nothing under this pytest: xdist cannot rename its tests any more.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs every Airflow, one after another and from the start; the other has the files of quick tests.
-
-    Two Airflows at once would starve each other, and one that begins last is waited for by everybody.
-    """
-    for item in items:
-        runs_airflow = item.get_closest_marker("airflow") and item.get_closest_marker("slow")
-        lives_histories = "releases" in getattr(item, "fixturenames", ())  # once, for two files
-        group = "airflow" if runs_airflow else "histories" if lives_histories else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "airflow")
+    """What takes longest begins first."""
+    items.sort(key=lambda item: (group_of(item.nodeid) != AIRFLOW, group_of(item.nodeid) != HISTORIES))
 
 
 @pytest.hookimpl(wrapper=True)
