@@ -132,7 +132,9 @@ def persons_erased(connection: Connection, collection: str, patients: pa.Array, 
     """Of each of these tokens (T2), whether a practice's word reaches that person."""
     marks = uuids(marks_of(patients, subkey))
     wanted = mark.c.person_mark == any_(literal(marks, ARRAY(Uuid())))
-    said = set(connection.scalars(select(mark.c.person_mark).where(mark.c.collection == collection, wanted)))
+    # Not marks that only wait for a whole record elsewhere: the word that reached them has ended.
+    words = select(mark.c.person_mark).where(mark.c.collection == collection, wanted, ~mark.c.is_because_of_person)
+    said = set(connection.scalars(words))
     return pa.array([each in said for each in marks], pa.bool_())
 
 
