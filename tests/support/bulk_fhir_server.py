@@ -188,7 +188,7 @@ def _handler(server: BulkFhirServer) -> type[BaseHTTPRequestHandler]:  # noqa: C
             names = {"error": server.plan.errors, "deleted": server.plan.deleted}
             content: Resource = {
                 "transactionTime": server.plan.transaction_time,
-                "request": f"{server.base}/$export",
+                "request": f"{server.base}/$export{_since_of(server.seen.kick_offs)}",  # in full, as the standard asks
                 "requiresAccessToken": server.plan.needs_token,
                 "output": [
                     {
@@ -256,3 +256,9 @@ def _handler(server: BulkFhirServer) -> type[BaseHTTPRequestHandler]:  # noqa: C
             self.wfile.write(data)
 
     return Handler
+
+
+def _since_of(kick_offs: list[dict[str, list[str]]]) -> str:
+    """Of the last one; the manifest repeats what was asked."""
+    since = kick_offs[-1].get("_since") if kick_offs else None
+    return f"?_since={since[0]}" if since else ""
