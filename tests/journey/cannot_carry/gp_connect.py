@@ -24,6 +24,7 @@ _GP_CONNECT_OTHERS = (
     CannotCarry(_GP_CONNECT, "encounter", _NO_PLACE, "recorded_at"),
     CannotCarry(_GP_CONNECT, "observation", "The record does not say of which kind an entry is.", "observation_type"),
     CannotCarry(_GP_CONNECT, "observation", _THE_PROBLEM_SAYS_SO, "problem_token"),
+    CannotCarry(_GP_CONNECT, "observation", "A Read code may come without its term's number.", "read_v2_code"),
     CannotCarry(_GP_CONNECT, "immunisation", ONLY_EMIS_LACKS_IT, "status"),
     CannotCarry(_GP_CONNECT, "allergy", ONLY_EMIS_LACKS_IT, "status"),
     CannotCarry(_GP_CONNECT, "medication", _THE_PROBLEM_SAYS_SO, "problem_token"),
