@@ -25,6 +25,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a worker sets its threads before anything of ours is imported
+    from support.histories_lived import HistoriesLived
+    from support.releases_lived import ReleasesLived
 
 ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1"}
 PRACTICES_A_BLOCK = 4
@@ -113,7 +118,7 @@ def _lived(number: int, asked: Asked, root: Path, store_url: str) -> Compared:
     return done
 
 
-def compare(lived: "HistoriesLived", night: int, done: Compared) -> None:  # type: ignore[name-defined]  # noqa: F821
+def compare(lived: "HistoriesLived", night: int, done: Compared) -> None:
     from support.gates import AT_THE_SOURCE, IN_THE_STORE, SLOWLY, differences, not_whole, opted_out, other_reasons
 
     done.counts["decisions"] += len(lived.expected[night])
@@ -128,7 +133,7 @@ def compare(lived: "HistoriesLived", night: int, done: Compared) -> None:  # typ
         done.differences.update({f"night {night}: {what}": count for what, count in others.items()})
 
 
-def compare_releases(releases: "ReleasesLived", night: int, done: Compared) -> None:  # type: ignore[name-defined]  # noqa: F821
+def compare_releases(releases: "ReleasesLived", night: int, done: Compared) -> None:
     from support.releases_lived import differing
 
     done.counts["people released"] += len(releases.found[night])

@@ -69,7 +69,12 @@ def manifests(zone: SourceZone) -> list[Manifest]:
     return sorted(found, key=lambda each: each.sequence)
 
 
-def test_two_nights_over_the_network_are_two_nights_in_a_folder(tmp_path: Path, server: BulkFhirServer) -> None:
+@pytest.mark.parametrize("repeats_request", [True, False])
+def test_two_nights_over_the_network_are_two_nights_in_a_folder(
+    tmp_path: Path, server: BulkFhirServer, repeats_request: bool
+) -> None:
+    """Also where the server does not repeat in its manifest that it was asked for changes only."""
+    server.plan.repeats_request = repeats_request
     asked, found = a_zone(tmp_path / "asked", server), a_zone(tmp_path / "found", server)
     for night in (1, 2):
         simulate(tmp_path / "supplier", format="fhir_r4", practices=1, patients=30, entries_per_patient=30, night=night)

@@ -38,6 +38,7 @@ class Plan:
     poll_body: Resource = field(default_factory=dict)
     needs_token: bool = True
     gzipped: bool = True
+    repeats_request: bool = True
     cut_after: int | None = None  # bytes, then the line breaks, once
     wrong_count: int = 0
     expired_links: int = 0  # file requests answered 410
@@ -186,9 +187,10 @@ def _handler(server: BulkFhirServer) -> type[BaseHTTPRequestHandler]:  # noqa: C
         def _manifest(self) -> Resource:
             base = server.base if server.plan.link_host is None else f"http://{server.plan.link_host}/fhir"
             names = {"error": server.plan.errors, "deleted": server.plan.deleted}
+            asked = _since_of(server.seen.kick_offs) if server.plan.repeats_request else ""
             content: Resource = {
                 "transactionTime": server.plan.transaction_time,
-                "request": f"{server.base}/$export{_since_of(server.seen.kick_offs)}",  # in full, as the standard asks
+                "request": f"{server.base}/$export{asked}",  # in full, as the standard asks
                 "requiresAccessToken": server.plan.needs_token,
                 "output": [
                     {

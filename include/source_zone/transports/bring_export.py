@@ -64,7 +64,7 @@ class BringExport:
                     self._check_outcome(under_way / entry["file"])
         except LinkExpired:
             raise self._ask_for_new_links(job) from None
-        write_durably(under_way / "manifest.json", json.dumps(manifest).encode())
+        write_durably(under_way / "manifest.json", json.dumps(_as_asked(manifest, job)).encode())
         (under_way / _LISTING).unlink()
         sync_folder(under_way)
         under_way.replace(self.landing.folder / stamp)
@@ -106,6 +106,14 @@ class BringExport:
 def _stamp(manifest: dict[str, Any]) -> str:
     """The server's transaction time, cut to the second: asking from a little earlier misses nothing."""
     return datetime.fromisoformat(manifest["transactionTime"]).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _as_asked(manifest: dict[str, Any], job: Job) -> dict[str, Any]:
+    """With what we asked for, which a server has to repeat: changes that pass for everything would pass for whole records."""
+    request = str(manifest.get("request") or "")
+    if not job.since or "_since=" in request:
+        return manifest
+    return {**manifest, "request": f"{request}{'&' if '?' in request else '?'}_since={job.since}"}
 
 
 def _entries(manifest: dict[str, Any]) -> list[tuple[str, int, dict[str, Any]]]:

@@ -91,7 +91,8 @@ def test_of_a_record_that_comes_twice_in_one_delivery_the_last_line_counts(
 
 
 def test_a_dissent_amended_to_something_else_soundly_is_lifted(zone: SourceZone) -> None:
-    assert nights(zone, first(DISSENT), {"CareRecord_Observation": [{**DISSENT, "CodeId": "1"}]}) == {}
+    lifted = nights(zone, first(DISSENT), {"CareRecord_Observation": [{**DISSENT, "CodeId": "1"}]})
+    assert lifted == {"awaits_whole_record": 1}
 
 
 def test_entries_without_a_record_id_do_not_replace_each_other(zone: SourceZone) -> None:
