@@ -10,6 +10,7 @@ import pytest
 from central_zone.fetch import ParcelsIn
 from crossing.connections import CONNECTIONS
 from crossing.policy import policy_folder
+from source_zone.national_opt_outs.rules import Service
 from source_zone.send import ParcelsOut
 from source_zone.transports.bulk_fhir import BulkFhirConnection
 from source_zone.transports.mesh import _check
@@ -22,6 +23,7 @@ KINDS = {
     "example_mesh": MeshConnection,
     "parcels_out": ParcelsOut,
     "parcels_in": ParcelsIn,
+    "national_data_opt_out": Service,
 }
 
 
