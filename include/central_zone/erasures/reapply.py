@@ -25,7 +25,7 @@ from crossing.policy import PERSON
 
 _AT_ONCE = 100_000  # tokens, while all of a table are looked at
 _REGISTRATIONS = " UNION ".join(
-    f"SELECT registration_token FROM {table} WHERE practice_code = :practice AND registration_token IS NOT NULL"  # noqa: S608
+    f"SELECT registration_token FROM {table} WHERE practice_code = :practice AND registration_token IS NOT NULL"  # noqa: S608 (tables of ours)
     for table in (*(f"records.{table}" for table in OF_PATIENTS), "quarantine.row")
 )
 _EVERYBODY = "SELECT DISTINCT patient_token FROM records.patient WHERE patient_token IS NOT NULL"
