@@ -32,10 +32,10 @@ def canonical_local_ids(ids: pl.Series) -> pl.Series:
     """Each id as it is hashed; NULL where it has no canonical form."""
     if _all_bytes_between(ids, "!", "Z"):
         return ids
-    spelt = ids.to_frame("id").select(spelling("id")).to_series()
-    if _all_bytes_between(spelt, " ", "~"):
-        return spelt
-    return spelt.to_frame("id").select(pl.when(~pl.col("id").str.contains(_NOT_CANONICAL)).then("id")).to_series()
+    bare = ids.str.strip_chars(_AROUND)
+    if not _all_bytes_between(bare, " ", "~"):  # before capitals are made: that of a long s is an ordinary S
+        bare = bare.to_frame("id").select(pl.when(~pl.col("id").str.contains(_NOT_CANONICAL)).then("id")).to_series()
+    return bare.str.to_uppercase()
 
 
 def has_no_canonical_form(ids: pl.Series) -> pl.Series:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from crossing.key_files import read_key_file
+from crossing.key_files import KeyRefused, read_key_file
 
 KEY_BYTES = 32
 MLKEM_PUBLIC_BYTES = 1184
@@ -28,6 +28,9 @@ RECEIPT_SIGNING_KEY = "receipt-signing-v1"  # the centre's: its public half alon
 
 LOCAL_ID = "local_id"
 NHS_NUMBER = "nhs_number"
+# All that is ever made a token of. A date or a postcode is not among them: there are so few that anybody who may ask for
+# tokens could list them all, and the same day or place would link people who have nothing else in common.
+TOKEN_FIELDS = (LOCAL_ID, NHS_NUMBER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,14 @@ def token_key_name(collection: str, version: int) -> str:
 
 
 def field_key(root: bytes, collection: str, field_name: str, version: int) -> bytes:
-    """The sub-key of one field. The label is part of the published format: changing it changes every token."""
+    """The sub-key of one field. The label is part of the published format: changing it changes every token.
+
+    Raises KeyRefused for anything that is not one of TOKEN_FIELDS.
+    """
+    if field_name not in TOKEN_FIELDS:
+        raise KeyRefused(
+            f"No token is made of this field, only of {' and '.join(TOKEN_FIELDS)}. Generalise it, or leave it."
+        )
     info = f"gp-collect|1|{collection}|{field_name}|v{version}".encode()
     return derive(root, info)
 
@@ -78,7 +88,7 @@ def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
     recipient = read_key_file(folder / f"{RECIPIENT_KEY}.pub", expected_bytes=MLKEM_PUBLIC_BYTES + 32, secret=False)
     return SourceKeys(
         token_key_name=name,
-        token_keys={each: field_key(root, collection, each, version) for each in (LOCAL_ID, NHS_NUMBER)},
+        token_keys={each: field_key(root, collection, each, version) for each in TOKEN_FIELDS},
         memory_key=read_key_file(folder / f"{MEMORY_KEY}.key", expected_bytes=KEY_BYTES),
         signing_key=Ed25519PrivateKey.from_private_bytes(signing),
         second_signing_key=_second_signing_key(folder),

@@ -32,7 +32,7 @@ from support.emis_files import PRACTICE, a_patient, an_observation, write_extrac
 from support.source_zone import make_source_zone
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-LIKE_AN_ID = st.text(st.sampled_from("aAbBzZ019{} -|/#.\x00\t\u00e9"), max_size=6)
+LIKE_AN_ID = st.text(st.sampled_from("aAbBsSkK019{} -|/#.\x00\t\u00e9\u017f\u212a\u0131\u00df"), max_size=6)
 NOT_IDS = [
     "",
     " ",
@@ -46,6 +46,8 @@ NOT_IDS = [
     "caf\u00e9",
     "a\u200bb",
     "\u00a0",
+    "\u017f1",
+    "\u212a",
     "x\x7f",
 ]
 IDS = {
