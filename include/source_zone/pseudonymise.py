@@ -56,13 +56,18 @@ def _token(name: str, rows: pl.DataFrame, live: pl.Expr, practice_code: str, key
         local_id = pl.when(live).then(local_id)
     ids = rows.select(local_id).to_series()
     if name in _MOSTLY_DISTINCT:
-        return _local_tokens(ids, practice_code, keys)
+        return local_tokens(ids, practice_code, keys)
+    return local_tokens_of_repeats(ids, practice_code, keys)
+
+
+def local_tokens_of_repeats(ids: pl.Series, practice_code: str, keys: SourceKeys) -> pa.Array:
+    """The same as local_tokens. The ids are told apart before they are made into messages, which are twice as long."""
     encoded = pc.dictionary_encode(ids.to_arrow())
-    return _local_tokens(pl.Series(pl.from_arrow(encoded.dictionary)), practice_code, keys).take(encoded.indices)
+    return local_tokens(pl.Series(pl.from_arrow(encoded.dictionary)), practice_code, keys).take(encoded.indices)
 
 
-def _local_tokens(ids: pl.Series, practice_code: str, keys: SourceKeys) -> pa.Array:
-    """Bound to the practice: "1" at two practices is two tokens."""
+def local_tokens(ids: pl.Series, practice_code: str, keys: SourceKeys) -> pa.Array:
+    """Bound to the practice: "1" at two practices is two tokens. NULL where an id has no canonical form."""
     message = pl.lit(f"{LOCAL_ID}\0{practice_code}\0") + pl.col("id")
     messages = canonical_local_ids(ids).to_frame("id").select(message).to_series()
     return keyed_tokens(messages, keys.token_keys[LOCAL_ID])
