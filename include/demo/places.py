@@ -9,6 +9,7 @@ from pathlib import Path
 
 COLLECTION = "gpdpr"
 CHECKOUT = Path(__file__).resolve().parents[2]
+DAGS = CHECKOUT / "dags"
 _PYTHONPATH = f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT / 'plugins'}"
 # A task's log lies under the name of its queue, so that in life each zone keeps its own.
 _LOG_NAME = (
@@ -24,6 +25,7 @@ class Places:
 
     root: Path
     port: int
+    dags: Path = DAGS
     jwt_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
 
     @property
@@ -97,7 +99,7 @@ def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
     """A whole Airflow on one machine: loopback only, nothing phoned home, as little polling as two cores can bear."""
     database = f"://postgres:@/airflow?host={socket}"
     sections = {
-        "CORE__DAGS_FOLDER": CHECKOUT / "dags",
+        "CORE__DAGS_FOLDER": places.dags,
         "CORE__PLUGINS_FOLDER": CHECKOUT / "plugins",
         "CORE__LOAD_EXAMPLES": False,
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
