@@ -26,6 +26,7 @@ class Places:
     root: Path
     port: int
     dags: Path = DAGS
+    log_level: str = "WARNING"
     jwt_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
 
     @property
@@ -121,7 +122,7 @@ def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 600,
         "LOGGING__BASE_LOG_FOLDER": places.logs / "tasks",
         "LOGGING__LOG_FILENAME_TEMPLATE": _LOG_NAME,
-        "LOGGING__LOGGING_LEVEL": "WARNING",
+        "LOGGING__LOGGING_LEVEL": places.log_level,
     }
     ours = {f"AIRFLOW__{name}": str(value) for name, value in sections.items()}
     return inherited() | ours | {"AIRFLOW_HOME": str(places.root / "airflow"), "PYTHONPATH": _PYTHONPATH}

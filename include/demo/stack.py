@@ -56,9 +56,9 @@ class Stack:
         stop_postgres(self.places.postgres)
 
 
-def begin(root: Path, *, dags: Path = DAGS) -> Stack:
+def begin(root: Path, *, dags: Path = DAGS, log_level: str = "WARNING") -> Stack:
     """A fresh folder with PostgreSQL running. Raises DemoRefused where an earlier demonstration runs, or files of others lie."""
-    places = Places(root=root, port=_free_port(), dags=dags)
+    places = Places(root=root, port=_free_port(), dags=dags, log_level=log_level)
     if root.exists() and any(root.iterdir()) and not (root / _MARK).exists():
         raise DemoRefused(f"{root.name}/ holds files that no demonstration made. Name an empty folder.")
     if earlier := still_running(_process_file(places.root), places.logs).started:

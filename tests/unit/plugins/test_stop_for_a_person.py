@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-
 from polars.exceptions import PanicException
 
 from crossing import canonical
