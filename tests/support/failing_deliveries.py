@@ -104,7 +104,7 @@ def among_the_names(data: bytes, canary: bytes) -> bytes:
     if data.lstrip().startswith(b"<"):
         return re.sub(rb'( surname=")', b" " + canary + rb'="1"\1', data, count=1)
     if data.startswith(b"{"):
-        return data.replace(b'"family"', b'"' + canary + b'": 1, "family"', 1)
+        return data.replace(b'"resourceType": "Patient"', b'"resourceType": "Patient", "' + canary + b'": 1', 1)
     header, rest = data.split(b"\n", 1)
     end = b"\r" if header.endswith(b"\r") else b""
     lines = rest.split(b"\n")
@@ -123,6 +123,26 @@ def no_header(data: bytes, canary: bytes) -> bytes:
 
 def nothing_but(data: bytes, canary: bytes) -> bytes:
     return canary
+
+
+def of_another_kind(data: bytes, canary: bytes) -> bytes:
+    """The value where the kind of a record is said."""
+    if data.lstrip().startswith(b"<"):
+        return data.replace(b"<practitioner ", b"<" + canary + b" ", 1)
+    return data.replace(b'"resourceType": "Patient"', b'"resourceType": "' + canary + b'"', 1)
+
+
+def called_after(folder: Path, canary: str) -> None:
+    """A file more, whose name is the value."""
+    path = next(each for each in sorted(folder.rglob("*")) if each.is_file())
+    shutil.copy(path, path.with_name(f"{canary}{path.suffix}"))
+
+
+def member_called_after(path: Path, canary: str) -> None:
+    """A member more in an archive, whose name is the value; and its bytes are not what the archive says they are."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{canary}.csv", canary * 3)
+    path.write_bytes(path.read_bytes().replace(canary.encode() * 3, canary[::-1].encode() * 3, 1))
 
 
 def copy_of(folder: Path, to: Path) -> Path:
