@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -15,14 +16,15 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from crossing.key_files import read_key_file
-from key_custody.custody import open_custody
+from key_custody.custody import KeyCustody, open_custody
 
 KEY_BYTES = 32
 MLKEM_PUBLIC_BYTES = 1184
 RECIPIENT_KEY = "recipient-v1"
 SIGNING_KEY = "signing-v1"
+SECOND_SIGNING_KEY = "signing-mldsa65-v1"  # beside the first, where it is there: what a quantum computer cannot forge
 MEMORY_KEY = "memory-v1"
-RECEIPT_SIGNING_KEY = "receipt-signing-v1"  # the centre's: its public half alone is here
+RECEIPT_SIGNING_KEY = "receipt-signing-v1"  # the centre's: its public half alone is here, in the register
 
 LOCAL_ID = "local_id"
 NHS_NUMBER = "nhs_number"
@@ -36,6 +38,7 @@ class SourceKeys:
     token_keys: dict[str, bytes] = field(repr=False)  # field -> 32 bytes
     memory_key: bytes = field(repr=False)
     signing_key: Ed25519PrivateKey = field(repr=False)
+    second_signing_key: MLDSA65PrivateKey | None = field(repr=False, default=None)
     recipient_key: MLKEM768X25519PublicKey = field(repr=False)
 
 
@@ -59,11 +62,11 @@ def own_public_key(folder: Path) -> Ed25519PublicKey:
     return Ed25519PrivateKey.from_private_bytes(private).public_key()
 
 
-def receipt_public_key(folder: Path) -> Ed25519PublicKey:
-    """What the centre's answers are checked with. Raises KeyRefused."""
-    return Ed25519PublicKey.from_public_bytes(
-        read_key_file(folder / f"{RECEIPT_SIGNING_KEY}.pub", expected_bytes=KEY_BYTES, secret=False)
-    )
+def _second_signing_key(custody: KeyCustody) -> MLDSA65PrivateKey | None:
+    """Whether a signer has one is entered at the centre too: without the key there, or here, its parcels are refused."""
+    if SECOND_SIGNING_KEY not in custody.names():
+        return None
+    return MLDSA65PrivateKey.from_seed_bytes(custody.secret(SECOND_SIGNING_KEY, expected_bytes=KEY_BYTES))
 
 
 def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
@@ -77,6 +80,7 @@ def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
         token_keys={each: field_key(root, collection, each, version) for each in (LOCAL_ID, NHS_NUMBER)},
         memory_key=custody.secret(MEMORY_KEY, expected_bytes=KEY_BYTES),
         signing_key=Ed25519PrivateKey.from_private_bytes(signing),
+        second_signing_key=_second_signing_key(custody),
         recipient_key=MLKEM768X25519PublicKey(
             MLKEM768PublicKey.from_public_bytes(recipient[:MLKEM_PUBLIC_BYTES]),
             X25519PublicKey.from_public_bytes(recipient[MLKEM_PUBLIC_BYTES:]),
