@@ -14,7 +14,7 @@ from key_custody.custody_file import CUSTODY, CustodySettings, read_custody_file
 from key_custody.plain_files import PlainFiles
 from key_custody.sealed_files import SealedFiles
 from key_custody.unwrapped import unwrap
-from key_custody.wrapping import wrapping_of
+from key_custody.wrapping import Wrapping, wrapping_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,17 @@ class Moved:
     rewrapped: bool
 
 
-def seal_keys(folder: Path, settings: CustodySettings) -> Moved:
-    """`settings` without a data key yet. Raises KeyRefused, CustodyRefused, CustodyAway (TryAgain); then no key is lost."""
+def seal_keys(folder: Path, settings: CustodySettings, by: Wrapping | None = None) -> Moved:
+    """`settings` have no data key yet; `by` wraps it, where that takes more leave than `settings` have.
+
+    Raises KeyRefused, CustodyRefused, CustodyAway (TryAgain); then no key is lost.
+    """
     if (folder / CUSTODY).exists():
-        return _rewrap(folder, settings)
+        return _rewrap(folder, settings, by or wrapping_of(folder, settings))
     plain = PlainFiles(folder).names()
     if not plain:
         raise KeyRefused(f"{folder} holds no key to seal. Name the zone's keys folder.")
-    data_key, wrapped = wrapping_of(folder, settings).new_data_key()
+    data_key, wrapped = (by or wrapping_of(folder, settings)).new_data_key()
     settings = replace(settings, data_key=wrapped)
     sealed = SealedFiles(folder, settings.zone, settings.backend, data_key)
     for name in set(sealed.names()) & set(plain):  # of a run that was stopped: nothing opens them any more
@@ -44,13 +47,13 @@ def seal_keys(folder: Path, settings: CustodySettings) -> Moved:
     return Moved(settings.backend, plain, rewrapped=False)
 
 
-def _rewrap(folder: Path, settings: CustodySettings) -> Moved:
+def _rewrap(folder: Path, settings: CustodySettings, by: Wrapping) -> Moved:
     """The keys stay as they are sealed; their data key is wrapped anew. Plain keys that were added since are sealed."""
     present = read_custody_file(folder)
     if present.zone != settings.zone:
         raise KeyRefused(f"{folder} holds the keys of the {present.zone} zone. Name the right folder.")
     data_key = unwrap(folder, present)
-    settings = replace(settings, data_key=wrapping_of(folder, settings).wrap(data_key))
+    settings = replace(settings, data_key=by.wrap(data_key))
     sealed, plain = SealedFiles(folder, settings.zone, settings.backend, data_key), PlainFiles(folder).names()
     for name in set(plain) - set(sealed.names()):
         sealed.write(name, _plain(folder, name))
