@@ -20,7 +20,9 @@ from central_zone.erasures.marks import marks_of
 from central_zone.tokens import as_hex, with_store_tokens
 from crossing.canonical import schema
 from crossing.identifiers import canonical_nhs_number
+from crossing.key_files import KeyRefused
 from crossing.tokens import keyed_tokens
+from key_custody.known_keys import check_unknown
 from source_zone.canonical_forms import canonical_local_ids
 from source_zone.keys import LOCAL_ID, NHS_NUMBER, TOKEN_FIELDS, SourceKeys, field_key
 from source_zone.pseudonymise import tokens_of_people
@@ -50,6 +52,12 @@ def test_there_is_a_vector_for_everything_that_is_ever_hashed() -> None:
     assert len({each["token"] for each in VECTORS["identifiers"]}) == len(
         {(each["info"], each["message"]) for each in VECTORS["identifiers"]}
     )
+
+
+@pytest.mark.parametrize("key", [*ROOTS.values(), *SUB_KEYS.values()], ids=lambda key: key.hex()[:8])
+def test_no_zone_takes_a_key_that_is_published_here(key: bytes) -> None:
+    with pytest.raises(KeyRefused):
+        check_unknown("token-gpdpr-v1", key)
 
 
 # --- by hand ---
