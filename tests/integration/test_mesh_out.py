@@ -9,6 +9,7 @@ from central_zone.fetch import NotAllFetched, NotAllFetchedYet
 from crossing.carriers import CarrierUnknown, carrier
 from crossing.connections import ConnectionRefused
 from crossing.mesh_mailbox import OpenMailbox, check_chunk_megabytes
+from crossing.parcel import MANIFEST_NAME, SECOND_SIGNATURE_NAME, SIGNATURE_NAME
 from source_zone import send
 from source_zone.send import NotAllSent, NotAllSentYet, sent_parcels
 from source_zone.sent_parcels import DELIVERED, MEANT, NOT_DELIVERED, SENT, SentParcels
@@ -17,6 +18,8 @@ from support.emis_files import PRACTICE
 from support.mesh_both_ends import WORKFLOW, BothEnds
 from support.mesh_faults import Killed, kill
 from support.mesh_server import CENTRAL, OUTBOX, SUPPLIER, Sandbox
+
+SIGNED_ALONE = {MANIFEST_NAME, SIGNATURE_NAME, SECOND_SIGNATURE_NAME}
 
 pytestmark = pytest.mark.skipif(
     not mesh_server.is_installed(), reason="needs the MESH sandbox: `make test` installs it"
@@ -45,7 +48,7 @@ def test_a_parcel_arrives_byte_for_byte_and_is_delivered_once_central_has_it(end
     ours = ends.settings.outbox / parcel
     assert list(ours.glob("part-*"))
     assert ends.send() == {"carrier": "mesh", DELIVERED: 1}
-    assert {path.name for path in ours.iterdir()} == {"manifest.json", "manifest.sig"}  # our copy is gone
+    assert {path.name for path in ours.iterdir()} == SIGNED_ALONE  # our copy is gone
     assert ends.send() == {"carrier": "mesh"}
     assert ends.sandbox.count("POST", "/outbox") == 1
 

@@ -341,3 +341,14 @@ def test_a_parcel_signed_twice_is_loaded(zone):
     making = Making(zone)
     zone.keys.second_signer = MLDSA65PrivateKey.generate()
     assert load_parcel.load_parcel(making.made().folder, zone.settings)["state"] == "loaded"
+
+
+def test_what_the_ledger_has_is_asked_after_who_signed_and_before_whether_we_may_load_it_today(zone):
+    """A parcel that is loaded stays loaded when its days are over, or our keys changed: it is "already"."""
+    parcel = Making(zone).made()
+    load_parcel.load_parcel(parcel.folder, zone.settings)
+    for check, said in ((out_of_date, "another under its id"), (another_hand, "signature does not fit")):
+        making = Making(zone)
+        check(making)
+        for_another_recipient(making)
+        assert said in str(refused(zone, making.made()))
