@@ -4,6 +4,7 @@ They are written into a folder of DAGs, so that Airflow's own processor, schedul
 from a file by the task, as records are: it stands in no DAG. The controls do, except where they must come from elsewhere.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
@@ -97,7 +98,7 @@ raise ValueError({imported!r})
 """
 
 
-def write_failing_dags(folder: Path, canary: Path, kinds: list[str], controls: dict[str, str]) -> None:
+def write_failing_dags(folder: Path, canary: Path, kinds: list[str], controls: Mapping[str, str]) -> None:
     """`controls` has a word for each of: raised, printed, descriptor, handed_on, rendered, imported."""
     (folder / "surprises.py").write_text(_SURPRISES.format(tests=str(TESTS), canary=str(canary), kinds=kinds))
     (folder / "controls.py").write_text(_CONTROLS.format(**controls))

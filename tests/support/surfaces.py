@@ -1,32 +1,33 @@
-"""A value in the forms it may be written down in, and where a text holds one of them."""
+"""What was planted, in every form that the search for leaks knows, and where bytes hold one; files and tables as bytes."""
 
-import base64
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-
-def forms_of(text: str) -> dict[str, bytes]:
-    """Plain, hexadecimal, base64 at each of its three offsets, UTF-16; compared without regard to case."""
-    data = text.encode()
-    offsets = {
-        f"base64 after {before}": base64.b64encode(b"\0" * before + data)[-(-before * 4 // 3) :][:-4]
-        for before in range(3)
-    }
-    return {"plain": data, "hex": data.hex().encode(), "UTF-16": text.encode("utf-16-le"), **offsets}
+from leak_search.matcher import Matcher
+from leak_search.needles import needles_for
 
 
-def found_in(data: bytes, texts: dict[str, str]) -> list[str]:
-    """`label (form)` of every text that is there; never the text."""
-    plain = data.lower()
-    return [
-        f"{label} ({form})"
-        for label, text in texts.items()
-        for form, pattern in forms_of(text).items()
-        if (pattern in data if form.startswith("base64") else pattern.lower() in plain)
-    ]
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """Values by label. A search tells labels, never values."""
+
+    values: Mapping[str, str] = field(repr=False)
+    _matcher: Matcher = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        needles = [needle for label, value in self.values.items() for needle in needles_for(label, value)]
+        object.__setattr__(self, "_matcher", Matcher(needles))
+
+    def __getitem__(self, label: str) -> str:
+        return self.values[label]
+
+    def found_in(self, data: bytes) -> set[str]:
+        return {needle.label for needle in self._matcher.matches(io.BytesIO(data))}
 
 
 def files_below(folder: Path, pattern: str = "*") -> Iterator[Path]:
