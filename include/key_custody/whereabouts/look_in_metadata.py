@@ -10,6 +10,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -55,9 +56,7 @@ class Decrypted:
         for schema, table, column, value in encrypted_values(self.url):
             place = f"{schema}.{table}.{column}"
             is_control = schema == self._schema
-            yield Piece(
-                kind=_DECRYPTED, place=place, open=lambda value=value: self._opened(value), is_control=is_control
-            )
+            yield Piece(kind=_DECRYPTED, place=place, open=partial(self._opened, value), is_control=is_control)
 
     def withdraw(self) -> None:
         withdraw_rows(self.url, self._schema)
