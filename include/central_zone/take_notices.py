@@ -116,9 +116,9 @@ def _take(zone: Zone, parcel_id: str) -> Result:
             ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
             already = notice.enter(connection, manifest)
         told: Result = {} if already else APPLY[manifest.extract_kind](zone, notice.opened(zone, manifest))
+        withdraw_refusal(zone, parcel_id)
         if manifest.extract_kind in AFTERWARDS:
             AFTERWARDS[manifest.extract_kind](zone, manifest)
-        withdraw_refusal(zone, parcel_id)
         return {**said, "state": "already" if already else "applied", **told}
     except PARCELS_OWN_FAULT as error:
         refuse_notice(zone, parcel_id, error, manifest=manifest)
