@@ -7,6 +7,7 @@ gate that counts what is asked, and can answer in its place what a server only a
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -79,7 +80,7 @@ def an_openbao(folder: Path) -> Iterator[OpenBao]:
     try:
         _wait_for(bao, process)
         bao.write("sys/mounts/transit", type="transit")
-        with _a_gate(bao):
+        with a_gate(bao) as bao.gate_port:
             yield bao
     finally:
         process.kill()
@@ -99,7 +100,9 @@ def _wait_for(bao: OpenBao, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _a_gate(bao: OpenBao) -> Iterator[None]:
+def a_gate(bao: OpenBao, certificate: tuple[Path, Path] | None = None) -> Iterator[int]:
+    """The port of another way to it; with a certificate, over TLS."""
+
     class Gate(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -117,14 +120,20 @@ def _a_gate(bao: OpenBao) -> Iterator[None]:
             self.end_headers()
             self.wfile.write(said)
 
+        def handle_error(self, *_: Any) -> None:
+            """A client that does not like our certificate hangs up; that is the test."""
+
         def log_message(self, *_: Any) -> None:
             """Nothing on stderr: a test's output is its own."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Gate)
-    bao.gate_port = server.server_address[1]
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield
+        yield int(server.server_address[1])
     finally:
         server.shutdown()
         server.server_close()
