@@ -1,11 +1,12 @@
 """What the doctor is told by a zone, which it does not know: the keys that belong there, and where else to look."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from key_custody.whereabouts.verdict import Verdict
+from leak_search.processes import every_process
 
 Secrets = Mapping[str, bytes]
 
@@ -23,6 +24,7 @@ class Deployment:
     derived: Callable[[Secrets], Secrets]  # sub-keys, which are as secret
     checks: Callable[[], list[Verdict]]  # the zone's own: that its keys parse, and its register is in force
     environment: Mapping[str, str] = field(repr=False)
+    pids: Callable[[], Iterable[int]] = every_process
 
     def expected_bytes(self, name: str) -> int | None:
         """None for a name that does not belong here."""

@@ -28,9 +28,10 @@ class Asked:
 def examine(deployment: Deployment, asked: Asked) -> list[Verdict]:
     """Everything that is to be said, wrong or right. No error of a place ends it; each is a verdict."""
     needles, said = all_needles(deployment)
-    said = [*look_at_files(deployment), *said, *deployment.checks(), *look_at_settings(), *look_at_memory()]
+    said = [*look_at_files(deployment), *said, *deployment.checks(), *look_at_settings(deployment.pids)]
+    said += look_at_memory(deployment.pids)
     if needles:
         folders = dict(deployment.folders) | {f"also {path.name}": path for path in asked.also}
-        said += search_places(needles, folders, deployment.keys)
+        said += search_places(needles, folders, deployment.keys, deployment.pids)
         said += search_metadata(needles, asked.metadata)
     return agreed(said, asked.without)

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,10 +14,10 @@ _LIKE_A_KEY = re.compile(r"GP_[A-Z0-9_]*(KEY|SECRET|TOKEN|PASSWORD|PASSPHRASE|PI
 _CONTROL = "GP_DOCTORS_CONTROL_KEY"
 
 
-def look_at_settings() -> list[Verdict]:
+def look_at_settings(pids: Callable[[], Iterable[int]]) -> list[Verdict]:
     """Any process that can be read: a variable that is named like a key must hold a path."""
-    with _a_control():
-        found = _named_like_keys()
+    with _a_control() as control:
+        found = _named_like_keys([*pids(), control])
     if _CONTROL not in found:
         return [not_looked_at(SETTINGS, "the control in a process's environment was not seen.")]
     said = [
@@ -29,19 +29,19 @@ def look_at_settings() -> list[Verdict]:
 
 
 @contextmanager
-def _a_control() -> Iterator[None]:
+def _a_control() -> Iterator[int]:
     waiting = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, env={_CONTROL: "not a path"})
     try:
-        yield
+        yield waiting.pid
     finally:
         waiting.communicate(timeout=10)
 
 
-def _named_like_keys() -> dict[str, int]:
+def _named_like_keys(pids: Iterable[int]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for path in _PROC.glob("[0-9]*/environ"):
+    for pid in set(pids):
         try:
-            words = path.read_bytes().split(b"\0")
+            words = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
         except OSError:  # of another user, or it has ended; the search through processes counts those
             continue
         for word in words:
@@ -51,9 +51,9 @@ def _named_like_keys() -> dict[str, int]:
     return found
 
 
-def look_at_memory() -> list[Verdict]:
+def look_at_memory(pids: Callable[[], Iterable[int]]) -> list[Verdict]:
     """Keys are in the memory of processes that use them; from there they get to a disk by a core dump, or by swap."""
-    dumping = sum(_may_dump_core(path) for path in _PROC.glob("[0-9]*/limits"))
+    dumping = sum(_may_dump_core(_PROC / str(pid) / "limits") for pid in pids())
     swap = len((_PROC / "swaps").read_text().splitlines()) - 1 if (_PROC / "swaps").exists() else 0
     return [
         take_care(CORE_DUMPS, f"{dumping} processes may leave one. Set `ulimit -c 0` (compose.yaml does).")

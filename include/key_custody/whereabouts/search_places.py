@@ -4,7 +4,7 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ _LONGEST_SECONDS = 3600
 _MOST_LINES = 20  # of one place: a log that is full of keys need not fill the screen too
 
 
-def search_places(needles: Sequence[Needle], folders: Mapping[str, Path], keys: Path) -> list[Verdict]:
+def search_places(
+    needles: Sequence[Needle], folders: Mapping[str, Path], keys: Path, pids: Callable[[], Iterable[int]]
+) -> list[Verdict]:
     """Processes are watched for as long as folders are searched: most live for a moment."""
     surfaces, said = _folders(folders, keys)
     samples = [each.sample for each in surfaces if isinstance(each, SampledFolder) and each.sample]
-    processes = Processes(PROCESSES)
+    processes = Processes(PROCESSES, pids)
     with processes.watched():
         found = search([*needles, *samples], surfaces) if surfaces else Findings()
     for surface in surfaces:

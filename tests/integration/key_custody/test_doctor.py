@@ -26,6 +26,7 @@ from key_custody.whereabouts.search_places import METADATA, OTHERS, search_metad
 from key_custody.whereabouts.verdict import OK, TAKE_CARE, WRONG, KeysOutOfPlace, Verdict, check
 from leak_search.needles import Needle
 from source_zone import doctor as source_doctor
+from support.own_processes import own_processes
 from support.postgres import Postgres, a_server, psycopg_url
 from support.source_zone import SourceZone, make_source_zone
 
@@ -55,7 +56,7 @@ def surroundings(zone: SourceZone) -> dict[str, str]:
 
 
 def said_of(zone: SourceZone, **asked: object) -> list[Verdict]:
-    patient = source_doctor.deployment(zone.settings, surroundings(zone))
+    patient = replace(source_doctor.deployment(zone.settings, surroundings(zone)), pids=own_processes)
     return examine(patient, Asked(**{"without": UNSEEN, **asked}))
 
 
@@ -222,9 +223,9 @@ def test_a_folder_that_may_only_be_read_is_searched_with_a_control_of_its_own(
     (zone.root / "receipts" / "receipt.json").write_text(json.dumps({"entries": list(range(200))}))
     folders = {"receipts": zone.root / "receipts"}
     needles = list(key_needles("token-gpdpr-v1", a_key(zone)))
-    assert [each.said for each in search_places(needles, folders, zone.settings.keys)][:1] == [OK]
+    assert [each.said for each in search_places(needles, folders, zone.settings.keys, own_processes)][:1] == [OK]
     (zone.root / "receipts" / "other").write_text(a_key(zone).hex())
-    assert "receipts" in wrongs(search_places(needles, folders, zone.settings.keys))
+    assert "receipts" in wrongs(search_places(needles, folders, zone.settings.keys, own_processes))
 
 
 def test_a_place_whose_control_is_not_found_counts_as_not_looked_at(
@@ -248,7 +249,7 @@ def test_the_central_zone_is_examined_in_the_same_way(zone: SourceZone) -> None:
     folders = {"GP_INBOX_DIR": zone.root / "outbox", "GP_RECEIPTS_DIR": zone.root / "receipts"}
     values = {name: str(path) for name, path in folders.items()}
     settings = CentralSettings({**values, "GP_CENTRAL_KEYS_DIR": str(zone.root / "keys" / "central")})
-    patient = central_doctor.deployment(settings, surroundings(zone))
+    patient = replace(central_doctor.deployment(settings, surroundings(zone)), pids=own_processes)
     check(examine(patient, Asked(without=UNSEEN)))
     store_key = (zone.root / "keys" / "central" / "store-v1.key").read_bytes()
     (zone.root / "receipts" / "note").write_text(store_key.hex())
