@@ -6,8 +6,12 @@ from pathlib import Path
 LOGS = "logs"
 
 
+def airflow_home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("AIRFLOW_HOME") or Path.home() / "airflow")
+
+
 def airflow_folders(environment: Mapping[str, str]) -> dict[str, Path]:
-    home = Path(environment.get("AIRFLOW_HOME") or Path.home() / "airflow")
+    home = airflow_home(environment)
     logs = environment.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER")
     return {
         "Airflow's home": home,

@@ -428,6 +428,14 @@ def test_airflows_address_is_read_as_airflow_writes_it(tmp_path: Path, url: str)
     assert found == MetadataAccess("postgresql://a:b@c/d", ("one", "two"))
 
 
+def test_airflows_fernet_key_is_taken_from_its_own_file_where_nobody_set_one(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://a:b@c/d")
+    (tmp_path / "airflow.cfg").write_text("[core]\nfernet_key = of-the-file%\n[logging]\nlog_format = %(x)s\n")
+    found = metadata_access({"AIRFLOW_HOME": str(tmp_path)}, tmp_path / "url", None)
+    assert found is not None
+    assert found.fernet_keys == ("of-the-file%",)
+
+
 def test_an_address_of_a_worker_leads_nowhere_and_another_database_is_refused(tmp_path: Path) -> None:
     assert (
         metadata_access({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nonexistent/none.db"}, None, None) is None
