@@ -11,7 +11,7 @@ from key_custody.whereabouts.airflow_folders import airflow_folders
 from key_custody.whereabouts.deployment import Deployment, Secrets
 from key_custody.whereabouts.register import look_at_register
 from key_custody.whereabouts.verdict import Verdict, ok, wrong
-from source_zone.keys import KEY_BYTES, LOCAL_ID, NHS_NUMBER, field_key, load_keys
+from source_zone.keys import KEY_BYTES, TOKEN_FIELDS, field_key, load_keys
 from source_zone.settings import Settings
 from source_zone.token_key_names import token_key_of
 
@@ -56,7 +56,7 @@ def field_keys(secrets: Secrets) -> Secrets:
         f"{name}, key of {field}": field_key(root, found.collection, field, found.version)
         for name, root in secrets.items()
         if (found := token_key_of(name)) is not None
-        for field in (LOCAL_ID, NHS_NUMBER)
+        for field in TOKEN_FIELDS
     }
 
 
