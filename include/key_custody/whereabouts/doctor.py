@@ -31,7 +31,7 @@ def examine(deployment: Deployment, asked: Asked) -> list[Verdict]:
     said = [*look_at_files(deployment), *said, *deployment.checks(), *look_at_settings(deployment.pids)]
     said += look_at_memory(deployment.pids)
     if needles:
-        folders = dict(deployment.folders) | {f"also {path.name}": path for path in asked.also}
+        folders = dict(deployment.folders) | {f"also {path}": path for path in asked.also}
         said += search_places(needles, folders, deployment.keys, deployment.pids)
         said += search_metadata(needles, asked.metadata)
     return agreed(said, asked.without)

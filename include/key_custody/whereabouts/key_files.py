@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crossing.key_files import MODE
 from key_custody import plain_files, sealed_files
-from key_custody.custody_file import CUSTODY
+from key_custody.custody_file import CUSTODY, files_of_custody
 from key_custody.whereabouts.deployment import Deployment
 from key_custody.whereabouts.verdict import Verdict, not_looked_at, ok, take_care, wrong
 
@@ -40,6 +40,7 @@ def _folder_itself(folder: Path) -> Iterator[Verdict]:
 
 def _names(found: list[Path], deployment: Deployment) -> Iterator[Verdict]:
     is_sealed = any(path.name == CUSTODY for path in found)
+    opening = files_of_custody(deployment.keys)
     for path in found:
         if deployment.is_the_others(path.stem) and path.suffix in (plain_files.ENDING, sealed_files.ENDING):
             yield wrong(PLACE, f"{path.name} is a secret of the other zone. Destroy it here, and ask how it came here.")
@@ -48,7 +49,7 @@ def _names(found: list[Path], deployment: Deployment) -> Iterator[Verdict]:
                 yield wrong(PLACE, f"{path.name} is no key that this zone knows. Take it away, or name it rightly.")
             elif is_sealed and path.suffix == plain_files.ENDING:
                 yield wrong(PLACE, f"{path.name} lies plain beside sealed keys. Run `keys seal` again.")
-        elif path.name not in _PUBLIC | _FOLDERS and path.suffix != _PUBLIC_ENDING:
+        elif path.name not in _PUBLIC | _FOLDERS and path.suffix != _PUBLIC_ENDING and path not in opening:
             yield wrong(PLACE, f"{_shown(path)} does not belong among keys: a copy, a draft or a backup. Take it away.")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from crossing.connections import read_secret_file
 from crossing.errors import GPCollectError
 from key_custody.custody import KeyCustody, open_custody
-from key_custody.custody_file import CUSTODY, VaultSettings, read_custody_file
+from key_custody.custody_file import files_of_custody, read_custody_file
 from key_custody.unwrapped import unwrapped
 from key_custody.whereabouts.deployment import Deployment
 from key_custody.whereabouts.verdict import Verdict, ok, take_care, wrong
@@ -77,7 +77,7 @@ def _words(keys: Path) -> tuple[dict[str, str], list[str]]:
     """Passwords and private keys of connections, and what custody itself shows to Vault or the module."""
     found: dict[str, str] = {}
     files = [path for path in sorted(keys.glob("connections/*/*")) if path.suffix not in _PUBLIC_ENDINGS]
-    for path in [*files, *_of_custody(keys)]:
+    for path in [*files, *files_of_custody(keys)]:
         try:
             text = _telling_part(read_secret_file(path).decode(errors="surrogateescape"))
         except (GPCollectError, OSError):
@@ -85,17 +85,6 @@ def _words(keys: Path) -> tuple[dict[str, str], list[str]]:
         found[path.name if path.parent == keys else f"{path.parent.name}/{path.name}"] = text
     short = sorted(name for name, text in found.items() if len(text) < SHORTEST_TEXT)
     return {name: text for name, text in found.items() if name not in short}, short
-
-
-def _of_custody(keys: Path) -> list[Path]:
-    if not (keys / CUSTODY).exists():
-        return []
-    try:
-        how = read_custody_file(keys).how
-    except GPCollectError:
-        return []
-    names = (how.token_file, how.secret_id_file) if isinstance(how, VaultSettings) else (how.pin_file,)
-    return [keys / name for name in names if name]
 
 
 def _telling_part(text: str) -> str:

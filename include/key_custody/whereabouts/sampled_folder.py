@@ -2,11 +2,12 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from leak_search.needles import Needle
-from leak_search.surfaces import Folder
+from leak_search.surfaces import Allowed, Folder
 
 _STRETCH = 24
 
@@ -24,9 +25,9 @@ class SampledFolder(Folder):
         """Nothing was planted."""
 
 
-def sampled(name: str, path: Path) -> SampledFolder:
+def sampled(name: str, path: Path, allowed: Sequence[Allowed]) -> SampledFolder:
     """With no sample where no file of it is long enough, or can be read."""
-    folder = SampledFolder(name, path)
+    folder = SampledFolder(name, path, allowed)
     for piece in folder.pieces():
         sample = _stretch_of(path / piece.place) if piece.may_be_container else None
         if sample:

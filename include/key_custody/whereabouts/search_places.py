@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from key_custody.custody_file import files_of_custody
 from key_custody.whereabouts.airflow_folders import LOGS
 from key_custody.whereabouts.metadata_access import MetadataAccess
 from key_custody.whereabouts.sampled_folder import SampledFolder, can_be_written, sampled
@@ -40,17 +41,26 @@ def search_places(
 def _folders(folders: Mapping[str, Path], keys: Path) -> tuple[list[Folder], list[Verdict]]:
     surfaces: list[Folder] = []
     said: list[Verdict] = []
-    allowed = [Allowed(keys, "the keys themselves")]
+    allowed = [Allowed(path.resolve(), "the keys themselves") for path in (keys, *files_of_custody(keys))]
     for name, path in folders.items():
-        if not path.is_dir():
-            said.append(_absent(name))
-        elif not any(path.iterdir()):
-            said.append(ok(name, "it is empty"))
-        elif can_be_written(path):
-            surfaces.append(Folder(name, path, allowed))
+        try:
+            found = _folder(name, path.resolve(), allowed)
+        except OSError as error:
+            said.append(not_looked_at(name, f"{error.strerror}. Give its user leave to read it, or look as another."))
         else:
-            surfaces.append(sampled(name, path))
+            if isinstance(found, Verdict):
+                said.append(found)
+            else:
+                surfaces.append(found)
     return surfaces, said
+
+
+def _folder(name: str, path: Path, allowed: Sequence[Allowed]) -> Folder | Verdict:
+    if not path.is_dir():
+        return _absent(name)
+    if not any(path.iterdir()):
+        return ok(name, "it is empty")
+    return Folder(name, path, allowed) if can_be_written(path) else sampled(name, path, allowed)
 
 
 def _absent(name: str) -> Verdict:

@@ -228,6 +228,26 @@ def test_a_folder_that_may_only_be_read_is_searched_with_a_control_of_its_own(
     assert "receipts" in wrongs(search_places(needles, folders, zone.settings.keys, own_processes))
 
 
+def test_the_keys_themselves_are_no_finding_wherever_their_folder_lies(
+    zone: SourceZone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone.settings.keys.rename(zone.root / "airflow" / "keys")
+    monkeypatch.chdir(zone.root / "airflow")
+    check(said_of(SourceZone(zone.root, replace(zone.settings, keys=Path("keys")))))
+
+
+def test_a_folder_that_cannot_be_listed_is_not_looked_at(zone: SourceZone) -> None:
+    """Root lists everything, so it is a folder whose name is too long for the disk."""
+    said = said_of(zone, also=[Path("/" + "x" * 300)], without=UNSEEN)
+    assert [each.said for each in said if each.place.startswith("also")] == ["not looked at"]
+
+
+def test_a_folder_beside_the_zones_own_is_searched_where_it_is_named(zone: SourceZone) -> None:
+    (zone.root / "export").mkdir()
+    (zone.root / "export" / "metadata.sql").write_text(f"COPY variable ... {a_key(zone).hex()}")
+    assert f"also {zone.root / 'export'}" in wrongs(said_of(zone, also=[zone.root / "export"]))
+
+
 def test_a_place_whose_control_is_not_found_counts_as_not_looked_at(
     zone: SourceZone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

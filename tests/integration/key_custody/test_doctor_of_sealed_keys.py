@@ -9,7 +9,7 @@ import pytest
 
 from crossing.key_files import write_key_file
 from key_custody import unwrapped
-from key_custody.custody_file import CustodySettings, VaultSettings, read_custody_file
+from key_custody.custody_file import CustodySettings, VaultSettings, read_custody_file, write_custody_file
 from key_custody.seal_keys import seal_keys
 from key_custody.vault import Vault
 from key_custody.whereabouts.doctor import Asked, examine
@@ -79,6 +79,14 @@ def test_the_data_key_and_the_token_are_looked_for_too(zone: SourceZone) -> None
     assert "data key" in wrongs(zone)
     assert "/token" in wrongs(zone)
     assert token not in wrongs(zone)
+
+
+def test_the_token_may_lie_among_the_keys(zone: SourceZone) -> None:
+    name = "vault-token"
+    (zone.root / "token").rename(zone.settings.keys / name)
+    present = read_custody_file(zone.settings.keys)
+    write_custody_file(zone.settings.keys, replace(present, how=replace(present.how, token_file=name)))
+    check(said_of(zone))
 
 
 def test_a_plain_key_beside_sealed_ones_is_told(zone: SourceZone) -> None:
