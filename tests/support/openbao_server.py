@@ -38,6 +38,7 @@ class OpenBao:
     gate_port: int = 0
     calls: list[str] = field(default_factory=list)
     answer: tuple[int, dict[str, Any]] | None = None  # given in its place
+    location: str = ""  # and where that answer sends whoever asked
 
     @property
     def address(self) -> str:
@@ -116,6 +117,8 @@ def a_gate(bao: OpenBao, certificate: tuple[Path, Path] | None = None) -> Iterat
                 )
                 status, said = answer.status_code, answer.content
             self.send_response(status)
+            if bao.answer and bao.location:
+                self.send_header("Location", bao.location)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)

@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
 
 @pytest.fixture
 def bao(server: OpenBao) -> OpenBao:
-    server.answer = None
+    server.answer, server.location = None, ""
     server.calls.clear()
     return server
 
@@ -230,6 +230,21 @@ def test_a_loose_token_file_is_refused(sealed: Sealing) -> None:
     Path(read_custody_file(sealed.folder).how.token_file).chmod(0o440)
     with pytest.raises(KeyRefused, match="0400"):
         first_secret(sealed)
+
+
+def test_a_redirect_is_not_followed_for_it_would_carry_the_token_elsewhere(sealed: Sealing, bao: OpenBao) -> None:
+    bao.answer, bao.location = (307, {}), f"{bao.address}/v1/elsewhere"
+    with pytest.raises(CustodyRefused):
+        first_secret(sealed)
+    assert len(bao.calls) == 1
+
+
+def test_a_proxy_of_the_environment_is_not_used(sealed: Sealing, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert first_secret(sealed) == sealed.keys["memory-v1"]
 
 
 def test_the_environments_token_is_not_used(sealed: Sealing, monkeypatch: pytest.MonkeyPatch) -> None:
