@@ -16,14 +16,20 @@ COPY dags dags
 COPY plugins plugins
 COPY include/policy include/policy
 COPY include/crossing include/crossing
-COPY include/key_custody include/key_custody
-COPY include/leak_search include/leak_search
 USER 10001:10001
 
 FROM airflow AS source
+COPY include/key_custody include/key_custody
+COPY include/leak_search include/leak_search
 COPY include/source_zone include/source_zone
+USER root
+RUN printf '#!/usr/local/bin/python\nimport sys\nfrom source_zone.command_line import main\nsys.exit(main())\n' \
+    > /usr/local/bin/gp-source && chmod 0755 /usr/local/bin/gp-source
+USER 10001:10001
 
 FROM airflow AS central
+COPY include/key_custody include/key_custody
+COPY include/leak_search include/leak_search
 COPY include/central_zone include/central_zone
 USER root
 RUN printf '#!/usr/local/bin/python\nimport sys\nfrom central_zone.command_line import main\nsys.exit(main())\n' \

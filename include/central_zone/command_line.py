@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from central_zone import command_line_erasures, command_line_load
+from central_zone.command_line_doctor import add_doctor
 from central_zone.command_line_keys import add_keys
 from central_zone.command_line_notices import add_notices
 from central_zone.command_line_release import add_release_commands
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_audit(commands)
     add_notices(commands)
     add_keys(commands)
+    add_doctor(commands)
     return parser
 
 

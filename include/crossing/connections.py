@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from crossing.errors import PersonMustAct
-from crossing.key_files import KeyRefused, read_key_file
+from crossing.key_files import KeyRefused, read_key_file, size_of
 from crossing.policy import Policy
 
 CONNECTIONS = "connections.toml"
-_LARGEST_SECRET = 64 * 1024
 Connection = TypeVar("Connection")
 
 
@@ -55,15 +54,9 @@ class Secrets:
         return read_secret_file(self.folder / name)
 
 
-def read_secret_bytes(path: Path) -> bytes:
-    """A secret of any length up to 64 KiB, byte for byte. Raises KeyRefused."""
-    size = path.stat().st_size if path.is_file() else 0
-    return read_key_file(path, expected_bytes=min(size, _LARGEST_SECRET))
-
-
 def read_secret_file(path: Path) -> bytes:
     """A secret of any length up to 64 KiB, without the line end that editors add. Raises KeyRefused."""
-    secret = read_secret_bytes(path).rstrip(b"\r\n")
+    secret = read_key_file(path, expected_bytes=size_of(path)).rstrip(b"\r\n")
     if not secret:  # a library handed nothing may look for a default of its own
         raise KeyRefused(f"Secret {path.name} in {path.parent} holds only a line end. Put the right file there.")
     return secret

@@ -11,6 +11,7 @@ from pathlib import Path
 from crossing.errors import PersonMustAct
 
 MODE = 0o400
+_LARGEST = 64 * 1024
 
 
 class KeyRefused(PersonMustAct):
@@ -35,6 +36,14 @@ def read_key_file(path: Path, *, expected_bytes: int, secret: bool = True) -> by
     if len(data) != expected_bytes or not any(data):
         raise KeyRefused(f"Key {path.name} is not {expected_bytes} bytes of key. Replace it from its custodian.")
     return data
+
+
+def size_of(path: Path) -> int:
+    """What the file says, at most 64 KiB. Raises KeyRefused."""
+    try:
+        return min(path.lstat().st_size, _LARGEST)
+    except OSError as error:
+        raise KeyRefused(f"Key {path.name} in {path.parent}: {error.strerror}. Put the right file there.") from None
 
 
 def _check_closed(path: Path, found: os.stat_result) -> None:

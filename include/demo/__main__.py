@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from crossing.errors import run_command
+from demo.doctors import keys_in_words
 from demo.nights import deliver, prepare_zones, run_night
 from demo.places import CHECKOUT
 from demo.stack import Say, Stack, begin, start_airflow, stop_earlier
@@ -61,6 +62,7 @@ def _both_nights(stack: Stack, say: Say) -> None:
         nights.append(run_night(stack, number, say))
     for night in nights:
         _print(*night_in_words(night))
+    _print(*keys_in_words(stack), "")
     _print(*last_words(nights, stack.places))
 
 

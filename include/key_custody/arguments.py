@@ -8,6 +8,11 @@ from key_custody.custody_file import CustodySettings, Pkcs11Settings, VaultSetti
 from key_custody.errors import CustodyRefused
 from key_custody.wrapping import Wrapping, wrapping_of
 
+_NEEDED = {
+    "vault": ("address", "transit_mount", "transit_key"),
+    "pkcs11": ("module", "token_label", "key_label", "pin_file"),
+}
+
 
 def add_seal_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=("vault", "pkcs11"), required=True)
@@ -32,13 +37,8 @@ def add_seal_arguments(parser: argparse.ArgumentParser) -> None:
 
 def seal_settings(arguments: argparse.Namespace, zone: str) -> CustodySettings:
     """Raises CustodyRefused, naming what was left out."""
-    if arguments.backend == "vault":
-        needed = ("address", "transit_mount", "transit_key")
-        names = VaultSettings.__dataclass_fields__
-    else:
-        needed = ("module", "token_label", "key_label", "pin_file")
-        names = Pkcs11Settings.__dataclass_fields__
-    missing = [f"--{name.replace('_', '-')}" for name in needed if not getattr(arguments, name)]
+    names = VaultSettings.__dataclass_fields__ if arguments.backend == "vault" else Pkcs11Settings.__dataclass_fields__
+    missing = [f"--{name.replace('_', '-')}" for name in _NEEDED[arguments.backend] if not getattr(arguments, name)]
     if missing:
         raise CustodyRefused(f"keys seal --backend {arguments.backend} needs {', '.join(missing)} too.")
     said = {name: getattr(arguments, name) for name in names}

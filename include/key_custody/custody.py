@@ -21,6 +21,10 @@ class KeyCustody(Protocol):
         """The key's raw bytes. Refuses one that is missing, loose, of another length, or known to the world."""
         ...
 
+    def size(self, name: str) -> int:
+        """Its bytes, as its file says, for who cannot know them. What is read is checked against it all the same."""
+        ...
+
     def names(self) -> list[str]:
         """What there is, sorted."""
         ...

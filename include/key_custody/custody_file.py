@@ -47,6 +47,15 @@ class CustodySettings:
     def backend(self) -> str:
         return "vault" if isinstance(self.how, VaultSettings) else "pkcs11"
 
+    @property
+    def secret_files(self) -> list[str]:
+        """The names of the files that open it, as they are written here."""
+        if isinstance(self.how, VaultSettings):
+            names = [self.how.token_file, self.how.role_id_file, self.how.secret_id_file]
+        else:
+            names = [self.how.pin_file]
+        return [name for name in names if name]
+
 
 def read_custody_file(folder: Path) -> CustodySettings:
     """Raises CustodyRefused for a file that says too little, too much, or what cannot be."""
@@ -61,6 +70,14 @@ def read_custody_file(folder: Path) -> CustodySettings:
             f"{CUSTODY} needs zone ({', '.join(ZONES)}), backend ({', '.join(kinds)}), data_key and one table named so. Correct it."
         )
     return CustodySettings(zone=zone, how=_read_table(kinds[backend], said[backend], backend), data_key=data_key)
+
+
+def files_of_custody(folder: Path) -> list[Path]:
+    """The secret files that custody.toml names; none where there is no such file, or it cannot be read."""
+    try:
+        return [folder / name for name in read_custody_file(folder).secret_files]
+    except CustodyRefused:
+        return []
 
 
 def _read_table(kind: type[Backend], said: object, backend: str) -> Backend:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossing.key_files import destroy_key_file, read_key_file, write_key_file
+from crossing.key_files import destroy_key_file, read_key_file, size_of, write_key_file
 from key_custody.known_keys import check_unknown
 from key_custody.names import checked
 
@@ -19,6 +19,9 @@ class PlainFiles:
         data = read_key_file(self._path(name), expected_bytes=expected_bytes)
         check_unknown(name, data)
         return data
+
+    def size(self, name: str) -> int:
+        return size_of(self._path(name))
 
     def names(self) -> list[str]:
         return sorted(path.name.removesuffix(ENDING) for path in self.folder.glob(f"*{ENDING}"))

@@ -7,8 +7,7 @@ copies were opened with a data key that was asked for anew.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crossing.connections import read_secret_bytes
-from crossing.key_files import KeyRefused, destroy_key_file
+from crossing.key_files import KeyRefused, destroy_key_file, read_key_file, size_of
 from key_custody import plain_files
 from key_custody.custody_file import CUSTODY, CustodySettings, read_custody_file, write_custody_file
 from key_custody.plain_files import PlainFiles
@@ -75,4 +74,6 @@ def _check_and_destroy(folder: Path, settings: CustodySettings, plain: list[str]
 
 
 def _plain(folder: Path, name: str) -> bytes:
-    return read_secret_bytes(folder / f"{name}{plain_files.ENDING}")
+    """Whatever it is: keys are checked when they are sealed."""
+    path = folder / f"{name}{plain_files.ENDING}"
+    return read_key_file(path, expected_bytes=size_of(path))

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from crossing.key_files import KeyRefused, destroy_key_file, read_key_file, write_key_file
+from crossing.key_files import KeyRefused, destroy_key_file, read_key_file, size_of, write_key_file
 from key_custody.known_keys import check_unknown
 from key_custody.names import checked
 
@@ -35,6 +35,9 @@ class SealedFiles:
             raise KeyRefused(f"Key {name} is all zero. Replace it from its custodian.")
         check_unknown(name, data)
         return data
+
+    def size(self, name: str) -> int:
+        return size_of(self._path(name)) - _OVERHEAD
 
     def names(self) -> list[str]:
         return sorted(path.name.removesuffix(ENDING) for path in self.folder.glob(f"*{ENDING}"))

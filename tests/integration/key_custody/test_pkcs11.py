@@ -12,10 +12,12 @@ import pytest
 from crossing.key_files import KeyRefused
 from key_custody import unwrapped
 from key_custody.custody import open_custody
-from key_custody.custody_file import read_custody_file, write_custody_file
+from key_custody.custody_file import Pkcs11Settings, read_custody_file, write_custody_file
 from key_custody.errors import CustodyRefused
 from key_custody.seal_keys import seal_keys
-from support.sealed_keys import PIN, SOFTHSM, Sealing, for_pkcs11, make_wrapping_key, secret
+from support import openbao_server
+from support.openbao_server import an_openbao
+from support.sealed_keys import PIN, SOFTHSM, Sealing, for_pkcs11, for_vault, make_wrapping_key, secret
 
 pytestmark = [
     pytest.mark.needs_debian,
@@ -123,6 +125,26 @@ def test_a_spoilt_wrapped_key_is_for_a_person(sealed: Sealing, data_key: str) ->
     write_custody_file(sealed.folder, replace(read_custody_file(sealed.folder), data_key=data_key))
     with pytest.raises(CustodyRefused):
         first_secret(sealed)
+
+
+@pytest.mark.skipif(openbao_server.binary() is None, reason="no OpenBao here; `make test` installs it")
+def test_keys_move_from_vault_to_a_module_and_back_without_being_sealed_again(tmp_path: Path) -> None:
+    with an_openbao(tmp_path) as bao:
+        bao.write("transit/keys/gp-source")
+        in_vault = for_vault(tmp_path, bao, transit_key="gp-source")
+        seal_keys(in_vault.folder, in_vault.settings)
+        before = {path.name: path.read_bytes() for path in in_vault.folder.glob("*.sealed")}
+        module = Pkcs11Settings(
+            module=str(SOFTHSM), token_label=TOKEN, key_label="wrap-v1", pin_file=secret(tmp_path, "pin", PIN)
+        )
+        seal_keys(in_vault.folder, replace(in_vault.settings, how=module))
+        unwrapped._kept.clear()
+        bao.calls.clear()
+        assert first_secret(in_vault) == in_vault.keys["memory-v1"]
+        assert bao.calls == []
+        seal_keys(in_vault.folder, in_vault.settings)
+    assert read_custody_file(in_vault.folder).backend == "vault"
+    assert {path.name: path.read_bytes() for path in in_vault.folder.glob("*.sealed")} == before
 
 
 def test_keys_move_to_another_wrapping_key_without_being_sealed_again(sealed: Sealing) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from key_custody.custody_file import read_custody_file, write_custody_file
 from key_custody.errors import CustodyAway, CustodyRefused
 from key_custody.seal_keys import seal_keys
 from support import openbao_server
-from support.openbao_server import OpenBao, an_openbao
+from support.certificates import authority
+from support.openbao_server import OpenBao, a_gate, an_openbao
 from support.sealed_keys import Sealing, for_vault, secret
 
 pytestmark = pytest.mark.skipif(openbao_server.binary() is None, reason="no OpenBao here; `make test` installs it")
@@ -29,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
 
 @pytest.fixture
 def bao(server: OpenBao) -> OpenBao:
-    server.answer = None
+    server.answer, server.location = None, ""
     server.calls.clear()
     return server
 
@@ -120,8 +123,6 @@ def requests_role_id(bao: OpenBao) -> str:
 
 
 def use_role(sealed: Sealing, role_id_file: str, secret_id_file: str) -> None:
-    from dataclasses import replace
-
     present = read_custody_file(sealed.folder)
     how = replace(present.how, token_file="", role_id_file=role_id_file, secret_id_file=secret_id_file)
     write_custody_file(sealed.folder, replace(present, how=how))
@@ -186,8 +187,6 @@ def test_an_answer_without_a_key_is_none(sealed: Sealing, bao: OpenBao, answer: 
 
 
 def test_a_vault_that_is_down_is_tried_again(sealed: Sealing) -> None:
-    from dataclasses import replace
-
     present = read_custody_file(sealed.folder)
     write_custody_file(sealed.folder, replace(present, how=replace(present.how, address="http://127.0.0.1:9")))
     forget()
@@ -196,8 +195,6 @@ def test_a_vault_that_is_down_is_tried_again(sealed: Sealing) -> None:
 
 
 def test_vault_elsewhere_is_asked_over_https_only(sealed: Sealing) -> None:
-    from dataclasses import replace
-
     present = read_custody_file(sealed.folder)
     write_custody_file(sealed.folder, replace(present, how=replace(present.how, address="http://vault.example:8200")))
     forget()
@@ -205,10 +202,49 @@ def test_vault_elsewhere_is_asked_over_https_only(sealed: Sealing) -> None:
         first_secret(sealed)
 
 
+def test_vaults_certificate_must_be_of_the_authority_that_is_named(
+    sealed: Sealing, bao: OpenBao, tmp_path: Path
+) -> None:
+    ours, stranger = authority(tmp_path / "ours"), authority(tmp_path / "stranger")
+    present = read_custody_file(sealed.folder)
+    with a_gate(bao, ours.sign("vault")) as port:
+        for path in (ours.path, stranger.path):
+            how = replace(present.how, address=f"https://127.0.0.1:{port}", ca_file=str(path))
+            write_custody_file(sealed.folder, replace(present, how=how))
+            forget()
+            if path == ours.path:
+                assert first_secret(sealed) == sealed.keys["memory-v1"]
+        bao.calls.clear()
+        with pytest.raises(CustodyRefused, match="certificate"):
+            first_secret(sealed)
+    assert bao.calls == []
+
+
+def test_many_threads_are_one_run(sealed: Sealing, bao: OpenBao) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: first_secret(sealed), range(40))) == {sealed.keys["memory-v1"]}
+    assert bao.unwraps() == 1
+
+
 def test_a_loose_token_file_is_refused(sealed: Sealing) -> None:
     Path(read_custody_file(sealed.folder).how.token_file).chmod(0o440)
     with pytest.raises(KeyRefused, match="0400"):
         first_secret(sealed)
+
+
+def test_a_redirect_is_not_followed_for_it_would_carry_the_token_elsewhere(sealed: Sealing, bao: OpenBao) -> None:
+    bao.answer, bao.location = (307, {}), f"{bao.address}/v1/elsewhere"
+    with pytest.raises(CustodyRefused):
+        first_secret(sealed)
+    assert len(bao.calls) == 1
+
+
+def test_a_proxy_of_the_environment_is_not_used(sealed: Sealing, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert first_secret(sealed) == sealed.keys["memory-v1"]
 
 
 def test_the_environments_token_is_not_used(sealed: Sealing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,8 +262,6 @@ def test_a_sealed_key_cannot_be_passed_off_as_another(sealed: Sealing) -> None:
 
 
 def test_a_changed_byte_or_another_zone_does_not_open(sealed: Sealing) -> None:
-    from dataclasses import replace
-
     write_custody_file(sealed.folder, replace(read_custody_file(sealed.folder), zone="central"))
     with pytest.raises(KeyRefused, match="does not open"):
         first_secret(sealed)

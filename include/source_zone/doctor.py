@@ -1,0 +1,74 @@
+"""What the doctor is told of the source zone: its keys, its folders, and that its keys are what they claim to be."""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from crossing.errors import GPCollectError
+from crossing.key_register import RECEIPTS
+from key_custody.whereabouts.airflow_folders import airflow_folders
+from key_custody.whereabouts.deployment import Deployment, Secrets
+from key_custody.whereabouts.register import look_at_register
+from key_custody.whereabouts.verdict import Verdict, ok, wrong
+from source_zone.keys import KEY_BYTES, TOKEN_FIELDS, field_key, load_keys
+from source_zone.settings import Settings
+from source_zone.token_key_names import token_key_of
+
+_KINDS = {
+    r"token-[a-z0-9_]+-v\d+": KEY_BYTES,
+    r"memory-v\d+": KEY_BYTES,
+    r"signing-v\d+": KEY_BYTES,
+    r"signing-mldsa65-v\d+": KEY_BYTES,
+    r"case-recipient-v\d+": 96,
+}
+_CENTRAL = (r"store-v\d+", r"recipient-v\d+", r"receipt-signing-v\d+")
+
+
+def deployment(settings: Settings, environment: Mapping[str, str] = os.environ) -> Deployment:
+    """The source zone as this process is set up."""
+    folders: dict[str, Path] = {
+        "spool": settings.spool,
+        "memory": settings.memory,
+        "landing": settings.landing,
+        "outbox": settings.outbox,
+    }
+    if settings.receipts:
+        folders["receipts"] = settings.receipts
+    if settings.lineage:
+        folders["lineage"] = settings.lineage
+    return Deployment(
+        zone="source",
+        keys=settings.keys,
+        kinds=_KINDS,
+        of_the_other_zone=_CENTRAL,
+        the_others_folder="GP_CENTRAL_KEYS_DIR",
+        folders=folders | airflow_folders(environment),
+        derived=field_keys,
+        checks=lambda: [*_keys_parse(settings), *look_at_register(settings.keys, RECEIPTS, datetime.now(UTC))],
+        environment=environment,
+    )
+
+
+def field_keys(secrets: Secrets) -> Secrets:
+    """The sub-keys that tokens are made with."""
+    return {
+        f"{name}, key of {field}": field_key(root, found.collection, field, found.version)
+        for name, root in secrets.items()
+        if (found := token_key_of(name)) is not None
+        for field in TOKEN_FIELDS
+    }
+
+
+def _keys_parse(settings: Settings) -> list[Verdict]:
+    policy, said = settings.policy(), []
+    for collection in policy.collections():
+        try:
+            keys = load_keys(settings.keys, collection, policy.collection(collection).token_key_version)
+        except GPCollectError as error:
+            said.append(wrong("keys in use", str(error)))
+        except ValueError:  # a library's, about a key that is none
+            said.append(wrong("keys in use", "the centre's public key recipient-v1 is none. Ask the centre for it."))
+        else:
+            said.append(ok("keys in use", f"{keys.token_key_name} and what goes with it can be used"))
+    return said
