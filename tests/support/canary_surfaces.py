@@ -1,0 +1,69 @@
+"""Everything that the nights made, as surfaces to search, and the few places that may hold identifiers, each with its reason."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from central_zone.erasures.stripped import read_stripped
+from central_zone.keys import recipient_key
+from central_zone.receive import opened_rows
+from crossing.manifest import read_manifest
+from leak_search.postgres import Database, DataDirectory
+from leak_search.surfaces import Allowed, Folder, Kept, Surface
+from support.canary_night import Demonstration
+
+_ELSEWHERE = "Searched as surfaces of their own."
+
+
+def allowed(lived: Demonstration) -> list[Allowed]:
+    """What may hold identifiers. Everything else below the deployment's folder may not."""
+    return [
+        Allowed(
+            lived.folder / "source" / "incoming", "The suppliers' deliveries: what the source zone is given to read."
+        ),
+        Allowed(lived.folder / "keys", "Both zones' keys: they are looked for elsewhere."),
+    ]
+
+
+def surfaces(lived: Demonstration) -> list[Surface]:
+    """Each zone's folders, Airflow's, the databases, the server's disk, parcels opened, processes, and what was printed."""
+    folder, postgres = lived.folder, lived.folder / "postgres"
+    parts = {
+        "logs of every process": folder / "logs",
+        "Airflow's home": folder / "airflow",
+        "parcels, sealed": folder / "crossing",
+        "the source zone's memory and spool": folder / "source",
+        "the central zone: quarantine, receipts, register, erasures": folder / "central",
+        "lineage events": folder / "lineage",
+    }
+    may = allowed(lived)
+    rest = [Allowed(path, _ELSEWHERE) for path in (*parts.values(), postgres)]
+    return [
+        *(Folder(name, path, may) for name, path in parts.items()),
+        Folder("the rest of the deployment's folder", folder, [*may, *rest]),
+        Folder("temporary files", lived.temporary),
+        Kept("parcels, opened", list(opened_parcels(lived))),
+        Database("Airflow's database", lived.url("airflow")),
+        Database("the store", lived.url("store")),
+        DataDirectory("the database server's disk", postgres, lived.url("store"), logs=[postgres / "log"]),
+        lived.processes,
+        Kept("what commands printed", lived.printed),
+    ]
+
+
+def opened_parcels(lived: Demonstration) -> Iterator[tuple[str, bytes]]:
+    """Every row of every parcel, with the centre's key, as Arrow holds it; of stripped ones what is left."""
+    for path in sorted((lived.folder / "crossing").glob("*/manifest.json")):
+        for number, (table, rows) in enumerate(_rows(path, lived.folder / "keys" / "central")):
+            target = pa.BufferOutputStream()
+            with pa.ipc.new_stream(target, rows.schema) as writer:
+                writer.write_table(rows)
+            yield f"{path.parent.name}, {table} {number}", target.getvalue().to_pybytes()
+
+
+def _rows(path: Path, keys: Path) -> Iterator[tuple[str, pa.Table]]:
+    manifest = read_manifest(path.read_bytes())
+    stripped = partial(read_stripped, path.parent, manifest, keys)
+    yield from opened_rows(path.parent, manifest, recipient_key(keys), stripped=stripped)
