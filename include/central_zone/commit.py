@@ -25,6 +25,7 @@ from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
 from central_zone.store.tables import outbox
+from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
 from crossing.lineage import counts_facet, input_dataset, output_dataset, run_event
 from crossing.manifest_fields import RECON, SNAPSHOT
@@ -72,6 +73,7 @@ def _load(zone: Zone, entry: Entry) -> Entry:
             if locked.state not in _MAY_LOAD:
                 return locked
             manifest = ledger.manifest_of(connection, entry.parcel_id)
+            check_still_known(manifest, zone.settings.keys_folder, now=zone.now())
             check_turn(connection, _place(locked, manifest), earlier_may_be_under_way=False)
             check_erasures_agree(connection, zone.settings)  # and from here on nobody is erased until this has ended
             tables = tables_of(zone, locked)

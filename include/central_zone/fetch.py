@@ -21,7 +21,7 @@ from crossing.errors import GPCollectError, PersonMustAct, TryAgain
 from crossing.mesh_answers import MeshDown, MessageGone
 from crossing.mesh_envelope import DATA, Envelope, MessageRefused, check_checksum
 from crossing.mesh_mailbox import Mailbox, OpenMailbox
-from crossing.parcel import MANIFEST_NAME, SIGNATURE_NAME, publish
+from crossing.parcel import ParcelUnreadable, publish, read_manifest_bytes, read_second_signature
 from crossing.parcel_tar import TarRefused, unpack
 from crossing.policy import Policy
 
@@ -128,10 +128,10 @@ class Fetcher:
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    """The manifest holds the hash of every part, so the same manifest and signature are the same parcel."""
+    """The manifest holds the hash of every part, so the same manifest and signatures are the same parcel."""
     try:
-        return all((one / name).read_bytes() == (other / name).read_bytes() for name in (MANIFEST_NAME, SIGNATURE_NAME))
-    except OSError:
+        return all(read(one) == read(other) for read in (read_manifest_bytes, read_second_signature))
+    except ParcelUnreadable:
         return False
 
 

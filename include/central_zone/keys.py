@@ -1,8 +1,9 @@
 """The central zone's keys: to open parcels, know their signers, make T2 tokens and sign receipts. None of the source's."""
 
+from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from crossing.key_files import read_key_file
+from crossing.key_register import PARCELS, RegisteredKey, read_key_register
 
 RECIPIENT_KEY = "recipient-v1"
 RECEIPT_SIGNING_KEY = "receipt-signing-v1"
@@ -28,11 +30,9 @@ def recipient_key(folder: Path) -> MLKEM768X25519PrivateKey:
     )
 
 
-def signer(folder: Path, name: str) -> Ed25519PublicKey:
-    """The public key of a known signer. The caller has checked that `name` is a plain key name. Raises KeyRefused."""
-    return Ed25519PublicKey.from_public_bytes(
-        read_key_file(folder / "signers" / f"{name}.pub", expected_bytes=32, secret=False)
-    )
+def signer(folder: Path, name: str, *, at: datetime, now: datetime) -> RegisteredKey:
+    """A known signer's public keys, for a parcel made `at`. Raises KeyNotValid, or RegisterRefused."""
+    return read_key_register(folder).key(name, PARCELS, at=at, now=now)
 
 
 def receipt_signing_key(folder: Path) -> Ed25519PrivateKey:

@@ -34,7 +34,7 @@ class Notice:
 
 def verified(zone: Zone, parcel_id: str) -> Manifest:
     """The manifest of a notice that we may take today. Raises ParcelRefused, ParcelUnreadable, ManifestRefused."""
-    manifest = receive.read_signed_manifest(zone.folder(parcel_id), zone.settings.keys_folder)
+    manifest = receive.read_signed_manifest(zone.folder(parcel_id), zone.settings.keys_folder, now=zone.now())
     if not manifest.is_notice or manifest.collection not in zone.policy.collections():
         raise ParcelRefused("The parcel is no notice, or of a collection that policy does not know.")
     receive.check_manifest(manifest, collection=zone.policy.collection(manifest.collection), now=zone.now())

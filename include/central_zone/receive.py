@@ -1,7 +1,11 @@
-"""Receive: is this parcel what a known signer says it is, for us, in date and whole? Signature before anything else."""
+"""Receive: is this parcel what a known signer says it is, for us, in date and whole? Signature before anything else.
+
+The order, each check before the next: size caps; signer known, in force and not revoked; signatures; strict manifest;
+the signer's practice; recipient; days; caps on what it may unpack to; its place in the ledger (admit); then, a part after
+another, hash of the sealed part, HPKE, hash of what it held, Parquet's footer, columns, rows.
+"""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,19 +13,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
 
 from central_zone import keys
 from central_zone.erasures.stripped import Stripped, sealed_bytes
 from central_zone.errors import ParcelRefused, WrongRecipient
+from central_zone.who_signed import Signed, check_may_speak, signed_bytes
 from crossing.canonical import schema, schema_sha256
-from crossing.manifest import HPKE_SUITE, Manifest, Part, bytes_to_sign, named_signer, part_binding, read_manifest
+from crossing.manifest import HPKE_SUITE, Manifest, Part, part_binding, read_manifest
 from crossing.parcel import ParcelUnreadable, parcel_id, part_name, read_manifest_bytes
 from crossing.policy import Collection
 
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-_KEY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _WORTH_THREADS = 50_000  # rows; below this, starting threads takes longer than they save
 LARGEST_PARQUET_BYTES = 4 * 1024**3
 LARGEST_UNPACKED_BYTES = 32 * 1024**3  # of one parcel, as rows are staged on disk
@@ -37,32 +41,31 @@ ReadStripped = Callable[[], Stripped]  # what we ourselves took out of the parce
 nothing_stripped: ReadStripped = Stripped
 
 
-def read_signed_manifest(folder: Path, keys_folder: Path) -> Manifest:
-    """The manifest of a parcel. Until its signature is checked, only the signer's name is read of it.
+def read_signed_manifest(folder: Path, keys_folder: Path, *, now: datetime | None = None) -> Manifest:
+    """The manifest of a parcel whose signer we know. Until that is certain, nothing else is read of it.
 
     Raises ParcelUnreadable, ParcelRefused, ManifestRefused or CountsDoNotClose.
     """
-    data, signature = read_manifest_bytes(folder)
-    _check_signature(data, signature, keys_folder)
-    manifest = read_manifest(data)
-    _check_it_is_one_of_ours(manifest)
-    if folder.name != manifest.parcel_id:
-        raise ParcelRefused("The folder is not named by its parcel's id. Deliver it under its own name.")
+    return manifest_in(folder, signed_bytes(folder, keys_folder, now=now))
+
+
+def manifest_in(folder: Path, signed: Signed) -> Manifest:
+    """The strict reading of what a known signer signed. Raises ParcelRefused, ManifestRefused or CountsDoNotClose."""
+    manifest = read_manifest(signed.data)
+    check_may_speak(signed.signer, manifest.practice_code, manifest.supplier_format)
+    _check_it_is_one_of_ours(folder, manifest)
     return manifest
 
 
-def _check_signature(data: bytes, signature: bytes, keys_folder: Path) -> None:
-    name = named_signer(data)
-    if not _KEY_NAME.fullmatch(name) or not (keys_folder / "signers" / f"{name}.pub").exists():
-        raise ParcelRefused(
-            "The parcel's signer is not known here. If it should be, put its public key in the signers folder."
-        )
-    try:
-        keys.signer(keys_folder, name).verify(signature, bytes_to_sign(data))
-    except InvalidSignature:
-        raise ParcelRefused(
-            "The signature does not fit the manifest. Ask the source to send the parcel again."
-        ) from None
+def known_manifest(folder: Path, manifest_sha256: str) -> Manifest:
+    """The manifest of a parcel that was taken in: the ledger's hash stands for the signature that was checked then.
+
+    A key that was revoked since is no reason to keep the rows of somebody erased. Raises as read_signed_manifest.
+    """
+    data, _ = read_manifest_bytes(folder)
+    if hashlib.sha256(data).hexdigest() != manifest_sha256:
+        raise ParcelRefused("The parcel is not the one that was taken in under its id. Find out who replaced it.")
+    return read_manifest(data)
 
 
 def check_manifest(manifest: Manifest, *, collection: Collection, now: datetime) -> None:
@@ -209,10 +212,12 @@ def _with_our_schema(part: Part, rows: pa.Table) -> pa.Table:
     return rows.cast(expected)
 
 
-def _check_it_is_one_of_ours(manifest: Manifest) -> None:
-    """The id is the one its place gives it, and the parts are numbered as we number them."""
+def _check_it_is_one_of_ours(folder: Path, manifest: Manifest) -> None:
+    """The id is the one its place gives it, the folder bears it, and the parts are numbered as we number them."""
     place = (manifest.collection, manifest.practice_code, manifest.sequence, manifest.extract_id)
     if manifest.parcel_id != parcel_id(*place):
         raise ParcelRefused("The parcel's id is not the one its place gives it. Report the source's software.")
     if [part.name for part in manifest.parts] != [part_name(index) for index in range(len(manifest.parts))]:
         raise ParcelRefused("The parcel's parts are not numbered in order. Report the source's software.")
+    if folder.name != manifest.parcel_id:
+        raise ParcelRefused("The folder is not named by its parcel's id. Deliver it under its own name.")

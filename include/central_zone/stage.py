@@ -64,7 +64,7 @@ def _thinned(zone: Zone, entry: Entry, tables: Tables) -> Tables:
 
 
 def _manifest_of(zone: Zone, entry: Entry) -> Manifest:
-    manifest = receive.read_signed_manifest(zone.folder(entry.parcel_id), zone.settings.keys_folder)
+    manifest = receive.read_signed_manifest(zone.folder(entry.parcel_id), zone.settings.keys_folder, now=zone.now())
     if manifest.sha256() != entry.manifest_sha256:
         raise ParcelRefused(
             f"{entry.practice_code}: parcel {entry.sequence} was replaced since it was received. Receive it again."

@@ -7,12 +7,13 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from crossing.accounting import check_counts_close
 from crossing.canonical import NOTICES
 from crossing.errors import PersonMustAct
-from crossing.manifest_fields import field_at_fault
+from crossing.manifest_fields import FIELDS, field_at_fault
 
 MANIFEST_VERSION = 2
 LARGEST_MANIFEST_BYTES = 1_000_000
@@ -97,15 +98,21 @@ def part_binding(identity: bytes, index: int, count: int) -> bytes:
     return hashlib.sha256(identity).digest() + index.to_bytes(4, "big") + count.to_bytes(4, "big")
 
 
-def named_signer(data: bytes) -> str:
-    """The signing key a manifest names: all that may be asked of it before its signature is checked.
+@dataclass(frozen=True, slots=True)
+class ClaimOfSigner:
+    """Which key a manifest says signed it, and when. A stranger may have written it: look it up, show it to nobody."""
 
-    Raises ManifestRefused. The name is whatever a stranger wrote: look it up, and show it to nobody.
-    """
-    name = _parsed(data).get("signing_key")
-    if not isinstance(name, str):
-        raise ManifestRefused("The manifest names no signing key.")
-    return name
+    signing_key: str
+    created_at: datetime
+
+
+def claim_of_signer(data: bytes) -> ClaimOfSigner:
+    """All that may be asked of a manifest before its signature is checked. Raises ManifestRefused."""
+    content = _parsed(data)
+    name, created_at = content.get("signing_key"), content.get("created_at")
+    if not isinstance(name, str) or not FIELDS["created_at"](created_at):
+        raise ManifestRefused("The manifest names no signing key, or not when it was made.")
+    return ClaimOfSigner(name, datetime.fromisoformat(str(created_at)))
 
 
 def read_manifest(data: bytes) -> Manifest:

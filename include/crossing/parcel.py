@@ -1,4 +1,4 @@
-"""The parcel on disk: a folder named by its id, holding manifest.json, manifest.sig and sealed parts.
+"""The parcel on disk: a folder named by its id, holding manifest.json, its signatures and sealed parts.
 
 A folder appears under its name by one rename, after everything in it is on disk: half a parcel cannot be seen.
 """
@@ -15,6 +15,8 @@ from crossing.manifest import LARGEST_MANIFEST_BYTES
 
 MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.sig"
+SECOND_SIGNATURE_NAME = "manifest.mldsa65.sig"  # only where the signer's entry in the register asks for it
+LARGEST_SIGNATURE_BYTES = 4096
 LARGEST_PART_BYTES = 512 * 1024 * 1024
 NEW_PART_SUFFIX = ".new"  # a part that is about to replace the one of its name
 _PART_NAME = re.compile(r"^part-\d{5}\.hpke$")
@@ -39,7 +41,14 @@ def part_name(index: int) -> str:
 
 def read_manifest_bytes(folder: Path) -> tuple[bytes, bytes]:
     """The manifest and its signature, unparsed. Raises ParcelUnreadable."""
-    return _read(folder / MANIFEST_NAME, LARGEST_MANIFEST_BYTES), _read(folder / SIGNATURE_NAME, 4096)
+    return _read(folder / MANIFEST_NAME, LARGEST_MANIFEST_BYTES), _read(
+        folder / SIGNATURE_NAME, LARGEST_SIGNATURE_BYTES
+    )
+
+
+def read_second_signature(folder: Path) -> bytes | None:
+    """The post-quantum signature; None where the parcel has none. Raises ParcelUnreadable."""
+    return read_beside(folder, SECOND_SIGNATURE_NAME, LARGEST_SIGNATURE_BYTES)
 
 
 def read_part(folder: Path, name: str, expected_bytes: int) -> bytes:

@@ -14,12 +14,23 @@ from typing import BinaryIO
 
 from crossing.errors import PersonMustAct
 from crossing.manifest import LARGEST_MANIFEST_BYTES
-from crossing.parcel import LARGEST_PART_BYTES, MANIFEST_NAME, SIGNATURE_NAME, part_name
+from crossing.parcel import (
+    LARGEST_PART_BYTES,
+    LARGEST_SIGNATURE_BYTES,
+    MANIFEST_NAME,
+    SECOND_SIGNATURE_NAME,
+    SIGNATURE_NAME,
+    part_name,
+)
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
 _PIECE_BYTES = 1024 * 1024
-_LARGEST = {MANIFEST_NAME: LARGEST_MANIFEST_BYTES, SIGNATURE_NAME: 4096}
+_LARGEST = {
+    MANIFEST_NAME: LARGEST_MANIFEST_BYTES,
+    SIGNATURE_NAME: LARGEST_SIGNATURE_BYTES,
+    SECOND_SIGNATURE_NAME: LARGEST_SIGNATURE_BYTES,
+}
 
 
 class TarRefused(PersonMustAct):
@@ -29,6 +40,7 @@ class TarRefused(PersonMustAct):
 def _names() -> Iterator[str]:
     yield MANIFEST_NAME
     yield SIGNATURE_NAME
+    yield SECOND_SIGNATURE_NAME  # the only one that may be left out
     yield from (part_name(index) for index in count())
 
 
@@ -54,6 +66,8 @@ class ParcelTar:
         pieces: list[tuple[bytes | Path, int]] = []
         for path in (folder / name for name in _names()):
             if not path.exists():
+                if path.name == SECOND_SIGNATURE_NAME:
+                    continue
                 break
             size = path.stat().st_size
             pieces += [(_header(path.name, size), _BLOCK), (path, size), (bytes(_padding(size)), _padding(size))]
@@ -91,10 +105,13 @@ def _slice(piece: bytes | Path, start: int, length: int) -> bytes:
 def unpack(tar: Path, folder: Path) -> None:
     """Writes the parcel's files into `folder`, which is empty, durably. Raises TarRefused."""
     with tar.open("rb") as file:
-        for name in _names():
+        names = _names()
+        for name in names:
             header = file.read(_BLOCK)
             if header == _END[:_BLOCK]:
                 break
+            if name == SECOND_SIGNATURE_NAME and not header.startswith(name.encode()):
+                name = next(names)  # noqa: PLW2901  (left out: what lies here is the file after it)
             _write_member(file, folder / name, _size_in(header, name))
         if name in (MANIFEST_NAME, SIGNATURE_NAME) or file.read() != _END[_BLOCK:]:
             raise TarRefused("A message ends where a parcel does not. Ask its sender to send it again.")

@@ -1,6 +1,7 @@
 """What the centre answered: receipts and certificates of erasure, believed only if the centre signed them for that parcel."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from crossing.answers import (
     read_answer,
 )
 from crossing.canonical import ERASURE
+from crossing.key_register import RECEIPTS, KeyNotValid, KeyRegister, read_key_register
 from crossing.manifest import Manifest
-from source_zone.keys import RECEIPT_SIGNING_KEY, receipt_public_key
 from source_zone.settings import Settings
 
 _ABOUT = {RECEIPT: "parcel_id", CERTIFICATE: "notice"}  # which field says what an answer is about
@@ -26,10 +27,10 @@ _ABOUT = {RECEIPT: "parcel_id", CERTIFICATE: "notice"}  # which field says what 
 
 @dataclass(frozen=True, slots=True)
 class CentralAnswers:
-    """The folder the centre's answers come to, and the key they must be signed with."""
+    """The folder the centre's answers come to, and the register that has the centre's keys."""
 
     folder: Path
-    key: Ed25519PublicKey
+    register: KeyRegister
 
     def to(self, manifest: Manifest) -> dict[str, Any] | None:
         """What the centre signed about this parcel or notice; None while it has not answered. Raises AnswerRefused."""
@@ -37,33 +38,42 @@ class CentralAnswers:
         path = self.folder / f"{manifest.parcel_id}.{kind}.json"
         if not path.exists():
             return None
-        content = self._signed(path, kind)
+        content = self._signed(path, kind, asked=datetime.fromisoformat(manifest.created_at))
         if (content.get(_ABOUT[kind]), content.get("manifest_sha256")) != (manifest.parcel_id, manifest.sha256()):
             raise AnswerRefused(f"{path.name} is about another parcel than this. Ask the centre for the right one.")
         return content
 
-    def _signed(self, path: Path, kind: str) -> dict[str, Any]:
+    def _signed(self, path: Path, kind: str, *, asked: datetime) -> dict[str, Any]:
         answer = read_answer(_at_most(path), kind, path.name)
-        signed = bytes_to_sign(answer.content, PAYLOAD_TYPES[kind])
         try:
-            if answer.signing_key != RECEIPT_SIGNING_KEY:
-                raise InvalidSignature
-            self.key.verify(answer.signature, signed)
+            self._key(answer.signing_key, asked).verify(
+                answer.signature, bytes_to_sign(answer.content, PAYLOAD_TYPES[kind])
+            )
+        except KeyNotValid as error:
+            raise AnswerRefused(f"{path.name} does not bear a signature of the centre's. {error}") from None
         except InvalidSignature:
             raise AnswerRefused(
-                f"{path.name} does not bear the signature of the centre's key {RECEIPT_SIGNING_KEY}: it was forged, or "
-                "changed since. Do not rely on it; ask the centre."
+                f"{path.name} does not bear the signature of the centre's key it names: it was forged, or changed since. "
+                "Do not rely on it; ask the centre."
             ) from None
         return answer.content
 
+    def _key(self, name: str, asked: datetime) -> Ed25519PublicKey:
+        """An answer comes after what it answers: a key whose time had ended by then cannot have given it."""
+        entry = self.register.entries.get(name)
+        at = max(asked, entry.valid_from) if entry else asked
+        return Ed25519PublicKey.from_public_bytes(
+            self.register.key(name, RECEIPTS, at=at, now=datetime.now(UTC)).ed25519
+        )
+
 
 def central_answers(settings: Settings) -> CentralAnswers | None:
-    """None where no folder of answers is set. Raises KeyRefused where the key to check them with is missing."""
+    """None where no folder of answers is set. Raises RegisterRefused where there is no register to check them with."""
     if settings.receipts is None:
         return None
     if not settings.receipts.is_dir():
         raise AnswerRefused("GP_CENTRAL_RECEIPTS_DIR names no folder. Correct it, or unset it where no answers come.")
-    return CentralAnswers(settings.receipts, receipt_public_key(settings.keys))
+    return CentralAnswers(settings.receipts, read_key_register(settings.keys))
 
 
 def _at_most(path: Path) -> bytes:

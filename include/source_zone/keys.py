@@ -4,10 +4,12 @@ Labels (HKDF-SHA-256 info): `gp-collect|1|<collection>|<field>|v<version>`. Two 
 never share a key, so their tokens cannot be joined.
 """
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -20,8 +22,9 @@ KEY_BYTES = 32
 MLKEM_PUBLIC_BYTES = 1184
 RECIPIENT_KEY = "recipient-v1"
 SIGNING_KEY = "signing-v1"
+SECOND_SIGNING_KEY = "signing-mldsa65-v1"  # beside the first, where it is there: what a quantum computer cannot forge
 MEMORY_KEY = "memory-v1"
-RECEIPT_SIGNING_KEY = "receipt-signing-v1"  # the centre's: its public half alone is here
+RECEIPT_SIGNING_KEY = "receipt-signing-v1"  # the centre's: its public half alone is here, in the register
 
 LOCAL_ID = "local_id"
 NHS_NUMBER = "nhs_number"
@@ -35,6 +38,7 @@ class SourceKeys:
     token_keys: dict[str, bytes] = field(repr=False)  # field -> 32 bytes
     memory_key: bytes = field(repr=False)
     signing_key: Ed25519PrivateKey = field(repr=False)
+    second_signing_key: MLDSA65PrivateKey | None = field(repr=False, default=None)
     recipient_key: MLKEM768X25519PublicKey = field(repr=False)
 
 
@@ -58,11 +62,12 @@ def own_public_key(folder: Path) -> Ed25519PublicKey:
     return Ed25519PrivateKey.from_private_bytes(private).public_key()
 
 
-def receipt_public_key(folder: Path) -> Ed25519PublicKey:
-    """What the centre's answers are checked with. Raises KeyRefused."""
-    return Ed25519PublicKey.from_public_bytes(
-        read_key_file(folder / f"{RECEIPT_SIGNING_KEY}.pub", expected_bytes=KEY_BYTES, secret=False)
-    )
+def _second_signing_key(folder: Path) -> MLDSA65PrivateKey | None:
+    """Whether a signer has one is entered at the centre too: without the key there, or here, its parcels are refused."""
+    path = folder / f"{SECOND_SIGNING_KEY}.key"
+    if not os.path.lexists(path):
+        return None
+    return MLDSA65PrivateKey.from_seed_bytes(read_key_file(path, expected_bytes=KEY_BYTES))
 
 
 def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
@@ -76,6 +81,7 @@ def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
         token_keys={each: field_key(root, collection, each, version) for each in (LOCAL_ID, NHS_NUMBER)},
         memory_key=read_key_file(folder / f"{MEMORY_KEY}.key", expected_bytes=KEY_BYTES),
         signing_key=Ed25519PrivateKey.from_private_bytes(signing),
+        second_signing_key=_second_signing_key(folder),
         recipient_key=MLKEM768X25519PublicKey(
             MLKEM768PublicKey.from_public_bytes(recipient[:MLKEM_PUBLIC_BYTES]),
             X25519PublicKey.from_public_bytes(recipient[MLKEM_PUBLIC_BYTES:]),

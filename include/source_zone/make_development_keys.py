@@ -1,14 +1,28 @@
 """Makes a key set for development: both zones' keys at once, which in life two organisations make apart."""
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from crossing.key_files import KeyRefused, write_key_file
-from source_zone.keys import KEY_BYTES, MEMORY_KEY, RECEIPT_SIGNING_KEY, RECIPIENT_KEY, SIGNING_KEY, token_key_name
+from crossing.key_register import EVERYBODY, PARCELS, RECEIPTS, REGISTER_NAME, Entry, RegisteredKey, entry_in_toml
+from source_zone.keys import (
+    KEY_BYTES,
+    MEMORY_KEY,
+    RECEIPT_SIGNING_KEY,
+    RECIPIENT_KEY,
+    SECOND_SIGNING_KEY,
+    SIGNING_KEY,
+    token_key_name,
+)
+
+_IN_FORCE = timedelta(days=3652)
+_MADE_EARLIER = timedelta(days=1)  # the clocks of two zones differ
 
 
 def make_development_keys(folder: Path, collections: list[str]) -> list[str]:
@@ -18,22 +32,35 @@ def make_development_keys(folder: Path, collections: list[str]) -> list[str]:
         raise KeyRefused(
             f"{folder} already holds keys. They are never replaced: name another folder, or remove it yourself."
         )
-    (central / "signers").mkdir(parents=True, mode=0o700)
+    central.mkdir(parents=True, mode=0o700)
     source.mkdir(parents=True, mode=0o700)
     for collection in collections:
         write_key_file(source / f"{token_key_name(collection, 1)}.key", os.urandom(KEY_BYTES))
     write_key_file(source / f"{MEMORY_KEY}.key", os.urandom(KEY_BYTES))
     write_key_file(central / "store-v1.key", os.urandom(KEY_BYTES))
-    _make_signer(SIGNING_KEY, source, central / "signers")
-    _make_signer(RECEIPT_SIGNING_KEY, central, source)
+    second = MLDSA65PrivateKey.generate()
+    write_key_file(source / f"{SECOND_SIGNING_KEY}.key", second.private_bytes_raw())
+    _make_signer(SIGNING_KEY, PARCELS, source, central, ml_dsa_65=second.public_key().public_bytes_raw())
+    _make_signer(RECEIPT_SIGNING_KEY, RECEIPTS, central, source)
     _make_recipient(source, central)
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def _make_signer(name: str, signs: Path, checks: Path) -> None:
+def _make_signer(name: str, purpose: str, signs: Path, checks: Path, ml_dsa_65: bytes | None = None) -> None:
+    """The private key where it signs; a register with the public one where it is checked."""
     signer = Ed25519PrivateKey.generate()
     write_key_file(signs / f"{name}.key", signer.private_bytes_raw())
-    write_key_file(checks / f"{name}.pub", signer.public_key().public_bytes_raw())
+    key = RegisteredKey(
+        name=name,
+        purpose=purpose,
+        owner="Development keys",
+        ed25519=signer.public_key().public_bytes_raw(),
+        ml_dsa_65=ml_dsa_65,
+        speaks_for=(EVERYBODY,),
+    )
+    made = datetime.now(UTC).replace(microsecond=0)
+    entry = Entry(key=key, valid_from=made - _MADE_EARLIER, valid_until=made + _IN_FORCE)
+    write_key_file(checks / REGISTER_NAME, entry_in_toml(entry).encode())
 
 
 def _make_recipient(source: Path, central: Path) -> None:

@@ -1,6 +1,7 @@
 """Seal: canonical rows become sealed parts and a signed manifest, published to the outbox by one rename.
 
-HPKE (RFC 9180; MLKEM768_X25519, HKDF-SHA-256, AES-256-GCM) to the central zone's key; Ed25519 over the manifest.
+HPKE (RFC 9180; MLKEM768_X25519, HKDF-SHA-256, AES-256-GCM) to the central zone's key; Ed25519 over the manifest, and ML-DSA-65
+beside it where the source has such a key.
 Until the last look at the opt-outs the parts are drafts in the spool, under the run key: nothing has left.
 """
 
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives import hpke
 
 from crossing.canonical import Kind, column_names
 from crossing.manifest import Manifest, Part, bytes_to_sign, part_binding
-from crossing.parcel import MANIFEST_NAME, SIGNATURE_NAME, part_name, write_durably
+from crossing.parcel import MANIFEST_NAME, SECOND_SIGNATURE_NAME, SIGNATURE_NAME, part_name, write_durably
 from source_zone.background import Background
 from source_zone.keys import SourceKeys
 from source_zone.spool import Spool
@@ -103,6 +104,8 @@ def seal(manifest: Manifest, drafts: Unsealed, keys: SourceKeys, outbox: Path) -
     content = sealed.to_bytes()
     write_durably(draft / MANIFEST_NAME, content)
     write_durably(draft / SIGNATURE_NAME, keys.signing_key.sign(bytes_to_sign(content)))
+    if keys.second_signing_key is not None:
+        write_durably(draft / SECOND_SIGNATURE_NAME, keys.second_signing_key.sign(bytes_to_sign(content)))
     return sealed
 
 

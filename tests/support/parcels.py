@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from crossing.canonical import schema, schema_sha256
+from crossing.key_register import Entry, RegisteredKey, entry_in_toml
 from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest, Part, bytes_to_sign, part_binding
 from crossing.parcel import parcel_id
 
@@ -51,9 +53,10 @@ class Keys:
     recipient: hpke.MLKEM768X25519PublicKey | None = None
     custodian: Recipient = field(default_factory=Recipient, repr=False)
     case_recipient: Recipient = field(default_factory=Recipient, repr=False)
+    second_signer: MLDSA65PrivateKey | None = field(default=None, repr=False)
 
     def make(self) -> "Keys":
-        (self.folder / "signers").mkdir(parents=True)
+        self.folder.mkdir(parents=True)
         seed, classical = os.urandom(64), X25519PrivateKey.generate()
         post_quantum = MLKEM768PrivateKey.from_seed_bytes(seed)
         self.recipient = hpke.MLKEM768X25519PublicKey(post_quantum.public_key(), classical.public_key())
@@ -62,8 +65,31 @@ class Keys:
         self._write("receipt-signing-v1.key", Ed25519PrivateKey.generate().private_bytes_raw())
         self._write("custodian-v1.pub", self.custodian.public())
         self._write("case-recipient-v1.pub", self.case_recipient.public())
-        self._write("signers/signing-v1.pub", self.signer.public_key().public_bytes_raw())
+        self.register(self.entry())
         return self
+
+    def entry(self, **changes: Any) -> Entry:
+        """What the register says of this source's signer."""
+        names = {item.name for item in fields(RegisteredKey)}
+        key = RegisteredKey(
+            name="signing-v1",
+            purpose="parcels",
+            owner="A supplier",
+            ed25519=self.signer.public_key().public_bytes_raw(),
+            ml_dsa_65=self.second_signer.public_key().public_bytes_raw() if self.second_signer else None,
+            speaks_for=("*",),
+        )
+        entry = Entry(
+            key=replace(key, **{name: value for name, value in changes.items() if name in names}),
+            valid_from=datetime(2020, 1, 1, tzinfo=UTC),
+            valid_until=datetime(2100, 1, 1, tzinfo=UTC),
+        )
+        return replace(entry, **{name: value for name, value in changes.items() if name not in names})
+
+    def register(self, *entries: Entry) -> None:
+        """Puts a register of these in place of the present one."""
+        (self.folder / "key_register.toml").unlink(missing_ok=True)
+        self._write("key_register.toml", "".join(map(entry_in_toml, entries)).encode())
 
     def _write(self, name: str, data: bytes) -> None:
         (self.folder / name).write_bytes(data)
@@ -180,6 +206,9 @@ def sign(folder: Path, keys: Keys, manifest: Manifest) -> None:
     """Writes a manifest and a signature that fits it."""
     (folder / "manifest.json").write_bytes(manifest.to_bytes())
     (folder / "manifest.sig").write_bytes(keys.signer.sign(bytes_to_sign(manifest.to_bytes())))
+    if keys.second_signer:
+        second = keys.second_signer.sign(bytes_to_sign(manifest.to_bytes()))
+        (folder / "manifest.mldsa65.sig").write_bytes(second)
 
 
 def _pieces(whole: pa.Table, rows_per_part: int) -> list[pa.Table]:

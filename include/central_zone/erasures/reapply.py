@@ -133,7 +133,7 @@ def _restore_notices(zone: Zone) -> int:
     restored = 0
     for folder in _notices_without_parts(zone):
         try:
-            manifest = receive.read_signed_manifest(folder, zone.settings.keys_folder)
+            manifest = receive.read_signed_manifest(folder, zone.settings.keys_folder, now=zone.now())
         except PARCELS_OWN_FAULT:
             continue
         with transaction(zone.store, "restore a notice") as connection:

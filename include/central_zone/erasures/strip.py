@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from central_zone import inbox, keys, receive
+from central_zone import inbox, keys, ledger, receive
 from central_zone.admit import PARCELS_OWN_FAULT
 from central_zone.erasures import gate
 from central_zone.erasures.marks import TOKEN
@@ -45,9 +45,11 @@ def strip_parcels(zone: Zone, notice: Manifest, practices: set[str]) -> dict[str
     A parcel that cannot be verified cannot be opened either: it is left as it is, and counted.
     """
     parcels, left, rows = 0, [], Counter[str]()
-    for folder in _kept_of(zone, notice.collection, practices):
+    kept = list(_kept_of(zone, notice.collection, practices))
+    taken_in = _taken_in(zone, kept)
+    for folder in kept:
         try:
-            manifest = receive.read_signed_manifest(folder, zone.settings.keys_folder)
+            manifest = _verified(zone, folder, taken_in)
             if manifest.is_notice or (manifest.collection, manifest.practice_code in practices) != (
                 notice.collection,
                 True,
@@ -69,7 +71,21 @@ def strip_late(zone: Zone, entry: Entry) -> None:
     """
     folder = zone.folder(entry.parcel_id)
     with suppress(*PARCELS_OWN_FAULT):
-        strip(zone, folder, receive.read_signed_manifest(folder, zone.settings.keys_folder), entry.parcel_id)
+        strip(zone, folder, receive.known_manifest(folder, entry.manifest_sha256), entry.parcel_id)
+
+
+def _taken_in(zone: Zone, folders: list[Path]) -> dict[str, str]:
+    """The manifest's hash of each of these parcels that was loaded."""
+    with transaction(zone.store, "look for parcels that were loaded") as connection:
+        known = ledger.states(connection, [folder.name for folder in folders])
+    return {name: entry.manifest_sha256 for name, entry in known.items() if entry.state in ledger.TAKEN_IN}
+
+
+def _verified(zone: Zone, folder: Path, taken_in: dict[str, str]) -> Manifest:
+    """Of a parcel that was loaded the ledger knows the manifest, whatever became of the key that signed it."""
+    if folder.name in taken_in:
+        return receive.known_manifest(folder, taken_in[folder.name])
+    return receive.read_signed_manifest(folder, zone.settings.keys_folder, now=zone.now())
 
 
 def left_in_words(outcome: dict[str, Any]) -> str:

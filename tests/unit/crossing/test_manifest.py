@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ from crossing.accounting import Counts, CountsDoNotClose, are_counts, check_coun
 from crossing.errors import PersonMustAct
 from crossing.manifest import (
     HPKE_SUITE,
+    ClaimOfSigner,
     Manifest,
     ManifestRefused,
     Part,
     bytes_to_sign,
     canonical_json,
-    named_signer,
+    claim_of_signer,
     part_binding,
     read_manifest,
 )
@@ -251,10 +253,17 @@ def test_the_names_that_adapters_count_under_may_stand_in_counts() -> None:
 
 
 def test_the_signer_is_named_without_looking_at_anything_else() -> None:
-    assert named_signer(b'{"signing_key":"signing-v1","counts":[]}') == "signing-v1"
+    assert claim_of_signer(
+        b'{"signing_key":"signing-v1","created_at":"2026-09-02T02:00:00Z","counts":[]}'
+    ) == ClaimOfSigner("signing-v1", datetime(2026, 9, 2, 2, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("data", [b"[]", b"{}", b'{"signing_key":5}', b"[" * 100_000, b'{"a":' + b"9" * 5000 + b"}"])
+NO_TIME = b'{"created_at":"2026-09-02","signing_key":"signing-v1"}'
+
+
+@pytest.mark.parametrize(
+    "data", [b"[]", b"{}", b'{"signing_key":5}', NO_TIME, b"[" * 100_000, b'{"a":' + b"9" * 5000 + b"}"]
+)
 def test_a_manifest_that_names_no_signer_is_refused(data: bytes) -> None:
     with pytest.raises(ManifestRefused):
-        named_signer(data)
+        claim_of_signer(data)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossing.parcel import MANIFEST_NAME, SIGNATURE_NAME
+from crossing.parcel import MANIFEST_NAME, SECOND_SIGNATURE_NAME, SIGNATURE_NAME
 from crossing.parcel_tar import ParcelTar, TarRefused, unpack
 
 FILES = {MANIFEST_NAME: b"{}", SIGNATURE_NAME: b"s" * 64, "part-00000.hpke": b"a" * 1000, "part-00001.hpke": b""}
@@ -36,6 +36,14 @@ def unpacked(content: bytes, root: Path) -> dict[str, bytes]:
 def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     content = packed(a_parcel(tmp_path / "parcel"))
     assert unpacked(content, tmp_path) == FILES
+
+
+def test_a_second_signature_travels_where_there_is_one(tmp_path: Path) -> None:
+    files = FILES | {SECOND_SIGNATURE_NAME: b"q" * 3309}
+    content = packed(a_parcel(tmp_path / "parcel", files))
+    assert unpacked(content, tmp_path) == files
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        assert tar.getnames()[:4] == [MANIFEST_NAME, SIGNATURE_NAME, SECOND_SIGNATURE_NAME, "part-00000.hpke"]
 
 
 def test_any_tar_program_can_read_it(tmp_path: Path) -> None:
@@ -71,6 +79,10 @@ def a_tar(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
         a_tar((MANIFEST_NAME, b"{}")),
         a_tar((SIGNATURE_NAME, b"s"), (MANIFEST_NAME, b"{}")),
         a_tar((MANIFEST_NAME, b"{}"), (SIGNATURE_NAME, b"s"), ("part-00001.hpke", b"x")),
+        a_tar((MANIFEST_NAME, b"{}"), (SECOND_SIGNATURE_NAME, b"s")),
+        a_tar((MANIFEST_NAME, b"{}"), (SIGNATURE_NAME, b"s"), (SECOND_SIGNATURE_NAME, b"s" * 4097)),
+        a_tar((MANIFEST_NAME, b"{}"), (SIGNATURE_NAME, b"s"), *[(SECOND_SIGNATURE_NAME, b"s")] * 2),
+        a_tar((MANIFEST_NAME, b"{}"), (SIGNATURE_NAME, b"s"), ("part-00000.hpke", b""), (SECOND_SIGNATURE_NAME, b"s")),
         a_tar((MANIFEST_NAME, b"{}"), (MANIFEST_NAME, b"{}")),
         a_tar((MANIFEST_NAME, b"x" * 1_000_001)),
         a_tar((MANIFEST_NAME, b""), kind=tarfile.SYMTYPE),
@@ -80,7 +92,7 @@ def a_tar(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
 def test_anything_else_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(TarRefused):
         unpacked(content, tmp_path)
-    assert {path.name for path in (tmp_path / "back").iterdir()} <= set(FILES)
+    assert {path.name for path in (tmp_path / "back").iterdir()} <= {*FILES, SECOND_SIGNATURE_NAME}
 
 
 def test_one_cut_off_anywhere_or_with_more_behind_it_is_refused(tmp_path: Path) -> None:

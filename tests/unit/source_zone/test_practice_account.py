@@ -24,7 +24,7 @@ from central_zone.ledger import Entry
 from central_zone.receive import opened_rows
 from crossing.answers import CERTIFICATE, PAYLOAD_TYPES, AnswerRefused, bytes_to_sign
 from crossing.canonical import NATIONAL_ALLOW_LIST, schema
-from crossing.key_files import KeyRefused
+from crossing.key_register import RegisterRefused
 from crossing.manifest import Manifest, canonical_json, read_manifest
 from source_zone.left_already import note_left
 from source_zone.parcels_left import OutboxDoubtful
@@ -260,8 +260,8 @@ def test_a_receipts_signature_does_not_make_a_certificate(zone: SourceZone) -> N
 
 
 def test_answers_without_the_key_to_check_them_are_not_believed(zone: SourceZone) -> None:
-    (zone.settings.keys / "receipt-signing-v1.pub").unlink()
-    with pytest.raises(KeyRefused, match=r"receipt-signing-v1\.pub"):
+    (zone.settings.keys / "key_register.toml").unlink()
+    with pytest.raises(RegisterRefused, match=r"key_register\.toml"):
         told(zone)
 
 
