@@ -9,6 +9,7 @@ from typing import Any
 
 from central_zone import command_line_erasures, command_line_load
 from central_zone.command_line_notices import add_notices
+from central_zone.command_line_reidentify import add_reidentify
 from central_zone.command_line_release import add_release_commands
 from crossing.errors import run_command
 
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_skip(commands)
     _add_reconcile(commands)
     add_release_commands(commands)
+    add_reidentify(commands)
     _add_register(commands)
     command_line_erasures.add_to(commands)
     _add_audit(commands)

@@ -47,6 +47,7 @@ REFUSALS = {
     "already_carried_out": "It had been carried out before",
     "custodian_key": "The custodian's key did not open the escrow",
     "escrow_altered": "The escrow did not hold what was put there",
+    "list_is_old": "Nobody knew who is registered at the practice today",  # only the source finds it out
 }
 
 
@@ -122,7 +123,10 @@ def read_request(data: bytes) -> tuple[CaseRequest, tuple[bytes, ...]]:
     request, tokens = request_of(content["request"]), content["tokens"]
     if not isinstance(tokens, list) or not all(_is(_TOKEN, each) for each in tokens):
         raise unreadable("its tokens are not each 32 hexadecimal characters")
-    if len(set(tokens)) != len(tokens) or (len(tokens), tokens_sha256(tokens)) != (request.people, request.tokens_sha256):
+    if len(set(tokens)) != len(tokens) or (len(tokens), tokens_sha256(tokens)) != (
+        request.people,
+        request.tokens_sha256,
+    ):
         raise unreadable("its tokens are not those that were asked about")
     return request, tuple(bytes.fromhex(each) for each in tokens)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from crossing.case_request import APPROVAL_TYPE, Approval, CaseRefused, CaseRequest
 from crossing.answers import bytes_to_sign
+from crossing.case_request import APPROVAL_TYPE, Approval, CaseRefused, CaseRequest
 from crossing.key_register import REIDENTIFICATION, KeyNotValid, KeyRegister, RegisteredKey
 from crossing.policy import Policy, PolicyRefused
 
@@ -64,36 +64,46 @@ def _refused(why: str) -> PolicyRefused:
 def check_request(request: CaseRequest, rules: CaseRules, now: datetime) -> None:
     """Whether such a case may be carried out today, whoever approved it. Raises CaseRefused."""
     if request.expires_on < now.astimezone(UTC).date():
-        raise CaseRefused("expired", "It expired. Whoever asked may ask again, as another case.")
+        raise CaseRefused("expired", "it expired. Whoever asked may ask again, as another case.")
     created = datetime.fromisoformat(request.created_at)
     if created - now > _CLOCKS_DIFFER:
-        raise CaseRefused("made_in_the_future", "It says that it was made in the future. Set the clocks.")
+        raise CaseRefused("made_in_the_future", "it says that it was made in the future. Set the clocks.")
     if request.expires_on > created.date() + timedelta(days=rules.longest_expiry_in_days):
         raise CaseRefused(
-            "expires_too_late", f"It is to hold for more than {rules.longest_expiry_in_days} days. Ask for fewer."
+            "expires_too_late", f"it is to hold for more than {rules.longest_expiry_in_days} days. Ask for fewer."
         )
     if request.people > rules.people_a_case:
         raise CaseRefused(
             "too_many_people", f"{request.people} people are asked about; {rules.people_a_case} is the most a case may."
         )
     if request.purpose not in rules.purposes:
-        raise CaseRefused("purpose_not_allowed", f"Its purpose is none of those in policy/{RULES}.")
+        raise CaseRefused("purpose_not_allowed", f"its purpose is none of those in policy/{RULES}.")
     if request.use not in rules.uses:
-        raise CaseRefused("use_not_allowed", f"Its data use is none of those in policy/{RULES}.")
+        raise CaseRefused("use_not_allowed", f"its data use is none of those in policy/{RULES}.")
 
 
 def check_approvals(
-    request: CaseRequest, approvals: Sequence[Approval], *, register: KeyRegister, needed: int, verify: Verify, now: datetime
+    request: CaseRequest,
+    approvals: Sequence[Approval],
+    *,
+    register: KeyRegister,
+    needed: int,
+    verify: Verify,
+    now: datetime,
 ) -> list[str]:
     """The names of the keys that approved it. Every approval that is shown must hold. Raises CaseRefused."""
     keys = [_approver(request, each, register, verify, now) for each in approvals]
     people = {_person(key.owner) for key in keys}
     if _person(request.requested_by) in people:
-        raise CaseRefused("requester_approved", "Whoever asks does not approve. Have somebody else approve it.")
+        raise CaseRefused("requester_approved", "whoever asks does not approve. Have somebody else approve it.")
     if len(people) < len(keys):
-        raise CaseRefused("same_person_twice", "One person approved it twice, which counts once. Show one approval each.")
+        raise CaseRefused(
+            "same_person_twice", "one person approved it twice, which counts once. Show one approval each."
+        )
     if len(people) < needed:
-        raise CaseRefused("too_few_approvals", f"{len(people)} people approved it; {needed} must, each with a key of their own.")
+        raise CaseRefused(
+            "too_few_approvals", f"{len(people)} people approved it; {needed} must, each with a key of their own."
+        )
     return sorted(key.name for key in keys)
 
 
@@ -102,18 +112,20 @@ def _approver(
 ) -> RegisteredKey:
     at = datetime.fromisoformat(approval.approved_at)
     if approval.request_sha256 != request.sha256() or approval.case_id != request.case_id:
-        raise CaseRefused("approval_not_valid", "An approval is of another request, or of this one before it was changed.")
+        raise CaseRefused(
+            "approval_not_valid", "an approval is of another request, or of this one before it was changed."
+        )
     if at < datetime.fromisoformat(request.created_at) - _CLOCKS_DIFFER or at - now > _CLOCKS_DIFFER:
-        raise CaseRefused("approval_not_valid", "An approval is older than the request, or of the future.")
+        raise CaseRefused("approval_not_valid", "an approval is older than the request, or of the future.")
     try:
         key = register.key(approval.signing_key, REIDENTIFICATION, at=at, now=now)
     except KeyNotValid:
         raise CaseRefused(
             "approver_not_valid",
-            "An approver's key is not in the register for this purpose, was not valid on that day, or was revoked.",
+            "an approver's key is not in the register for this purpose, was not valid on that day, or was revoked.",
         ) from None
     if not verify(key.ed25519, approval.signature, bytes_to_sign(approval.statement(), APPROVAL_TYPE)):
-        raise CaseRefused("approval_not_valid", f"The approval by {key.name} does not bear that key's signature.")
+        raise CaseRefused("approval_not_valid", f"the approval by {key.name} does not bear that key's signature.")
     return key
 
 

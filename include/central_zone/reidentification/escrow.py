@@ -51,7 +51,9 @@ class Sealer:
         seal, sealed = AESGCM(self.key).encrypt, []
         for stored, registration, patient in zip(*(column.to_pylist() for column in columns), strict=True):
             nonce = self.sealed_so_far.to_bytes(_COUNTER_BYTES, "big")
-            sealed.append(nonce + seal(nonce, registration + patient, _bound_to(self.practice_code, self.parcel_id, stored)))
+            sealed.append(
+                nonce + seal(nonce, registration + patient, _bound_to(self.practice_code, self.parcel_id, stored))
+            )
             self.sealed_so_far += 1
         registrations = mine["registration_token"].combine_chunks()
         return pa.table([registrations, pa.array(sealed, pa.binary())], schema=self.schema)
@@ -101,7 +103,8 @@ def opened(row: Sealed, custodian: MLKEM768X25519PrivateKey) -> tuple[bytes, byt
         key = SUITE.decrypt(row.sealed_key, custodian, info=_key_bound_to(row.practice_code, row.parcel_id))
     except (InvalidTag, ValueError):
         raise CaseRefused(
-            "custodian_key", "the escrow does not open with this key. Bring the private key of the custodian it is sealed to."
+            "custodian_key",
+            "the escrow does not open with this key. Bring the private key of the custodian it is sealed to.",
         ) from None
     try:
         bound_to = _bound_to(row.practice_code, row.parcel_id, row.registration_token)
@@ -113,7 +116,8 @@ def opened(row: Sealed, custodian: MLKEM768X25519PrivateKey) -> tuple[bytes, byt
 
 def altered() -> CaseRefused:
     return CaseRefused(
-        "escrow_altered", "a row of the escrow is not the one that was put there. Stop, and find out who changed the store."
+        "escrow_altered",
+        "a row of the escrow is not the one that was put there. Stop, and find out who changed the store.",
     )
 
 
