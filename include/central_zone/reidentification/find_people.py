@@ -118,9 +118,7 @@ def _registrations(connection: Connection, collection: str, wanted: list[bytes])
     return list(connection.execute(statement).mappings())
 
 
-def _asked(
-    row: RowMapping, places: Mapping[bytes, int], custodian: MLKEM768X25519PrivateKey, subkey: bytes
-) -> Asked:
+def _asked(row: RowMapping, places: Mapping[bytes, int], custodian: MLKEM768X25519PrivateKey, subkey: bytes) -> Asked:
     stored = row["registration_token"], row["patient_token"]
     sealed = Sealed(
         practice_code=row["practice_code"],

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from central_zone.register.read_ledger import read_ledger
+from central_zone.store.connection import store_of
 from support.cases import ELSEWHERE, HERE, NUMBER_OF, THERE, USE, Cases, local_id
 
 _GIVEN = ("incoming", "keys", "source_policy")  # what the practices deliver; nothing is written there
@@ -93,3 +95,10 @@ def test_the_store_cannot_open_its_own_escrow(told: Cases) -> None:
     assert "custodian-v1.pub" in central
     assert "custodian-v1.key" not in central | source
     assert "case-recipient-v1.key" not in central
+
+
+def test_the_register_reads_the_cases_of_the_real_store(told: Cases) -> None:
+    with store_of(told.zones.central.store_url) as store:
+        ledger = read_ledger(store)
+    found = {(each.purpose, each.people, frozenset(each.practice_codes)) for each in ledger.cases}
+    assert ("finding_that_needs_care", 2, frozenset({HERE, THERE})) in found
