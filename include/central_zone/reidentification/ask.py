@@ -53,7 +53,7 @@ def request_case(
     Raises CaseRefused where it could never be carried out, CaseFolderInUse where the folder has another request.
     """
     if not is_case_id(case_id):
-        raise unreadable("a case's id is capital letters, digits and hyphens, at most 40, and no number of ten digits")
+        raise unreadable("a case's id is capital letters, hyphens and fewer than ten digits, at most 40 characters")
     if not is_person(by):
         raise unreadable("whoever asks is named by letters, and not by a number")
     asked = _tokens(tokens)
