@@ -16,6 +16,8 @@ COPY dags dags
 COPY plugins plugins
 COPY include/policy include/policy
 COPY include/crossing include/crossing
+COPY include/key_custody include/key_custody
+COPY include/leak_search include/leak_search
 USER 10001:10001
 
 FROM airflow AS source

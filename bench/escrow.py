@@ -44,12 +44,17 @@ def a_zone(root: Path, url: str) -> tuple[Settings, Any]:
 
 
 def load_one(settings: Settings, keys: Any, patients: int, rows_each: int, practice: str) -> tuple[float, float]:
-    from support.parcels import a_night, seal
+    from support.parcels import a_night, events, seal
 
-    parcel = seal(settings.inbox_folder, keys, a_night(patients, patients * rows_each), practice_code=practice)
+    others = {table: events(table, patients, patient_count=patients) for table in ("encounter", "medication")}
+    tables = {**a_night(patients, patients * rows_each), **others}
+    parcel = seal(settings.inbox_folder, keys, tables, practice_code=practice)
     cpu, clock = time.process_time(), time.monotonic()
-    load_parcel.load_parcel(parcel.folder, settings)
-    return time.process_time() - cpu, time.monotonic() - clock
+    said = load_parcel.load_parcel(parcel.folder, settings)
+    took = time.process_time() - cpu, time.monotonic() - clock
+    if said["state"] != "loaded":
+        raise SystemExit(f"The parcel was not loaded: {said['state']}, {said['reason']}")
+    return took
 
 
 def without_escrow(root: Path) -> Path:

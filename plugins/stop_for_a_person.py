@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crossing import errors
-from crossing.errors import PersonMustAct, TryAgain
+from crossing.errors import PersonMustAct, TryAgain, is_a_panic
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -21,7 +21,10 @@ _OUR_CODE = Path(errors.__file__).parents[1]
 
 
 def stop_for_a_person(body: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Wraps a task's body. Raises AirflowException where trying again may help, else AirflowFailException, at once."""
+    """Wraps a task's body. Raises AirflowException where trying again may help, else AirflowFailException, at once.
+
+    What is raised is made after the error it tells of is gone: not even by its context does anything lead back to that.
+    """
 
     @wraps(body)
     def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
@@ -29,17 +32,24 @@ def stop_for_a_person(body: Callable[Given, Result]) -> Callable[Given, Result]:
             return body(*args, **kwargs)
         except AirflowException:
             raise
-        except TryAgain as error:
-            raise AirflowException(f"{type(error).__name__}: {error}") from None
-        except PersonMustAct as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from None
-        except Exception as error:
-            raise AirflowFailException(_place_of(error)) from None
+        except BaseException as error:
+            if not isinstance(error, Exception) and not is_a_panic(error):
+                raise  # an interruption, or the end of the process
+            told = _told(error)
+        raise told
 
     return run
 
 
-def _place_of(error: Exception) -> str:
+def _told(error: BaseException) -> AirflowException:
+    if isinstance(error, TryAgain):
+        return AirflowException(f"{type(error).__name__}: {error}")
+    if isinstance(error, PersonMustAct):
+        return AirflowFailException(f"{type(error).__name__}: {error}")
+    return AirflowFailException(_place_of(error))
+
+
+def _place_of(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_OUR_CODE)]
     place = (ours or frames)[-1]

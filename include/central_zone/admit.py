@@ -4,18 +4,17 @@ import time
 
 from sqlalchemy import Connection
 
-from central_zone import audit, ledger, receive
+from central_zone import ledger, receive
 from central_zone.erasures.agree import check_erasures_agree
 from central_zone.errors import ParcelRefused, WaitsForEarlier
-from central_zone.inbox import fingerprint, is_parcel_id
 from central_zone.ledger import Entry
 from central_zone.places import Place, check_turn
-from central_zone.settle import settle
+from central_zone.refuse import refuse
 from central_zone.stage import tables_of
 from central_zone.store.connection import transaction
+from central_zone.who_signed import signed_bytes
 from central_zone.zone import Zone
 from crossing.accounting import CountsDoNotClose
-from crossing.errors import PersonMustAct
 from crossing.manifest import Manifest, ManifestRefused
 from crossing.parcel import ParcelUnreadable
 
@@ -28,17 +27,18 @@ def admit(zone: Zone, parcel_id: str) -> Entry:
 
     Raises WaitsForEarlier, StoreDown, or one of PARCELS_OWN_FAULT after the refusal is in the ledger.
     """
-    manifest = None
+    signed = manifest = None
     started = time.monotonic()
     try:
-        manifest = receive.read_signed_manifest(zone.folder(parcel_id), zone.settings.keys_folder)
+        signed = signed_bytes(zone.folder(parcel_id), zone.settings.keys_folder, now=zone.now())
+        manifest = receive.manifest_in(zone.folder(parcel_id), signed)
         entry = _enter(zone, manifest)
         if entry.state in (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED):
             tables_of(zone, entry, manifest)
             _note_seconds(zone, entry, time.monotonic() - started)
         return entry
     except PARCELS_OWN_FAULT as error:
-        _refuse(zone, parcel_id, manifest, error)
+        refuse(zone, parcel_id, error, signed=signed, manifest=manifest)
         raise
 
 
@@ -90,28 +90,6 @@ def _reason_to_wait(connection: Connection, manifest: Manifest) -> str | None:
     except WaitsForEarlier as wait:
         return str(wait)
     return None
-
-
-def _refuse(zone: Zone, parcel_id: str, manifest: Manifest | None, error: PersonMustAct) -> None:
-    """Only what a known signer signed for may change what the ledger says of a parcel."""
-    name = parcel_id if is_parcel_id(parcel_id) else "not a parcel id"
-    content = fingerprint(zone.folder(parcel_id))
-    refused = None
-    with transaction(zone.store, "refuse") as connection:
-        if manifest:
-            ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
-        ledger.note_refusal(connection, folder_name=name, fingerprint=content, error=error)
-        head = audit.append(connection, actor=audit.LOADER, event={"refused": name, "error": type(error).__name__})
-        if manifest and _may_be_refused(ledger.find(connection, manifest.parcel_id)):
-            ledger.enter(connection, manifest, state=ledger.REFUSED, reason=str(error))
-            ledger.mark(connection, manifest.parcel_id, audit_hash=head)
-            refused = ledger.entry(connection, manifest.parcel_id)
-    if refused:
-        settle(zone, refused)
-
-
-def _may_be_refused(entry: Entry | None) -> bool:
-    return entry is None or not (entry.state in ledger.TAKEN_IN or entry.decided_by)
 
 
 def _note_seconds(zone: Zone, entry: Entry, seconds: float) -> None:

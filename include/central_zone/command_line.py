@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from central_zone import command_line_erasures, command_line_load
+from central_zone.command_line_keys import add_keys
 from central_zone.command_line_notices import add_notices
 from central_zone.command_line_reidentify import add_reidentify
 from central_zone.command_line_release import add_release_commands
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     command_line_erasures.add_to(commands)
     _add_audit(commands)
     add_notices(commands)
+    add_keys(commands)
     return parser
 
 

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from crossing.key_files import read_key_file
 from crossing.key_register import PARCELS, RegisteredKey, read_key_register
+from key_custody.custody import open_custody
 
 RECIPIENT_KEY = "recipient-v1"
 RECEIPT_SIGNING_KEY = "receipt-signing-v1"
@@ -23,7 +23,7 @@ _MLKEM_SEED_BYTES = 64
 
 def recipient_key(folder: Path) -> MLKEM768X25519PrivateKey:
     """The key that parcels are sealed to: a 64-byte ML-KEM-768 seed, then a 32-byte X25519 key. Raises KeyRefused."""
-    raw = read_key_file(folder / f"{RECIPIENT_KEY}.key", expected_bytes=_MLKEM_SEED_BYTES + 32)
+    raw = open_custody(folder).secret(RECIPIENT_KEY, expected_bytes=_MLKEM_SEED_BYTES + 32)
     return MLKEM768X25519PrivateKey(
         MLKEM768PrivateKey.from_seed_bytes(raw[:_MLKEM_SEED_BYTES]),
         X25519PrivateKey.from_private_bytes(raw[_MLKEM_SEED_BYTES:]),
@@ -36,7 +36,7 @@ def signer(folder: Path, name: str, *, at: datetime, now: datetime) -> Registere
 
 
 def receipt_signing_key(folder: Path) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(read_key_file(folder / f"{RECEIPT_SIGNING_KEY}.key", expected_bytes=32))
+    return Ed25519PrivateKey.from_private_bytes(open_custody(folder).secret(RECEIPT_SIGNING_KEY, expected_bytes=32))
 
 
 def store_subkey(folder: Path) -> bytes:
@@ -60,5 +60,5 @@ def project_label(use_id: str, version: int) -> str:
 
 
 def _from_the_store_key(folder: Path, purpose: bytes) -> bytes:
-    store_key = read_key_file(folder / f"{STORE_KEY}.key", expected_bytes=32)
+    store_key = open_custody(folder).secret(STORE_KEY, expected_bytes=32)
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(store_key)

@@ -32,13 +32,16 @@ class Notice:
         return f"{self.manifest.practice_code}, {self.manifest.extract_kind} {self.manifest.sequence}"
 
 
-def verified(zone: Zone, parcel_id: str) -> Manifest:
-    """The manifest of a notice that we may take today. Raises ParcelRefused, ParcelUnreadable, ManifestRefused."""
-    manifest = receive.read_signed_manifest(zone.folder(parcel_id), zone.settings.keys_folder, now=zone.now())
+def signed(zone: Zone, parcel_id: str) -> Manifest:
+    """The manifest, if a known signer signed it. Raises ParcelRefused, ParcelUnreadable, ManifestRefused."""
+    return receive.read_signed_manifest(zone.folder(parcel_id), zone.settings.keys_folder, now=zone.now())
+
+
+def check_may_be_taken(zone: Zone, manifest: Manifest) -> None:
+    """Whether it is a notice that we may take today. Raises ParcelRefused."""
     if not manifest.is_notice or manifest.collection not in zone.policy.collections():
         raise ParcelRefused("The parcel is no notice, or of a collection that policy does not know.")
     receive.check_manifest(manifest, collection=zone.policy.collection(manifest.collection), now=zone.now())
-    return manifest
 
 
 def opened(zone: Zone, manifest: Manifest) -> Notice:

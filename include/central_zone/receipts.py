@@ -33,19 +33,23 @@ def bytes_to_sign(receipt: dict[str, Any]) -> bytes:
     return answers.bytes_to_sign(receipt, PAYLOAD_TYPE)
 
 
-def receipt_path(folder: Path, entry: Entry) -> Path:
-    return folder / f"{entry.parcel_id}.receipt.json"
+def receipt_path(folder: Path, parcel_id: str) -> Path:
+    return folder / f"{parcel_id}.receipt.json"
 
 
 def give_receipt(folder: Path, entry: Entry, keys_folder: Path) -> Path:
     """Writes `<parcel_id>.receipt.json`: the receipt, the key's name and an Ed25519 signature in hexadecimal."""
-    receipt = receipt_of(entry)
+    path = receipt_path(folder, entry.parcel_id)
+    write_receipt(path, receipt_of(entry), keys_folder)
+    return path
+
+
+def write_receipt(path: Path, receipt: dict[str, Any], keys_folder: Path) -> None:
+    """Signs a receipt and puts it in place, durably."""
     signature = keys.receipt_signing_key(keys_folder).sign(bytes_to_sign(receipt)).hex()
     signed = {"receipt": receipt, "signing_key": keys.RECEIPT_SIGNING_KEY, "signature": signature}
-    folder.mkdir(parents=True, exist_ok=True)
-    path = receipt_path(folder, entry)
+    path.parent.mkdir(parents=True, exist_ok=True)
     replace_durably(path, canonical_json(signed))
-    return path
 
 
 def replace_durably(path: Path, data: bytes) -> None:

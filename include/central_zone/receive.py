@@ -108,10 +108,12 @@ def opened_rows(
     stripped: ReadStripped = nothing_stripped,
     largest_unpacked: int = LARGEST_UNPACKED_BYTES,
 ) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of every part, some at a time, each part checked before it is opened and again before it is parsed.
+    """The rows of every part, some at a time. No part is opened before all have the hash that was signed for, and each is
+    checked again as it is opened, and once more before it is parsed.
 
     Raises ParcelRefused or ParcelUnreadable; what was yielded before is then to be thrown away.
     """
+    _check_all_sealed(folder, manifest, stripped)
     unpacked = 0
     for index, signed_for in enumerate(manifest.parts):
         part, plaintext = opened_part(folder, manifest, index, key, stripped)
@@ -127,14 +129,25 @@ def opened_part(
 ) -> tuple[Part, bytes]:
     """A part as it is now, and its plaintext. Where it was stripped just while it was read, it is read again."""
     binding = part_binding(manifest.identity(), index, len(manifest.parts))
-    before = stripped().part(manifest.parts[index])
+    return _as_it_is_now(manifest.parts[index], stripped, lambda part: _open(folder, part, key, binding))
+
+
+def _as_it_is_now(signed_for: Part, stripped: ReadStripped, read: Callable[[Part], bytes]) -> tuple[Part, bytes]:
+    before = stripped().part(signed_for)
     try:
-        return before, _open(folder, before, key, binding)
+        return before, read(before)
     except (ParcelRefused, ParcelUnreadable):
-        now = stripped().part(manifest.parts[index])
+        now = stripped().part(signed_for)
         if now == before:
             raise
-        return now, _open(folder, now, key, binding)
+        return now, read(now)
+
+
+def _check_all_sealed(folder: Path, manifest: Manifest, stripped: ReadStripped) -> None:
+    """Of a parcel of one part, opening it is soon enough."""
+    if len(manifest.parts) > 1:
+        for signed_for in manifest.parts:
+            _as_it_is_now(signed_for, stripped, lambda part: _sealed(folder, part))
 
 
 def parsed(part: Part, plaintext: bytes) -> pa.Table:
@@ -143,14 +156,18 @@ def parsed(part: Part, plaintext: bytes) -> pa.Table:
     return pa.concat_tables([schema(part.table).empty_table(), *pieces])
 
 
-def _open(folder: Path, part: Part, key: MLKEM768X25519PrivateKey, binding: bytes) -> bytes:
+def _sealed(folder: Path, part: Part) -> bytes:
     sealed = sealed_bytes(folder, part)
     if hashlib.sha256(sealed).hexdigest() != part.ciphertext_sha256:
         raise ParcelRefused(
             f"{part.name} is not the file that was signed for. Ask the source to send the parcel again."
         )
+    return sealed
+
+
+def _open(folder: Path, part: Part, key: MLKEM768X25519PrivateKey, binding: bytes) -> bytes:
     try:
-        plaintext = _SUITE.decrypt(sealed, key, info=binding)
+        plaintext = _SUITE.decrypt(_sealed(folder, part), key, info=binding)
     except (InvalidTag, ValueError):
         raise ParcelRefused(
             f"{part.name} does not open with our key {keys.RECIPIENT_KEY}, or belongs elsewhere. "

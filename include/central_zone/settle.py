@@ -15,4 +15,4 @@ def settle(zone: Zone, entry: Entry) -> None:
 
 def is_settled(zone: Zone, entry: Entry) -> bool:
     """Not where a run was stopped between the store's commit and the receipt."""
-    return receipts.receipt_path(zone.settings.receipts_folder, entry).exists()
+    return receipts.receipt_path(zone.settings.receipts_folder, entry.parcel_id).exists()

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from central_zone import audit, inbox, ledger, national_allow_list, notice
+from central_zone import inbox, ledger, national_allow_list, notice
 from central_zone.admit import PARCELS_OWN_FAULT
 from central_zone.erasures.erase import erase
 from central_zone.erasures.strip import destroy_parts
 from central_zone.errors import NotAllTaken, NotAllTakenYet, StoreDown
 from central_zone.notice import Notice
+from central_zone.refuse import refuse_notice, withdraw_refusal
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
@@ -104,8 +105,10 @@ def _tried(zone: Zone, parcel_id: str) -> Result:
 
 
 def _take(zone: Zone, parcel_id: str) -> Result:
+    manifest = None
     try:
-        manifest = notice.verified(zone, parcel_id)
+        manifest = notice.signed(zone, parcel_id)
+        notice.check_may_be_taken(zone, manifest)
         if manifest.extract_kind in CHECK:
             CHECK[manifest.extract_kind](zone, manifest)
         said = {"parcel_id": parcel_id, "practice_code": manifest.practice_code, "kind": manifest.extract_kind}
@@ -113,23 +116,13 @@ def _take(zone: Zone, parcel_id: str) -> Result:
             ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
             already = notice.enter(connection, manifest)
         told: Result = {} if already else APPLY[manifest.extract_kind](zone, notice.opened(zone, manifest))
+        withdraw_refusal(zone, parcel_id)
         if manifest.extract_kind in AFTERWARDS:
             AFTERWARDS[manifest.extract_kind](zone, manifest)
         return {**said, "state": "already" if already else "applied", **told}
     except PARCELS_OWN_FAULT as error:
-        _note_refusal(zone, parcel_id, error)
+        refuse_notice(zone, parcel_id, error, manifest=manifest)
         raise
-
-
-def _note_refusal(zone: Zone, parcel_id: str, error: PersonMustAct) -> None:
-    """Once, however often it is tried."""
-    name = parcel_id if inbox.is_parcel_id(parcel_id) else "not a parcel id"
-    content = inbox.fingerprint(zone.folder(parcel_id))
-    with transaction(zone.store, "refuse a notice") as connection:
-        if (name, content) in ledger.refused_fingerprints(connection, [name]):
-            return
-        ledger.note_refusal(connection, folder_name=name, fingerprint=content, error=error)
-        audit.append(connection, actor=audit.LOADER, event={"refused": name, "error": type(error).__name__})
 
 
 def _failed(parcel_id: str, error: GPCollectError) -> Result:

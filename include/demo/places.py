@@ -9,6 +9,7 @@ from pathlib import Path
 
 COLLECTION = "gpdpr"
 CHECKOUT = Path(__file__).resolve().parents[2]
+DAGS = CHECKOUT / "dags"
 _PYTHONPATH = f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT / 'plugins'}"
 # A task's log lies under the name of its queue, so that in life each zone keeps its own.
 _LOG_NAME = (
@@ -24,6 +25,8 @@ class Places:
 
     root: Path
     port: int
+    dags: Path = DAGS
+    log_level: str = "WARNING"
     jwt_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
 
     @property
@@ -97,7 +100,7 @@ def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
     """A whole Airflow on one machine: loopback only, nothing phoned home, as little polling as two cores can bear."""
     database = f"://postgres:@/airflow?host={socket}"
     sections = {
-        "CORE__DAGS_FOLDER": CHECKOUT / "dags",
+        "CORE__DAGS_FOLDER": places.dags,
         "CORE__PLUGINS_FOLDER": CHECKOUT / "plugins",
         "CORE__LOAD_EXAMPLES": False,
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
@@ -119,7 +122,7 @@ def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 600,
         "LOGGING__BASE_LOG_FOLDER": places.logs / "tasks",
         "LOGGING__LOG_FILENAME_TEMPLATE": _LOG_NAME,
-        "LOGGING__LOGGING_LEVEL": "WARNING",
+        "LOGGING__LOGGING_LEVEL": places.log_level,
     }
     ours = {f"AIRFLOW__{name}": str(value) for name, value in sections.items()}
     return inherited() | ours | {"AIRFLOW_HOME": str(places.root / "airflow"), "PYTHONPATH": _PYTHONPATH}

@@ -12,8 +12,8 @@ import psycopg
 
 from crossing.errors import PersonMustAct
 from demo.airflow_api import AirflowAPI, wait_for
-from demo.embedded_postgres import embedded_postgres
-from demo.places import COLLECTION, Places, airflow_environment, zones_environment
+from demo.embedded_postgres import embedded_postgres, log_no_values
+from demo.places import COLLECTION, DAGS, Places, airflow_environment, zones_environment
 from demo.processes import Processes, still_running
 
 Say = Callable[[str], None]
@@ -56,9 +56,9 @@ class Stack:
         stop_postgres(self.places.postgres)
 
 
-def begin(root: Path) -> Stack:
+def begin(root: Path, *, dags: Path = DAGS, log_level: str = "WARNING") -> Stack:
     """A fresh folder with PostgreSQL running. Raises DemoRefused where an earlier demonstration runs, or files of others lie."""
-    places = Places(root=root, port=_free_port())
+    places = Places(root=root, port=_free_port(), dags=dags, log_level=log_level)
     if root.exists() and any(root.iterdir()) and not (root / _MARK).exists():
         raise DemoRefused(f"{root.name}/ holds files that no demonstration made. Name an empty folder.")
     if earlier := still_running(_process_file(places.root), places.logs).started:
@@ -119,6 +119,7 @@ def _start(stack: Stack, name: str) -> None:
 
 def _start_postgres(folder: Path) -> Path:
     server = embedded_postgres(folder)
+    log_no_values(server.get_uri())
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE airflow")
         connection.execute("CREATE DATABASE store")

@@ -33,11 +33,16 @@ class CentralAnswers:
     register: KeyRegister
 
     def to(self, manifest: Manifest) -> dict[str, Any] | None:
-        """What the centre signed about this parcel or notice; None while it has not answered. Raises AnswerRefused."""
-        kind = CERTIFICATE if manifest.extract_kind == ERASURE else RECEIPT
-        path = self.folder / f"{manifest.parcel_id}.{kind}.json"
-        if not path.exists():
+        """What the centre signed about this parcel or notice; None while it has not answered. Raises AnswerRefused.
+
+        An erasure is answered by a certificate; or, while it is refused, by a receipt that says so.
+        """
+        kinds = (CERTIFICATE, RECEIPT) if manifest.extract_kind == ERASURE else (RECEIPT,)
+        paths = {kind: self.folder / f"{manifest.parcel_id}.{kind}.json" for kind in kinds}
+        kind = next((kind for kind, path in paths.items() if path.exists()), None)
+        if kind is None:
             return None
+        path = paths[kind]
         content = self._signed(path, kind, asked=datetime.fromisoformat(manifest.created_at))
         if (content.get(_ABOUT[kind]), content.get("manifest_sha256")) != (manifest.parcel_id, manifest.sha256()):
             raise AnswerRefused(f"{path.name} is about another parcel than this. Ask the centre for the right one.")

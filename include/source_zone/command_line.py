@@ -14,6 +14,7 @@ from pathlib import Path
 from crossing.errors import PersonMustAct, run_command
 from crossing.policy import Practice
 from source_zone.command_line_account import add_account
+from source_zone.command_line_keys import add_keys
 from source_zone.command_line_mesh import add_mesh
 from source_zone.command_line_national import add_national_opt_outs
 from source_zone.command_line_opt_outs import add_opt_outs
@@ -30,7 +31,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gp-source", description="The source zone of GP Collect.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_keys(commands)
+    add_keys(commands)
     _add_simulate(commands)
     _add_release(commands)
     _add_backfill(commands)
@@ -42,14 +43,6 @@ def _parser() -> argparse.ArgumentParser:
     add_national_opt_outs(commands)
     add_reidentify(commands)
     return parser
-
-
-def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    keys = commands.add_parser("keys", help="key files").add_subparsers(required=True, metavar="COMMAND")
-    init = keys.add_parser("init", help="make a development key set for both zones, files mode 0400")
-    init.add_argument("--dir", type=Path, required=True)
-    init.add_argument("--collection", action="append", default=None, help="default: every collection in policy")
-    init.set_defaults(run=_keys_init)
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -115,19 +108,6 @@ def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     status.add_argument("--collection", required=True)
     status.add_argument("--json", action="store_true")
     status.set_defaults(run=_status)
-
-
-def _keys_init(arguments: argparse.Namespace) -> int:
-    from crossing.policy import Policy
-    from source_zone.make_development_keys import make_development_keys
-
-    made = make_development_keys(arguments.dir, arguments.collection or Policy().collections())
-    print(
-        json.dumps(
-            {"keys": made, "purpose": "development only: in life each zone's keys are made by its own organisation"}
-        )
-    )
-    return 0
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

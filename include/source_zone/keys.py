@@ -1,10 +1,9 @@
-"""The source zone's keys: read from files, turned into one sub-key a field, and never shown.
+"""The source zone's keys: from their custody, turned into one sub-key a field, and never shown.
 
 Labels (HKDF-SHA-256 info): `gp-collect|1|<collection>|<field>|v<version>`. Two collections, fields or versions
 never share a key, so their tokens cannot be joined.
 """
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from crossing.key_files import read_key_file
+from key_custody.custody import KeyCustody, open_custody
 
 KEY_BYTES = 32
 MLKEM_PUBLIC_BYTES = 1184
@@ -58,30 +58,29 @@ def derive(root: bytes, info: bytes) -> bytes:
 
 def own_public_key(folder: Path) -> Ed25519PublicKey:
     """What our own signatures are checked with. Raises KeyRefused."""
-    private = read_key_file(folder / f"{SIGNING_KEY}.key", expected_bytes=KEY_BYTES)
+    private = open_custody(folder).secret(SIGNING_KEY, expected_bytes=KEY_BYTES)
     return Ed25519PrivateKey.from_private_bytes(private).public_key()
 
 
-def _second_signing_key(folder: Path) -> MLDSA65PrivateKey | None:
+def _second_signing_key(custody: KeyCustody) -> MLDSA65PrivateKey | None:
     """Whether a signer has one is entered at the centre too: without the key there, or here, its parcels are refused."""
-    path = folder / f"{SECOND_SIGNING_KEY}.key"
-    if not os.path.lexists(path):
+    if SECOND_SIGNING_KEY not in custody.names():
         return None
-    return MLDSA65PrivateKey.from_seed_bytes(read_key_file(path, expected_bytes=KEY_BYTES))
+    return MLDSA65PrivateKey.from_seed_bytes(custody.secret(SECOND_SIGNING_KEY, expected_bytes=KEY_BYTES))
 
 
 def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
-    """Raises KeyRefused for a key that is missing, loose, short or all zero."""
-    name = token_key_name(collection, version)
-    root = read_key_file(folder / f"{name}.key", expected_bytes=KEY_BYTES)
-    signing = read_key_file(folder / f"{SIGNING_KEY}.key", expected_bytes=KEY_BYTES)
+    """Raises KeyRefused for a key that custody refuses, CustodyRefused, CustodyAway (TryAgain)."""
+    name, custody = token_key_name(collection, version), open_custody(folder)
+    root = custody.secret(name, expected_bytes=KEY_BYTES)
+    signing = custody.secret(SIGNING_KEY, expected_bytes=KEY_BYTES)
     recipient = read_key_file(folder / f"{RECIPIENT_KEY}.pub", expected_bytes=MLKEM_PUBLIC_BYTES + 32, secret=False)
     return SourceKeys(
         token_key_name=name,
         token_keys={each: field_key(root, collection, each, version) for each in (LOCAL_ID, NHS_NUMBER)},
-        memory_key=read_key_file(folder / f"{MEMORY_KEY}.key", expected_bytes=KEY_BYTES),
+        memory_key=custody.secret(MEMORY_KEY, expected_bytes=KEY_BYTES),
         signing_key=Ed25519PrivateKey.from_private_bytes(signing),
-        second_signing_key=_second_signing_key(folder),
+        second_signing_key=_second_signing_key(custody),
         recipient_key=MLKEM768X25519PublicKey(
             MLKEM768PublicKey.from_public_bytes(recipient[:MLKEM_PUBLIC_BYTES]),
             X25519PublicKey.from_public_bytes(recipient[MLKEM_PUBLIC_BYTES:]),

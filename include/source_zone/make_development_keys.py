@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from crossing.key_files import KeyRefused, write_key_file
 from crossing.key_register import EVERYBODY, PARCELS, RECEIPTS, REGISTER_NAME, Entry, RegisteredKey, entry_in_toml
+from key_custody.plain_files import PlainFiles
 from source_zone.keys import (
     KEY_BYTES,
     MEMORY_KEY,
@@ -39,11 +40,11 @@ def make_development_keys(folder: Path, collections: list[str]) -> list[str]:
     central.mkdir(parents=True, mode=0o700)
     source.mkdir(parents=True, mode=0o700)
     for collection in collections:
-        write_key_file(source / f"{token_key_name(collection, 1)}.key", os.urandom(KEY_BYTES))
-    write_key_file(source / f"{MEMORY_KEY}.key", os.urandom(KEY_BYTES))
-    write_key_file(central / "store-v1.key", os.urandom(KEY_BYTES))
+        PlainFiles(source).write(token_key_name(collection, 1), os.urandom(KEY_BYTES))
+    PlainFiles(source).write(MEMORY_KEY, os.urandom(KEY_BYTES))
+    PlainFiles(central).write("store-v1", os.urandom(KEY_BYTES))
     second = MLDSA65PrivateKey.generate()
-    write_key_file(source / f"{SECOND_SIGNING_KEY}.key", second.private_bytes_raw())
+    PlainFiles(source).write(SECOND_SIGNING_KEY, second.private_bytes_raw())
     _make_signer(SIGNING_KEY, PARCELS, source, central, ml_dsa_65=second.public_key().public_bytes_raw())
     _make_signer(RECEIPT_SIGNING_KEY, RECEIPTS, central, source)
     _make_recipient(source, central)
@@ -54,7 +55,7 @@ def make_development_keys(folder: Path, collections: list[str]) -> list[str]:
 def _make_signer(name: str, purpose: str, signs: Path, checks: Path, ml_dsa_65: bytes | None = None) -> None:
     """The private key where it signs; a register with the public one where it is checked."""
     signer = Ed25519PrivateKey.generate()
-    write_key_file(signs / f"{name}.key", signer.private_bytes_raw())
+    PlainFiles(signs).write(name, signer.private_bytes_raw())
     key = RegisteredKey(
         name=name,
         purpose=purpose,
@@ -72,6 +73,6 @@ def _make_recipient(source: Path, central: Path) -> None:
     seed = os.urandom(64)
     classical = X25519PrivateKey.generate()
     post_quantum = MLKEM768PrivateKey.from_seed_bytes(seed)
-    write_key_file(central / f"{RECIPIENT_KEY}.key", seed + classical.private_bytes_raw())
+    PlainFiles(central).write(RECIPIENT_KEY, seed + classical.private_bytes_raw())
     public = post_quantum.public_key().public_bytes_raw() + classical.public_key().public_bytes_raw()
     write_key_file(source / f"{RECIPIENT_KEY}.pub", public)

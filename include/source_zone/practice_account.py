@@ -139,6 +139,11 @@ def _gone(place: Place) -> Contents:
     }
 
 
+def _is_certified(entry: Contents) -> bool:
+    """Not where the answer is a receipt, which is given of an erasure only where it was refused."""
+    return entry["answer"] is not None and "outcome" not in entry["answer"]
+
+
 def _in_all(manifests: Sequence[Manifest], entries: Sequence[Contents]) -> Contents:
     asked = [each for each in entries if each["kind"] == ERASURE]
     lists = [each for each in manifests if each.extract_kind == NATIONAL_ALLOW_LIST]
@@ -146,6 +151,6 @@ def _in_all(manifests: Sequence[Manifest], entries: Sequence[Contents]) -> Conte
         "parcels_of_records": sum(not each.is_notice for each in manifests),
         "rows_sent": sum(part.rows for each in manifests if not each.is_notice for part in each.parts),
         "erasures_asked_for": sum(each["people_named"] for each in asked),
-        "erasures_certified": sum(each["people_named"] for each in asked if each["answer"]),
+        "erasures_certified": sum(each["people_named"] for each in asked if _is_certified(each)),
         "last_national_check": max((each.extract_taken_at for each in lists), default=None),
     }

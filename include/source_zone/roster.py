@@ -5,9 +5,9 @@ from datetime import date, datetime
 import polars as pl
 import pyarrow as pa
 
-from crossing.identifiers import canonical_nhs_number
 from crossing.manifest_fields import SNAPSHOT
 from source_zone import opt_outs
+from source_zone.identifier import Identifier, Reason, nhs_number_in
 from source_zone.objections import CONSENTS
 from source_zone.people_sent import held_until_whole
 from source_zone.rules import ReleaseRules
@@ -116,13 +116,13 @@ def taken_at(run_spool: Spool, extract_id: str) -> datetime:
 
 def of_the_same_people(patients: pa.Table, registrations: frozenset[str]) -> frozenset[str]:
     """Somebody who left and came back has two registrations at one practice, and one NHS number, or one token of it."""
-    numbers: dict[str | bytes, set[str]] = {}
+    numbers: dict[Identifier | bytes, set[str]] = {}
     for row in patients.select(["registration_id", "nhs_number", "ready_patient_token"]).to_pylist():
-        number = canonical_nhs_number(row["nhs_number"])
-        who: str | bytes | None = row["ready_patient_token"] or number
+        number = nhs_number_in(row["nhs_number"])
+        who: Identifier | bytes | None = row["ready_patient_token"] or number
         if who is not None:
             same = numbers.setdefault(who, set())
             same.add(opt_outs.spelt_once(row["registration_id"]))
             if number:  # an objection that came before its patient may name nobody but the number
-                same.add(number)
+                same.add(number.reveal(Reason.COLUMN))
     return registrations.union(*(same for same in numbers.values() if same & registrations))

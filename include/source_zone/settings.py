@@ -34,12 +34,17 @@ class Settings:
         return Policy(self.policy_folder)
 
 
+def keys_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Raises SettingMissing."""
+    return _folder(environment, "GP_SOURCE_KEYS_DIR")
+
+
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingMissing, naming the variable."""
     lineage, receipts = environment.get("GP_LINEAGE_DIR"), environment.get("GP_CENTRAL_RECEIPTS_DIR")
     answers = environment.get("GP_PRACTICE_ANSWERS_DIR")
     return Settings(
-        keys=_folder(environment, "GP_SOURCE_KEYS_DIR"),
+        keys=keys_folder(environment),
         spool=_folder(environment, "GP_SOURCE_WORK_DIR"),
         memory=_folder(environment, "GP_SOURCE_STATE_DIR"),
         incoming=_folder(environment, "GP_INCOMING_DIR"),

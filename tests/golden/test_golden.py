@@ -8,6 +8,7 @@ To make a pair anew after a decision: GP_RENEW_GOLDEN=1 pytest tests/golden, and
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from crossing.manifest import part_binding, read_manifest
 from crossing.parcel import read_manifest_bytes, read_part
+from source_zone.keys import field_key
+from source_zone.release import Release
 from source_zone.release_practice import release_practice
 from support.emis_files import write_extract
 from support.source_zone import SourceZone, make_source_zone
@@ -53,6 +56,12 @@ def readable(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def with_the_agreed_key(release: Release) -> Release:
+    """Handed in, because custody refuses a key that is written in a public test."""
+    agreed = {name: field_key(bytes(range(32)), "gpdpr", name, 1) for name in release.keys.token_keys}
+    return replace(release, keys=replace(release.keys, token_keys=agreed))
+
+
 def test_there_are_cases() -> None:
     assert CASES
     assert sorted(path.stem for path in (HERE / "released").glob("*.json")) == CASES
@@ -61,11 +70,8 @@ def test_there_are_cases() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_what_leaves_is_what_was_agreed(case: str, tmp_path: Path) -> None:
     zone = make_source_zone(tmp_path)
-    token_key = tmp_path / "keys" / "source" / "token-gpdpr-v1.key"
-    token_key.chmod(0o600)
-    token_key.write_bytes(bytes(range(32)))
     write_extract(zone.deliveries, json.loads((HERE / "identified" / f"{case}.json").read_text()))
-    released = opened(zone, release_practice(zone.release())["parcels"][0])
+    released = opened(zone, release_practice(with_the_agreed_key(zone.release()))["parcels"][0])
     agreed = HERE / "released" / f"{case}.json"
     if os.environ.get("GP_RENEW_GOLDEN"):
         agreed.write_text(json.dumps(released, indent=2, ensure_ascii=False) + "\n")

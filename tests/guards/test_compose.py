@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from demo.embedded_postgres import LOGS_NO_VALUES
 from demo.places import Places, airflow_environment
 
 CHECKOUT = Path(__file__).parents[2]
@@ -142,6 +143,13 @@ def test_keys_and_deliveries_cannot_be_written() -> None:
     for service in SERVICES.values():
         binds = [volume for volume in service.get("volumes", []) if volume.startswith("./")]
         assert all(volume.endswith(":ro") for volume in binds)
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("postgres-")])
+def test_no_server_logs_the_values_it_refuses(name: str) -> None:
+    words = shlex.split(SERVICES[name]["command"])
+    settings = dict(word.split("=") for word in words if "=" in word)
+    assert {key: settings.get(key) for key in LOGS_NO_VALUES} == LOGS_NO_VALUES
 
 
 def test_no_secret_stands_in_the_file() -> None:

@@ -72,5 +72,6 @@ def test_a_file_that_is_no_certificate_is_refused_in_our_words(
     world = a_world(tmp_path, tls, authority, authority)
     (world.secrets / "client.crt").chmod(0o600)
     (world.secrets / "client.crt").write_text("no certificate")
+    (world.secrets / "client.crt").chmod(0o400)
     with pytest.raises(ConnectionRefused, match=r"client\.crt"):
         world.fetch()

@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from central_zone.store.connection import store_of
 from central_zone.store.migrate import migrate
-from demo.embedded_postgres import embedded_postgres
+from demo.embedded_postgres import embedded_postgres, log_no_values
 
 _numbers = count(1)
 
@@ -68,6 +68,7 @@ def a_server() -> Iterator[Postgres]:
     server = embedded_postgres(folder / "data")
     try:
         _without_waiting_for_the_disk(server.get_uri())
+        log_no_values(server.get_uri())  # as in life
         yield Postgres(folder / "data", server.get_uri())
     finally:
         _stop_at_once(server.get_pid())

@@ -57,6 +57,7 @@ class ReleaseWorld:
                 "GP_STORE_URL": self.store_url,
                 "GP_CENTRAL_KEYS_DIR": str(self.keys.folder),
                 "GP_INBOX_DIR": str(self.root / "inbox"),
+                "GP_RECEIPTS_DIR": str(self.root / "receipts"),
                 "GP_REGISTER_DIR": str(self.root / "register"),
             }
         )

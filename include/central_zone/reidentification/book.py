@@ -12,7 +12,6 @@ from central_zone.store.custody_tables import case, case_file, refused_case
 from crossing.case_request import CaseRefused, CaseRequest
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('gp-collect cases', 0))")
-Files = Mapping[str, bytes]  # practice -> its case file
 
 
 def lock(connection: Connection) -> None:
@@ -47,40 +46,39 @@ def write_down(
     *,
     approved_by: list[str],
     now: datetime,
-) -> str:
-    """The case, its files and the audit entry, in the caller's transaction. Answers the head of the audit chain."""
+) -> None:
+    """The case, its files and the audit entry, in the caller's transaction; last, since it queues for the audit chain."""
     counts = {"people": request.people, "people_found": found.people, "practices": len(files)}
-    event = {
-        "reidentified": request.case_id,
-        "request_sha256": request.sha256(),
-        "use": request.use,
-        "purpose": request.purpose,
-        "approved_by": approved_by,
-        "not_released": found.not_released,
-        "not_in_store": found.not_in_store,
-        "without_escrow": found.without_escrow,
-        **counts,
-    }
-    head = audit.append(connection, actor=audit.LOADER, event=event)
-    connection.execute(
-        insert(case).values(
-            case_id=request.case_id,
-            request_sha256=request.sha256(),
-            use_id=request.use,
-            purpose=request.purpose,
-            approved_by=approved_by,
-            carried_out_at=now,
-            audit_hash=head,
-            **counts,
-        )
-    )
     rows = [
         {"case_id": request.case_id, "practice_code": code, "data": data, "sha256": sha256}
         for code, (data, sha256) in files.items()
     ]
     if rows:
         connection.execute(insert(case_file), rows)
-    return head
+    event = {**_audited(request, found), "approved_by": approved_by, **counts}
+    head = audit.append(connection, actor=audit.LOADER, event=event)
+    said = {
+        "case_id": request.case_id,
+        "request_sha256": request.sha256(),
+        "use_id": request.use,
+        "purpose": request.purpose,
+        "approved_by": approved_by,
+        "carried_out_at": now,
+        "audit_hash": head,
+    }
+    connection.execute(insert(case).values(**said, **counts))
+
+
+def _audited(request: CaseRequest, found: Found) -> dict[str, Any]:
+    return {
+        "reidentified": request.case_id,
+        "request_sha256": request.sha256(),
+        "use": request.use,
+        "purpose": request.purpose,
+        "not_released": found.not_released,
+        "not_in_store": found.not_in_store,
+        "without_escrow": found.without_escrow,
+    }
 
 
 def mark_written(connection: Connection, request: CaseRequest) -> None:

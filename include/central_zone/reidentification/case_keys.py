@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, MLKEM768X25519PublicKey, Suite
 
-from crossing.key_files import read_key_file
+from crossing.key_files import KeyRefused, read_key_file
+from key_custody.plain_files import PlainFiles
 
 CUSTODIAN_KEY = "custodian-v1"
 CASE_RECIPIENT_KEY = "case-recipient-v1"
@@ -28,7 +29,7 @@ def case_recipient(folder: Path) -> MLKEM768X25519PublicKey:
 
 def custodian_private(path: Path) -> MLKEM768X25519PrivateKey:
     """The custodian's own key, from the file they bring to a case. Raises KeyRefused."""
-    raw = read_key_file(path, expected_bytes=_SEED_BYTES + 32)
+    raw = _brought(path, _SEED_BYTES + 32)
     return MLKEM768X25519PrivateKey(
         MLKEM768PrivateKey.from_seed_bytes(raw[:_SEED_BYTES]), X25519PrivateKey.from_private_bytes(raw[_SEED_BYTES:])
     )
@@ -36,7 +37,7 @@ def custodian_private(path: Path) -> MLKEM768X25519PrivateKey:
 
 def approver_private(path: Path) -> Ed25519PrivateKey:
     """An approver's own key. Raises KeyRefused."""
-    return Ed25519PrivateKey.from_private_bytes(read_key_file(path, expected_bytes=32))
+    return Ed25519PrivateKey.from_private_bytes(_brought(path, 32))
 
 
 def is_signed(public: bytes, signature: bytes, data: bytes) -> bool:
@@ -45,6 +46,13 @@ def is_signed(public: bytes, signature: bytes, data: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def _brought(path: Path, expected_bytes: int) -> bytes:
+    """A person brings a file; it is held to what a zone's own custody holds files to."""
+    if path.suffix != ".key":
+        raise KeyRefused(f"{path.name} is not named as a key is. Bring the file <name>.key.")
+    return PlainFiles(path.parent).secret(path.stem, expected_bytes=expected_bytes)
 
 
 def _public(path: Path) -> MLKEM768X25519PublicKey:

@@ -15,6 +15,7 @@ from crossing.case_file import Asked
 from crossing.case_request import CaseRefused
 from crossing.errors import PersonMustAct
 from crossing.parcel import sync_folder
+from source_zone.identifier import Reason
 from source_zone.keys import SourceKeys, load_keys, token_key_name
 from source_zone.reidentification.case_book import ANSWERED, BEGUN, REFUSED, CaseBook
 from source_zone.reidentification.read_case import Case, read_bytes, read_case
@@ -103,7 +104,10 @@ def _csv(found: Answer) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, quoting=csv.QUOTE_ALL)
     writer.writeheader()
-    writer.writerows(found.patients)
+    for patient in found.patients:
+        number = patient.nhs_number.reveal(Reason.TREATING_PRACTICE) if patient.nhs_number else ""
+        local_id = patient.local_id.reveal(Reason.TREATING_PRACTICE)
+        writer.writerow({"reference": patient.reference, "local_id": local_id, "nhs_number": number})
     return text.getvalue().encode()
 
 

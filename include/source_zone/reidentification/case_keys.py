@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
 
-from crossing.key_files import read_key_file
+from key_custody.custody import open_custody
 
 CASE_RECIPIENT_KEY = "case-recipient-v1"
 SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
@@ -17,7 +17,7 @@ _SEED_BYTES = 64
 
 def case_recipient(folder: Path) -> MLKEM768X25519PrivateKey:
     """Raises KeyRefused."""
-    raw = read_key_file(folder / f"{CASE_RECIPIENT_KEY}.key", expected_bytes=_SEED_BYTES + 32)
+    raw = open_custody(folder).secret(CASE_RECIPIENT_KEY, expected_bytes=_SEED_BYTES + 32)
     return MLKEM768X25519PrivateKey(
         MLKEM768PrivateKey.from_seed_bytes(raw[:_SEED_BYTES]), X25519PrivateKey.from_private_bytes(raw[_SEED_BYTES:])
     )

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from crossing.key_files import write_key_file
 from crossing.key_register import REGISTER_NAME, REIDENTIFICATION, Entry, RegisteredKey, entry_in_toml
+from key_custody.plain_files import PlainFiles
 from source_zone.reidentification.case_keys import CASE_RECIPIENT_KEY
 
 CUSTODIAN_KEY = "custodian-v1"
@@ -27,7 +28,7 @@ def make_case_keys(folder: Path) -> None:
     _make_recipient(CASE_RECIPIENT_KEY, private=folder / "source", public=folder / "central")
     for name, owner in APPROVERS.items():
         key = Ed25519PrivateKey.generate()
-        write_key_file(approvers / f"{name}.key", key.private_bytes_raw())
+        PlainFiles(approvers).write(name, key.private_bytes_raw())
         for zone in ("source", "central"):  # each looks into a register of its own
             _enter(folder / zone / REGISTER_NAME, _entry(name, owner, key.public_key().public_bytes_raw()))
 
@@ -48,5 +49,5 @@ def _enter(register: Path, entry: Entry) -> None:
 def _make_recipient(name: str, *, private: Path, public: Path) -> None:
     seed, classical = os.urandom(64), X25519PrivateKey.generate()
     post_quantum = MLKEM768PrivateKey.from_seed_bytes(seed).public_key()
-    write_key_file(private / f"{name}.key", seed + classical.private_bytes_raw())
+    PlainFiles(private).write(name, seed + classical.private_bytes_raw())
     write_key_file(public / f"{name}.pub", post_quantum.public_bytes_raw() + classical.public_key().public_bytes_raw())

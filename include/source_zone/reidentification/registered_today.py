@@ -14,6 +14,7 @@ import polars as pl
 from crossing.case_file import Asked
 from crossing.case_request import CaseRefused
 from source_zone import identified
+from source_zone.identifier import Identifier, nhs_number_in
 from source_zone.keys import SourceKeys
 from source_zone.memory import Memory
 from source_zone.pseudonymise import tokens_of_people
@@ -25,11 +26,20 @@ NOT_HERE, ANOTHER_PERSON = "not_at_this_practice", "another_person_by_now"
 _LEFT, _DIED, _NOT_YET = "left_the_practice", "died", "not_registered_yet"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """One of them, for their practice."""
+
+    reference: int
+    local_id: Identifier = field(repr=False)
+    nhs_number: Identifier | None = field(repr=False)  # none where the supplier made the tokens itself
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Who was asked about and is a patient of the practice today; of the others, how many and why. The repr shows counts."""
 
-    patients: list[dict[str, str]] = field(repr=False)
+    patients: list[Patient] = field(repr=False)
     not_told: Counter[str]
 
 
@@ -38,7 +48,7 @@ def answer(release: Release, asked: Iterable[Asked], keys_of: dict[str, SourceKe
     memory = release.memory_file().read()
     _check_is_of_today(release, memory, now)
     known = {name: _by_registration(release, memory, keys, now.date()) for name, keys in keys_of.items()}
-    told: dict[int, dict[str, str]] = {}
+    told: dict[int, Patient] = {}
     reasons: dict[int, str] = {}
     for each in asked:
         row = known[each.token_key].get(each.registration)
@@ -46,9 +56,14 @@ def answer(release: Release, asked: Iterable[Asked], keys_of: dict[str, SourceKe
         if row is None or reason:
             reasons.setdefault(each.reference, reason)
         else:
-            told[each.reference] = {"local_id": row["registration_id"], "nhs_number": row["nhs_number"] or ""}
-    patients = [{"reference": str(reference), **told[reference]} for reference in sorted(told)]
+            told[each.reference] = _patient(each.reference, row)
+    patients = [told[reference] for reference in sorted(told)]
     return Answer(patients, Counter(reason for reference, reason in reasons.items() if reference not in told))
+
+
+def _patient(reference: int, row: dict[str, Any]) -> Patient:
+    local_id = Identifier(row["registration_id"])
+    return Patient(reference=reference, local_id=local_id, nhs_number=nhs_number_in(row["nhs_number"]))
 
 
 def _check_is_of_today(release: Release, memory: Memory, now: datetime) -> None:

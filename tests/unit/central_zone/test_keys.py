@@ -37,6 +37,7 @@ def test_a_key_that_others_can_read_is_refused(folder, name):
 def test_a_key_cut_short_is_refused(folder, name):
     (folder / name).chmod(0o600)
     (folder / name).write_bytes((folder / name).read_bytes()[:-1])
+    (folder / name).chmod(0o400)
     with pytest.raises(KeyRefused, match="bytes of key"):
         _READERS[name](folder)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from polars.exceptions import PanicException
 
 from crossing import canonical
 from crossing.errors import PersonMustAct, TryAgain
@@ -65,6 +66,23 @@ def test_the_error_behind_an_error_is_not_told() -> None:
     told = told_by(body)
     assert NHS_NUMBER not in told
     assert "One cell cannot be read." in told
+
+
+def test_nothing_leads_from_what_is_told_to_the_error_itself() -> None:
+    """A tool that looks at an error's context, whatever its printing says, finds none."""
+    for error in (ValueError(NHS_NUMBER), PersonMustAct("Mend it."), TryAgain("Later.")):
+        with pytest.raises(AirflowException) as caught:
+            failing_with(error)()
+        assert caught.value.__context__ is None
+        assert caught.value.__cause__ is None
+
+
+def test_a_panic_of_a_library_is_told_like_any_fault() -> None:
+    """polars is written in Rust; where that gives up, Python gets no Exception."""
+    told = told_by(failing_with(PanicException(f"called `Option::unwrap()` on {NHS_NUMBER}")))
+    assert NHS_NUMBER not in told
+    assert "PanicException at" in told
+    assert not issubclass(PanicException, Exception)
 
 
 def test_airflows_own_words_and_a_result_pass_through() -> None:

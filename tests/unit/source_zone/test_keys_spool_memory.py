@@ -51,11 +51,13 @@ def loosen(path: Path) -> None:
 def shorten(path: Path) -> None:
     path.chmod(0o600)
     path.write_bytes(b"short")
+    path.chmod(0o400)
 
 
 def zero(path: Path) -> None:
     path.chmod(0o600)
     path.write_bytes(bytes(32))
+    path.chmod(0o400)
 
 
 def link(path: Path) -> None:

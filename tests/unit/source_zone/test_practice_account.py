@@ -259,6 +259,38 @@ def test_a_receipts_signature_does_not_make_a_certificate(zone: SourceZone) -> N
         told(zone)
 
 
+def test_an_erasure_that_was_refused_says_so_and_is_not_certified(zone: SourceZone) -> None:
+    erasure = manifests(zone)["erasure 1"]
+    answer_to(zone, erasure, state="refused", state_reason="It does not open.", rows_loaded={}, rows_quarantined={})
+    said = told(zone)
+    shown = next(each["answer"] for each in said["left"] if each["kind"] == "erasure")
+    assert (shown["outcome"], shown["reason"]) == ("refused", "It does not open.")
+    assert said["in_all"]["erasures_certified"] == 0
+    certify(zone, erasure)
+    assert told(zone)["in_all"]["erasures_certified"] == 1
+
+
+def test_answers_under_a_key_of_the_centre_that_was_revoked_are_not_believed(zone: SourceZone) -> None:
+    answer_to(zone, manifests(zone)["delta 1"])
+    change_register(zone, "speaks_for", "revoked_at = 2026-09-01T00:00:00Z\nspeaks_for")
+    with pytest.raises(AnswerRefused, match="receipt-signing-v1 was revoked"):
+        told(zone)
+
+
+def test_nor_are_answers_under_a_key_that_had_ended_before_what_they_answer_was_made(zone: SourceZone) -> None:
+    answer_to(zone, manifests(zone)["delta 1"])
+    change_register(zone, "valid_until = 20", "valid_until = 2026-09-01T00:00:00Z # 20")
+    change_register(zone, "valid_from = 20", "valid_from = 2025-09-01T00:00:00Z # 20")
+    with pytest.raises(AnswerRefused, match="signed at another time"):
+        told(zone)
+
+
+def change_register(zone: SourceZone, old: str, new: str) -> None:
+    path = zone.settings.keys / "key_register.toml"
+    path.chmod(0o600)
+    path.write_text(path.read_text().replace(old, new))
+
+
 def test_answers_without_the_key_to_check_them_are_not_believed(zone: SourceZone) -> None:
     (zone.settings.keys / "key_register.toml").unlink()
     with pytest.raises(RegisterRefused, match=r"key_register\.toml"):

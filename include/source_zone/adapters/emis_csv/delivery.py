@@ -45,11 +45,12 @@ def find_extracts(practice_code: str, folder: Path) -> list[Extract]:
             f"{practice_code}: its folder {folder.name} is not there. Check the path, or ask the supplier to deliver."
         )
     by_stamp: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob("*.csv")):
+    for number, path in enumerate(sorted(folder.glob("*.csv")), 1):
         matched = _FILE_NAME.match(path.name)
-        if not matched:
+        if not matched:  # a stranger's file may be called after a patient
             raise FileRefused(
-                f"{practice_code}: {_safe_name(path)} is not named as EMIS names its files. Move it away, or ask the supplier."
+                f"{practice_code}: file {number} by name of its folder is not named as EMIS names its files. Move it away, "
+                "or ask the supplier."
             )
         by_stamp.setdefault(matched.group(2), []).append(path)
     if not by_stamp:
@@ -137,8 +138,3 @@ def _extract(stamp: str, files: list[Path]) -> Extract:
 def _table_of(path: Path) -> str:
     matched = _FILE_NAME.match(path.name)
     return matched.group(1) if matched else path.name
-
-
-def _safe_name(path: Path) -> str:
-    """A stranger's file name may hold a patient's name or number."""
-    return path.name if re.fullmatch(r"[A-Za-z_]{1,40}\.csv", path.name) else "a file in its folder"

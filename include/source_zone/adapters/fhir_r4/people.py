@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from crossing.identifiers import canonical_nhs_number
 from source_zone.adapters.fhir_r4.elements import when
 from source_zone.adapters.fhir_r4.record import DELETED, Entry, Record, Row, Rows, of_concepts
 from source_zone.adapters.gp_connect.elements import MALFORMED_CODE, PartialDate, a_text, code_text
 from source_zone.identified import schema
+from source_zone.identifier import Identifier, Reason, identifier_in, nhs_number_in
 
 PATIENTS, EPISODES, ORGANISATIONS = "fhir_patients", "fhir_episodes", "fhir_organisations"
 DEATH_WITHOUT_DATE = "death_without_date"
@@ -133,14 +133,15 @@ class People:
         return [("patient", self._with_episode(self._patients[name])) for name in names]
 
     def _note_number(self, name: str, row: Row) -> None:
-        number = canonical_nhs_number(row["nhs_number"])
+        number = nhs_number_in(row["nhs_number"])
         if number:
             self.record.registration_of[number] = name
 
     def _patient(self, entry: Entry, record: Record) -> Row:
         resource, elements, policy = entry.resource, record.elements, record.policy
+        number = identifier_in(_value_of(policy.nhs_number_system, resource.identifier))
         name, labels = record.name_of(entry), elements.labels(resource)
-        born, died = when(resource.birthDate), when(resource.deceasedDateTime)
+        born, died, postcode = when(resource.birthDate), when(resource.deceasedDateTime), _postcode(resource)
         registered, ended, kind = self._registration(resource)
         dead_since_when = resource.deceasedBoolean not in (None, False) and died.value is None
         faults = (
@@ -158,10 +159,10 @@ class People:
             "registered_date": registered.value,
             "registration_end_date": ended.value,
             "registration_type": kind,
-            "nhs_number": _value_of(policy.nhs_number_system, resource.identifier),
+            "nhs_number": number.reveal(Reason.COLUMN) if number else None,
             "date_of_birth": born.value,
             "date_of_death": died.value,
-            "postcode": _postcode(resource),
+            "postcode": postcode.reveal(Reason.COLUMN) if postcode else None,
             "is_test_patient": bool(labels & policy.test_labels),
             "is_confidential": bool(labels - policy.harmless_labels - policy.test_labels),
             "fault": next((fault for fault in faults if fault), None),
@@ -223,10 +224,10 @@ def _period(period: Any) -> tuple[PartialDate, PartialDate]:
     return (when(period.start), when(period.end)) if period is not None else (PartialDate(), PartialDate())
 
 
-def _postcode(patient: Any) -> str | None:
+def _postcode(patient: Any) -> Identifier | None:
     """Of the home now; an old or temporary address is not where somebody lives."""
     for each in patient.address or ():
         ended = each.period is not None and each.period.end is not None
-        if each.use in (None, "home") and not ended and (text := a_text(each.postalCode)):
-            return text
+        if each.use in (None, "home") and not ended and (found := identifier_in(a_text(each.postalCode))):
+            return found
     return None

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from crossing.identifiers import canonical_nhs_number
 from source_zone.adapters.fhir_r4.codes import AllCodes, Codes, Found
 from source_zone.adapters.fhir_r4.elements import Coded, Elements, instant
 from source_zone.adapters.fhir_r4.policy import FieldPolicy
 from source_zone.adapters.gp_connect.elements import PartialDate, a_text
+from source_zone.identifier import Identifier, nhs_number_in
 
 STATUS_NOT_LIVE = "status_not_live"
 MALFORMED_RESOURCE = "malformed_resource"
@@ -40,7 +40,7 @@ class Record:
     elements: Elements = field(init=False)
     all_codes: AllCodes = field(init=False)
     left: Counter[str] = field(default_factory=Counter)
-    registration_of: dict[str, str] = field(default_factory=dict, repr=False)  # NHS number -> `Patient/id`
+    registration_of: dict[Identifier, str] = field(default_factory=dict, repr=False)  # NHS number -> `Patient/id`
     medications: dict[str, tuple[Coded, str | None]] = field(default_factory=dict, repr=False)  # with further codes
     restricted_encounters: set[str] = field(default_factory=set, repr=False)
 
@@ -67,7 +67,8 @@ class Record:
             return name
         if subject.identifier.system != self.policy.nhs_number_system:
             return None
-        return self.registration_of.get(canonical_nhs_number(a_text(subject.identifier.value)) or "")
+        number = nhs_number_in(a_text(subject.identifier.value))
+        return self.registration_of.get(number) if number else None
 
     def event(
         self,

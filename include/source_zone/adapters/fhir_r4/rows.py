@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from crossing.identifiers import canonical_nhs_number
 from source_zone.adapters.fhir_r4.clinical import (
     allergy,
     appointment,
@@ -23,6 +22,7 @@ from source_zone.adapters.fhir_r4.policy import refuse_element, refuse_extension
 from source_zone.adapters.fhir_r4.record import DELETED, MALFORMED_RESOURCE, Entry, Record, Row, Rows
 from source_zone.adapters.gp_connect.elements import a_text, five_byte_form
 from source_zone.adapters.reading import FileRefused
+from source_zone.identifier import Reason, nhs_number_in
 
 UNSURE_WITHDRAWAL = "unsure_withdrawal"
 OBJECTION_IN_ANOTHER_KIND = "objection_in_another_kind"
@@ -190,8 +190,8 @@ def _named(resource: Any, record: Record) -> set[str]:
             if reference and (name := record.elements.link(_Pointer(reference.strip()), "Patient")):
                 found.add(name)
             is_number = element.get("system") == record.policy.nhs_number_system
-            if is_number and (number := canonical_nhs_number(a_text(element.get("value")))):
-                found.add(record.registration_of.get(number, number))
+            if is_number and (number := nhs_number_in(a_text(element.get("value")))):
+                found.add(record.registration_of.get(number) or number.reveal(Reason.COLUMN))
         elif isinstance(element, list):
             waiting.extend(element)
     return found

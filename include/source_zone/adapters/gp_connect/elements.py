@@ -6,7 +6,7 @@ A file can hold anything where the standard promises a shape, so nothing here tr
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -55,7 +55,7 @@ def a_text(value: object) -> str | None:
 class PartialDate:
     """A date as far as it is known: the first day of what is known, and how much that is."""
 
-    value: date | None = None
+    value: date | None = field(default=None, repr=False)  # may be of birth
     precision: str = "unknown"
     fault: str | None = None
 

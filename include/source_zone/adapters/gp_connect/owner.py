@@ -1,9 +1,9 @@
 """Whether an entry surely is of the patient whose record it lies in."""
 
-from crossing.identifiers import canonical_nhs_number
 from source_zone.adapters.gp_connect.elements import Element, a_dict, a_text, dicts, reference
 from source_zone.adapters.gp_connect.policy import FieldPolicy
-from source_zone.adapters.gp_connect.registration import nhs_number
+from source_zone.adapters.gp_connect.registration import valid_nhs_number
+from source_zone.identifier import nhs_number_in
 
 
 class Owner:
@@ -12,7 +12,7 @@ class Owner:
     def __init__(self, patient: Element, policy: FieldPolicy) -> None:
         self._policy = policy
         self._own = reference({"reference": f"Patient/{patient.get('id')}"}, policy)
-        self._nhs_number = canonical_nhs_number(nhs_number(patient))
+        self._nhs_number = valid_nhs_number(patient)
         self._named: dict[int, bool] = {}  # an element's place in memory -> whether it names the patient
 
     def owns(self, resource: Element) -> bool:
@@ -35,7 +35,7 @@ class Owner:
                 said["reference"] == self._own or reference(said, self._policy) == self._own
             )
         identifier = a_dict(said.get("identifier"))
-        number = canonical_nhs_number(a_text(identifier.get("value")))
+        number = nhs_number_in(a_text(identifier.get("value")))
         return number is not None and number == self._nhs_number
 
 

@@ -21,6 +21,7 @@ from source_zone.adapters.gp_connect.labels import is_restricted
 from source_zone.adapters.gp_connect.policy import FieldPolicy
 from source_zone.adapters.gp_connect.record import Record, Row
 from source_zone.adapters.gp_connect.registration import nhs_number
+from source_zone.identifier import Identifier, Reason, identifier_in
 
 ODS_SYSTEM = "https://fhir.nhs.uk/Id/ods-organization-code"
 DEATH_WITHOUT_DATE = "death_without_date"
@@ -133,12 +134,13 @@ class People:
         registration = _registration(resource, self.policy)
         dead_since_when = resource.get("deceasedBoolean") not in (None, False) and died.value is None
         faults = (born.fault, died.fault, registration["fault"], DEATH_WITHOUT_DATE if dead_since_when else None)
+        number, postcode = nhs_number(resource), _postcode(resource)
         return registration | {
-            "nhs_number": nhs_number(resource),
+            "nhs_number": number.reveal(Reason.COLUMN) if number else None,
             "sex": self.policy.word("sex", resource.get("gender")),
             "date_of_birth": born.value,
             "date_of_death": died.value,
-            "postcode": _postcode(resource),
+            "postcode": postcode.reveal(Reason.COLUMN) if postcode else None,
             "fault": next((fault for fault in faults if fault), None),
         }
 
@@ -159,7 +161,7 @@ def _registration(patient: Element, policy: FieldPolicy) -> Row:
     }
 
 
-def _postcode(patient: Element) -> str | None:
+def _postcode(patient: Element) -> Identifier | None:
     """Of the home now; an old or temporary address is not where somebody lives."""
     addresses = [each for each in dicts(patient.get("address")) if each.get("use", "home") == "home"]
-    return next((text for each in addresses if (text := a_text(each.get("postalCode")))), None)
+    return next((found for each in addresses if (found := identifier_in(a_text(each.get("postalCode"))))), None)

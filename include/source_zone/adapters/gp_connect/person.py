@@ -18,7 +18,7 @@ GONE_SINCE = "gone_since"  # entries of a late delivery that a newer one no long
 class Person:
     """`records` are in order of age, so that of two versions of an entry the newer one comes last, and counts."""
 
-    registration_id: str
+    registration_id: str = field(repr=False)  # may be the NHS number
     records: Sequence[Record] = field(repr=False)
     policy: FieldPolicy = field(repr=False)
     before: set[str] = field(repr=False)  # ids that were sent

@@ -3,20 +3,26 @@
 import hashlib
 import json
 
-from crossing.identifiers import canonical_nhs_number
 from source_zone.adapters.gp_connect.elements import Element, a_text, dicts
 from source_zone.adapters.gp_connect.policy import FieldPolicy
+from source_zone.identifier import Identifier, Reason, identifier_in, nhs_number_in
 
 NHS_NUMBER_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
 UNIDENTIFIED_PATIENT = "unidentified_patient"
 
 
-def nhs_number(patient: Element) -> str | None:
+def nhs_number(patient: Element) -> Identifier | None:
     """As written. Whether it is valid is asked where it matters."""
     for identifier in dicts(patient.get("identifier")):
         if identifier.get("system") == NHS_NUMBER_SYSTEM:
-            return a_text(identifier.get("value"))
+            return identifier_in(a_text(identifier.get("value")))
     return None
+
+
+def valid_nhs_number(patient: Element) -> Identifier | None:
+    """The same where it is one: ten digits with a right check digit."""
+    written = nhs_number(patient)
+    return nhs_number_in(written.reveal(Reason.COLUMN)) if written else None
 
 
 def registration(patient: Element, policy: FieldPolicy) -> tuple[str, str | None]:
@@ -25,9 +31,9 @@ def registration(patient: Element, policy: FieldPolicy) -> tuple[str, str | None
     A number gained later makes a new registration. The whole record comes each night, so its dissent comes under the
     new one too. Who has none of the three has no registration that lasts: the fault keeps all of it at the source.
     """
-    number = canonical_nhs_number(nhs_number(patient))
+    number = valid_nhs_number(patient)
     if number:
-        return number, None
+        return number.reveal(Reason.COLUMN), None
     own = patient.get("id")
     if isinstance(own, str) and policy.id.fullmatch(own):
         return f"Patient/{own}", None
