@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import pyarrow as pa
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
@@ -69,9 +70,10 @@ def find_people(
     rows = _registrations(connection, request.collection, list(places))
     subkey = keys.store_subkey(zone.settings.keys_folder)
     by_practice: defaultdict[str, list[Asked]] = defaultdict(list)
-    for row in rows:
-        if row["sealed"] is not None:
-            by_practice[row["practice_code"]].append(_asked(row, places, custodian, subkey))
+    for (practice_code, _), words in groupby(rows, key=lambda row: (row["practice_code"], row["registration_token"])):
+        sealed = [row for row in words if row["sealed"] is not None]
+        if sealed:
+            by_practice[practice_code].append(_asked(sealed, places, custodian, subkey))
     reached = {each.reference for people in by_practice.values() for each in people}
     known = {places[row["patient_token"].bytes] for row in rows}
     return Found(
@@ -118,19 +120,27 @@ def _registrations(connection: Connection, collection: str, wanted: list[bytes])
     return list(connection.execute(statement).mappings())
 
 
-def _asked(row: RowMapping, places: Mapping[bytes, int], custodian: MLKEM768X25519PrivateKey, subkey: bytes) -> Asked:
-    stored = row["registration_token"], row["patient_token"]
-    sealed = Sealed(
+def _asked(
+    rows: Sequence[RowMapping], places: Mapping[bytes, int], custodian: MLKEM768X25519PrivateKey, subkey: bytes
+) -> Asked:
+    """Of one registration. A parcel may have named it twice, with two people: the row that fits is the one."""
+    for row in rows:
+        stored = row["registration_token"], row["patient_token"]
+        as_sent = pa.array(opened(_sealed(row), custodian), TOKEN)
+        if keyed_tokens(as_hex(as_sent), subkey).to_pylist() == tokens_of(stored).to_pylist():
+            registration, patient = as_sent.to_pylist()
+            reference = places[stored[1].bytes]
+            return Asked(reference=reference, token_key=row["token_key"], registration=registration, patient=patient)
+    raise altered()  # somebody pointed a token at another person
+
+
+def _sealed(row: RowMapping) -> Sealed:
+    if row["sealed_key"] is None:
+        raise altered()
+    return Sealed(
         practice_code=row["practice_code"],
         parcel_id=str(row["parcel_id"]),
-        registration_token=stored[0].bytes,
+        registration_token=row["registration_token"].bytes,
         sealed_key=row["sealed_key"],
         sealed=row["sealed"],
-    )
-    as_sent = pa.array(opened(sealed, custodian), TOKEN)
-    if keyed_tokens(as_hex(as_sent), subkey).to_pylist() != tokens_of(stored).to_pylist():
-        raise altered()  # somebody pointed a token at another person
-    registration, patient = as_sent.to_pylist()
-    return Asked(
-        reference=places[stored[1].bytes], token_key=row["token_key"], registration=registration, patient=patient
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from central_zone.reidentification import run_case as run_case_module
+from crossing.case_request import CaseRefused
 from support.cases import ELSEWHERE, HERE, NUMBER_OF, THERE, Cases, a_registration, local_id
 from support.emis_files import an_observation
 
@@ -147,3 +148,25 @@ def test_a_run_that_is_killed_while_it_is_written_down_leaves_nothing(cases: Cas
     assert ran.returncode == -signal.SIGKILL, ran.stderr
     assert cases.query("SELECT count(*) FROM custody.case WHERE case_id = 'KILLED-SOONER'") == [(0,)]
     assert cases.run(path)["people_found"] == 1
+
+
+def test_a_registration_that_a_parcel_named_twice_is_found_by_the_row_that_fits(cases: Cases) -> None:
+    """Two rows of the escrow, as two patients of one registration would bring: neither makes the other look altered."""
+    e2 = cases.t2(cases.registration_t1(ELSEWHERE, "e2")).hex()
+    cases.query(
+        "INSERT INTO custody.escrow SELECT practice_code, %s::uuid, parcel_number, sealed FROM custody.escrow "
+        "WHERE registration_token = %s::uuid",
+        e2,
+        e2,
+    )
+    said = cases.run(cases.approved("TWICE", "e2"))
+    assert (said["people_found"], said["practices"]) == (1, 1)
+    assert cases.answer(f"TWICE.{ELSEWHERE}.case.json")["told"] == 1
+    key = cases.query("DELETE FROM custody.parcel_key RETURNING parcel_number, custodian_key, sealed_key")
+    try:
+        with pytest.raises(CaseRefused) as refused:
+            cases.run(cases.approved("NO-KEY", "e3"))
+        assert refused.value.reason == "escrow_altered"
+    finally:
+        for row in key:
+            cases.query("INSERT INTO custody.parcel_key VALUES (%s, %s, %s)", *row)
