@@ -15,14 +15,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 
 from central_zone import load_parcel
+from central_zone.load import load_records
 from central_zone.project_tokens import stored_tokens
-from central_zone.reidentification.escrow import sealer
+from central_zone.reidentification.escrow import load_escrow, sealer
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
 from central_zone.store.migrate import migrate
@@ -77,6 +79,23 @@ def sealing(patients: int, keys: Any) -> float:
     return time.process_time() - started
 
 
+def copying(settings: Settings, keys: Any, patients: int) -> tuple[float, float]:
+    """Of that, on the clock and in one transaction that is taken back: the escrow's rows, and the patients' themselves."""
+    from support.parcels import patients as some
+    from support.parcels import tokens
+
+    seed = MLKEM768PrivateKey.from_seed_bytes(keys.custodian.seed).public_key()
+    one = sealer("B00000", "parcel", MLKEM768X25519PublicKey(seed, keys.custodian.classical.public_key()))
+    rows = some(patients, registration_token=tokens(patients, 5))
+    escrow, number = one.rows(rows, rows), 2**40
+    with store_of(settings.store_url) as store, store.connect() as connection:
+        started = time.monotonic()
+        load_escrow(connection, SimpleNamespace(practice_code="B00000", parcel_number=number), escrow)
+        between = time.monotonic()
+        load_records(connection, "patient", [rows], practice_code="B00000", parcel_number=number)
+        return between - started, time.monotonic() - between
+
+
 def finding(settings: Settings) -> float:
     """Hashing everybody of the store again, for a case."""
     from support.parcels import tokens
@@ -119,6 +138,9 @@ def measure(root: Path, url: str, said: argparse.Namespace) -> None:
     for which, times in took.items():
         cpu, clock = (statistics.median(column) for column in zip(*times, strict=True))
         print(f"{which:>8} escrow: {cpu:6.2f} s of CPU, {clock:6.2f} s", flush=True)
+    for _ in range(said.times):
+        ours, theirs = copying(settings, keys, said.patients)
+        print(f"copying them: {ours:.2f} s; the patients' own rows: {theirs:.2f} s", flush=True)
     print(f"sealing {said.patients:,} rows: {sealing(said.patients, keys):.2f} s of CPU")
     print(f"hashing {2 * said.times * said.patients:,} rows' people again: {finding(settings):.2f} s")
 
