@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crossing import errors
 from crossing.errors import PersonMustAct, TryAgain, is_a_panic
+from crossing.quiet_process import quieten_process
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -28,6 +29,7 @@ def stop_for_a_person(body: Callable[Given, Result]) -> Callable[Given, Result]:
 
     @wraps(body)
     def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        quieten_process()
         try:
             return body(*args, **kwargs)
         except AirflowException:

@@ -16,8 +16,8 @@ from key_custody.custody import open_custody
 RECIPIENT_KEY = "recipient-v1"
 RECEIPT_SIGNING_KEY = "receipt-signing-v1"
 STORE_KEY = "store-v1"
-_STORE_PURPOSE = b"gp-collect|store|v1"
-_ERASURE_PURPOSE = b"gp-collect|erasure|v1"
+STORE_PURPOSE = b"gp-collect|store|v1"
+ERASURE_PURPOSE = b"gp-collect|erasure|v1"
 _MLKEM_SEED_BYTES = 64
 
 
@@ -41,12 +41,12 @@ def receipt_signing_key(folder: Path) -> Ed25519PrivateKey:
 
 def store_subkey(folder: Path) -> bytes:
     """The key that turns a source's token into the store's own. Raises KeyRefused."""
-    return _from_the_store_key(folder, _STORE_PURPOSE)
+    return _from_the_store_key(folder, STORE_PURPOSE)
 
 
 def erasure_subkey(folder: Path) -> bytes:
     """The key that turns a token of the store into the mark of somebody who was erased. Raises KeyRefused."""
-    return _from_the_store_key(folder, _ERASURE_PURPOSE)
+    return _from_the_store_key(folder, ERASURE_PURPOSE)
 
 
 def project_subkey(folder: Path, label: str) -> bytes:
@@ -59,6 +59,10 @@ def project_label(use_id: str, version: int) -> str:
     return f"gp-collect|project|{use_id}|v{version}"
 
 
-def _from_the_store_key(folder: Path, purpose: bytes) -> bytes:
-    store_key = open_custody(folder).secret(STORE_KEY, expected_bytes=32)
+def sub_key(store_key: bytes, purpose: bytes) -> bytes:
+    """One key for each purpose, none of which tells another (HKDF-SHA-256, no salt)."""
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(store_key)
+
+
+def _from_the_store_key(folder: Path, purpose: bytes) -> bytes:
+    return sub_key(open_custody(folder).secret(STORE_KEY, expected_bytes=32), purpose)

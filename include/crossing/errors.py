@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from crossing.quiet_process import quieten_process
+
 _OUR_CODE = Path(__file__).parents[1]
 
 
@@ -53,6 +55,7 @@ def as_ours(error: BaseException) -> GPCollectError:
 
 def run_command(command: Callable[[], int]) -> int:
     """Runs a command's body; turns our errors into one line on stderr and their exit code (3 or 4)."""
+    quieten_process()
     try:
         return command()
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import stat
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,16 @@ class KeyRegister:
 
 
 def read_key_register(folder: Path) -> KeyRegister:
-    """The register of a zone. Raises RegisterRefused; what the file says is never quoted."""
+    """The register of a zone, as the file is now. Raises RegisterRefused; what the file says is never quoted."""
+    return _register_in(_read(folder / REGISTER_NAME))
+
+
+@lru_cache(
+    maxsize=2
+)  # the same bytes are the same register; parsing a hundred signers takes longer than checking a parcel
+def _register_in(data: bytes) -> KeyRegister:
     try:
-        content = tomllib.loads(_read(folder / REGISTER_NAME).decode())
+        content = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         raise _refused("is not TOML") from None
     if content.keys() - {"key"} or not isinstance(content.get("key", []), list):

@@ -6,6 +6,7 @@ Every reading also yields the file's hash, so that a manifest can say under whic
 import csv
 import hashlib
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from datetime import date
@@ -169,7 +170,7 @@ class Policy:
             self._parsed[name] = tomllib.loads(self._read(name).decode())
             return self._parsed[name]
         except tomllib.TOMLDecodeError as error:
-            raise PolicyRefused(f"policy/{name} is not valid TOML: {error}") from None
+            raise PolicyRefused(f"policy/{name} is not valid TOML{_place_in(error)}. Correct the file.") from None
 
     def _read(self, name: str) -> bytes:
         try:
@@ -198,3 +199,9 @@ def _check_keys(name: str, found: set[str], known: set[str]) -> None:
     if found != known:
         missing, unknown = sorted(known - found), sorted(found - known)
         raise PolicyRefused(f"policy/{name}: missing keys {missing}, unknown keys {unknown}. Correct the file.")
+
+
+def _place_in(error: tomllib.TOMLDecodeError) -> str:
+    """Where: its other words quote keys and letters of the file."""
+    place = re.search(r"\(at (line \d+, column \d+|end of document)\)$", str(error))
+    return f", {place[1]}" if place else ""

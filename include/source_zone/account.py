@@ -11,7 +11,7 @@ from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest
 from crossing.manifest_fields import DELTA
 from source_zone import SOFTWARE
 from source_zone.draft_extract import Drafted
-from source_zone.keys import RECIPIENT_KEY, SIGNING_KEY
+from source_zone.keys import RECIPIENT_KEY
 from source_zone.memory import Memory
 from source_zone.release import Release
 from source_zone.roster import held_by_reason
@@ -42,7 +42,7 @@ def manifest_without_parts(
         policy_sha256=dict(sorted(release.policy.sha256.items())),
         token_key=release.keys.token_key_name,
         recipient_key=RECIPIENT_KEY,
-        signing_key=SIGNING_KEY,
+        signing_key=release.keys.signing_key_name,
         hpke_suite=HPKE_SUITE,
         software=SOFTWARE,
         parts=(),

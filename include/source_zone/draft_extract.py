@@ -10,6 +10,7 @@ from crossing.accounting import Counts, check_counts_close
 from crossing.canonical import TABLES
 from crossing.identifiers import canonical_nhs_number
 from source_zone.background import Background
+from source_zone.canonical_forms import check_told_apart
 from source_zone.generalise import generalise
 from source_zone.identifying_numbers import IDENTIFIER_VALUED
 from source_zone.minimise import Rules, Withheld, minimise, superseded_rows
@@ -53,6 +54,7 @@ def _draft_tables(release: Release, run_spool: Spool, roster: pa.Table, withheld
         own_identifiers=_own_identifiers(run_spool),
     )
     known = pl.DataFrame(pl.from_arrow(roster))
+    check_told_apart(known["registration_id"], f"{release.practice.practice_code}, patients known")
     for table in TABLES:
         _draft_table(release, run_spool, table, made, known, rules, withheld)
 
@@ -62,7 +64,9 @@ def _draft_table(
 ) -> None:
     name = table_in_spool(made.extract_id, table)
     total = made.counts.of(table)
-    superseded = superseded_rows(pl.Series(pl.from_arrow(run_spool.read_table(name, ["record_id"]).column(0))))
+    ids = pl.Series(pl.from_arrow(run_spool.read_table(name, ["record_id"]).column(0)))
+    check_told_apart(ids, f"{release.practice.practice_code}, extract {made.extract_id}, {table}")
+    superseded = superseded_rows(ids)
     for rows in run_spool.batches(name):
         part = superseded.slice(total.read, rows.num_rows)
         kept, counts = minimise(table, rows, part, known, rules, withheld)

@@ -96,7 +96,7 @@ class ReadTally:
 
     reference_rows: Counter[str] = field(default_factory=Counter)
     not_collected: Counter[str] = field(default_factory=Counter)
-    remembered: dict[str, pa.Table] = field(default_factory=dict)  # reference tables kept for later nights
+    remembered: dict[str, pa.Table] = field(default_factory=dict, repr=False)  # reference tables kept for later nights
     # The columns that tell the rows of a remembered table apart. A delivery taken late only adds rows by them; a table
     # not named here is then left as it is remembered.
     told_apart_by: dict[str, tuple[str, ...]] = field(default_factory=dict)

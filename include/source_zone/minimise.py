@@ -15,6 +15,7 @@ from crossing.accounting import TableCounts
 from crossing.canonical import has_patient, is_event
 from crossing.identifiers import is_nhs_number, is_snomed_id
 from crossing.policy import CodeShape
+from source_zone.canonical_forms import has_no_canonical_form
 from source_zone.code_forms import any_of, distinct_cells, forms, misshapen
 from source_zone.identifying_numbers import holds_an_identifier, without_identifying_numbers
 
@@ -52,6 +53,7 @@ def minimise(
     """
     frame = pl.DataFrame(pl.from_arrow(rows)).with_columns(superseded.alias("superseded"))
     frame = without_identifying_numbers(frame, rules.identifier_valued)
+    frame = frame.with_columns(_nameless(frame, "record_id"), _nameless(frame, "registration_id"))
     if has_patient(table):
         frame = _with_patient(frame, roster)
     judged = frame.with_columns(_content(table, frame, rules, withheld).alias("content"))
@@ -60,6 +62,12 @@ def minimise(
         _remember_withheld(decided, withheld)
     kept = decided.filter(pl.col("verdict").is_null())
     return kept, _count(decided, kept.height)
+
+
+def _nameless(frame: pl.DataFrame, column: str) -> pl.Series:
+    """An id of which no token can be made is no id."""
+    there = frame[column] if column in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
+    return has_no_canonical_form(there).alias(f"{column}_is_none")
 
 
 def _with_patient(frame: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
@@ -81,7 +89,7 @@ def _content(table: str, frame: pl.DataFrame, rules: Rules, withheld: Withheld) 
         *_of_the_dates(table, rules),
         pl.col("fault"),
     )
-    nameless = _if(pl.col("record_id").is_null(), "no_record_id")
+    nameless = _if(pl.col("record_id_is_none"), "no_record_id")
     return pl.coalesce(_if(pl.col("superseded"), "duplicate"), nameless, pl.when(live).then(broken))
 
 
@@ -94,7 +102,7 @@ def _verdict(table: str) -> pl.Expr:
 
 def _of_the_patient() -> list[pl.Expr]:
     return [
-        _if(pl.col("registration_id").is_null(), "no_patient"),
+        _if(pl.col("registration_id_is_none"), "no_patient"),
         _if(pl.col("known").is_null(), "unknown_patient"),
         pl.col("reason"),
     ]

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import polars as pl
 import pyarrow as pa
 
+from source_zone.canonical_forms import has_no_canonical_form, spelling, spelt_once
 from source_zone.consent_codes import DISSENT, WITHDRAWAL
 from source_zone.objections import CONSENTS, DOUBTFUL
 
@@ -121,8 +122,10 @@ def roster(
 
     Unknown answers count as reasons: a patient whose test or confidential mark could not be read stays.
     """
+    known = pl.DataFrame(pl.from_arrow(patients))
+    nameless = pl.lit(has_no_canonical_form(known["registration_id"]))
     reason = pl.coalesce(
-        _stays(pl.col("fault").is_not_null(), "unreadable_patient_record"),
+        _stays(pl.col("fault").is_not_null() | nameless, "unreadable_patient_record"),
         _stays(pl.col("is_test_patient").fill_null(True), "test_patient"),
         _stays(pl.col("is_confidential").fill_null(True), "confidential_patient"),
         _stays(_SPELT_ONCE.is_in([spelt_once(each) for each in dissenting]), "type_one_opt_out"),
@@ -130,16 +133,11 @@ def roster(
         _stays(pl.col("date_of_death") < start_date, "died_before_start"),
         _stays(~pl.col("registration_type").is_in(registration_types).fill_null(False), "registration_out_of_scope"),
     )
-    decided = pl.DataFrame(pl.from_arrow(patients)).select("registration_id", reason.alias("reason"), "date_of_birth")
+    decided = known.select("registration_id", reason.alias("reason"), "date_of_birth")
     return decided.to_arrow().cast(ROSTER)
 
 
-def spelt_once(registration_id: str) -> str:
-    """As a token is made of it: two spellings that become one token are one patient, and one's objection is the other's."""
-    return registration_id.strip("{} ").upper()
-
-
-_SPELT_ONCE = pl.col("registration_id").str.strip_chars("{} ").str.to_uppercase()
+_SPELT_ONCE = spelling("registration_id")
 
 
 def _stays(condition: pl.Expr, reason: str) -> pl.Expr:

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from crossing.canonical import NOTICES
 from crossing.errors import PersonMustAct
-from crossing.manifest import Manifest, bytes_to_sign, read_manifest
+from crossing.manifest import Manifest, bytes_to_sign, claim_of_signer, read_manifest
 from crossing.parcel import MANIFEST_NAME, parcel_id, read_manifest_bytes
-from source_zone.keys import SIGNING_KEY, own_public_key
+from source_zone.keys import own_public_keys
 from source_zone.left_already import places_left
 from source_zone.settings import Settings
 
@@ -41,11 +41,11 @@ class Left:
 
 def what_left(collection: str, practice_code: str, settings: Settings) -> Left:
     """Raises OutboxDoubtful, ManifestRefused, CountsDoNotClose, ParcelUnreadable or KeyRefused."""
-    key = own_public_key(settings.keys)
+    keys = own_public_keys(settings.keys)
     noted = list(_noted(settings.landing, collection, practice_code))
     ids = {place.parcel_id for place in noted} | set(_claimed(settings.outbox, collection, practice_code))
     there = sorted(each for each in ids if (settings.outbox / each / MANIFEST_NAME).exists())
-    manifests = [_checked(settings.outbox / each, key) for each in there]
+    manifests = [_checked(settings.outbox / each, keys) for each in there]
     strangers = sum((each.collection, each.practice_code) != (collection, practice_code) for each in manifests)
     if strangers:
         raise OutboxDoubtful(
@@ -84,13 +84,19 @@ def _claimed(outbox: Path, collection: str, practice_code: str) -> Iterator[str]
             yield folder.name
 
 
-def _checked(folder: Path, key: Ed25519PublicKey) -> Manifest:
+def _checked(folder: Path, keys: dict[str, Ed25519PublicKey]) -> Manifest:
     data, signature = read_manifest_bytes(folder)
+    name = claim_of_signer(data).signing_key
+    if name not in keys:
+        raise OutboxDoubtful(
+            f"{folder.name}: its manifest names a signing key that is not ours. If it was, enter its public half in our own "
+            "key_register.toml, for parcels."
+        )
     try:
-        key.verify(signature, bytes_to_sign(data))
+        keys[name].verify(signature, bytes_to_sign(data))
     except InvalidSignature:
         raise OutboxDoubtful(
-            f"{folder.name}: its manifest is not as {SIGNING_KEY} signed it. It was changed since it left; find out by whom."
+            f"{folder.name}: its manifest is not as {name} signed it. It was changed since it left; find out by whom."
         ) from None
     manifest = read_manifest(data)
     place = manifest.collection, manifest.practice_code, manifest.sequence, manifest.extract_id

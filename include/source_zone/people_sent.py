@@ -11,12 +11,13 @@ from dataclasses import replace
 import polars as pl
 import pyarrow as pa
 
+from source_zone.canonical_forms import spelling, spelt_once
 from source_zone.memory import Memory
-from source_zone.opt_outs import ROSTER, spelt_once
+from source_zone.opt_outs import ROSTER
 
 AWAITS_WHOLE_RECORD = "awaits_whole_record"  # the reason to stay until the whole record leaves
 _IDS = pa.schema([("registration_id", pa.string())])
-_SPELT_ONCE = pl.col("registration_id").str.strip_chars("{} ").str.to_uppercase()
+_SPELT_ONCE = spelling("registration_id")
 
 
 def sent(memory: Memory) -> frozenset[str]:

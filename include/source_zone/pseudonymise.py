@@ -1,7 +1,8 @@
 """Pseudonymise: every identifier becomes a token, and the row takes the canonical shape, in which none fits.
 
 Messages hashed (HMAC-SHA-256, first 128 bits, one key a field):
-`local_id NUL <practice code> NUL <the supplier's id, upper case, no braces>` and `nhs_number NUL <ten digits>`.
+`local_id NUL <practice code> NUL <the supplier's id in its canonical form>` and `nhs_number NUL <ten digits>`.
+An id without a canonical form becomes NULL: a reference then points nowhere, and a row without an own id was not let in.
 """
 
 import polars as pl
@@ -10,7 +11,8 @@ import pyarrow.compute as pc
 
 from crossing.canonical import TABLES, Kind, schema
 from crossing.identifiers import canonical_nhs_number
-from crossing.tokens import keyed_tokens, keyed_tokens_of_repeats
+from crossing.tokens import keyed_tokens
+from source_zone.canonical_forms import canonical_local_ids
 from source_zone.identified import identified_name
 from source_zone.keys import LOCAL_ID, NHS_NUMBER, SourceKeys
 
@@ -52,9 +54,23 @@ def _token(name: str, rows: pl.DataFrame, live: pl.Expr, practice_code: str, key
     local_id = pl.col(identified_name(name))
     if name not in ("record_token", "registration_token"):
         local_id = pl.when(live).then(local_id)
-    message = rows.select(pl.lit(f"{LOCAL_ID}\0{practice_code}\0") + local_id.str.strip_chars("{} ").str.to_uppercase())
-    hash_column = keyed_tokens if name in _MOSTLY_DISTINCT else keyed_tokens_of_repeats
-    return hash_column(message.to_series().to_arrow(), keys.token_keys[LOCAL_ID])
+    ids = rows.select(local_id).to_series()
+    if name in _MOSTLY_DISTINCT:
+        return local_tokens(ids, practice_code, keys)
+    return local_tokens_of_repeats(ids, practice_code, keys)
+
+
+def local_tokens_of_repeats(ids: pl.Series, practice_code: str, keys: SourceKeys) -> pa.Array:
+    """The same as local_tokens. The ids are told apart before they are made into messages, which are twice as long."""
+    encoded = pc.dictionary_encode(ids.to_arrow())
+    return local_tokens(pl.Series(pl.from_arrow(encoded.dictionary)), practice_code, keys).take(encoded.indices)
+
+
+def local_tokens(ids: pl.Series, practice_code: str, keys: SourceKeys) -> pa.Array:
+    """Bound to the practice: "1" at two practices is two tokens. NULL where an id has no canonical form."""
+    message = pl.lit(f"{LOCAL_ID}\0{practice_code}\0") + pl.col("id")
+    messages = canonical_local_ids(ids).to_frame("id").select(message).to_series()
+    return keyed_tokens(messages, keys.token_keys[LOCAL_ID])
 
 
 def _person_tokens_or_ready(rows: pl.DataFrame, live: pl.Expr, keys: SourceKeys) -> pa.Array:

@@ -20,12 +20,12 @@ from crossing.manifest_fields import RE_EXTRACT
 from crossing.parcel import parcel_id
 from source_zone import identified, spool
 from source_zone.account import manifest_without_parts
+from source_zone.canonical_forms import spelling, spelt_once
 from source_zone.draft_extract import Drafted, draft_extract
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally
 from source_zone.leave import check_place_is_free, leave
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
-from source_zone.opt_outs import spelt_once
 from source_zone.people_sent import held, sent, with_people
 from source_zone.pull import table_in_spool
 from source_zone.release import Release
@@ -35,7 +35,7 @@ from source_zone.shards import takes_part
 from source_zone.spool import Spool
 
 _SPOOLS = ".re_extract"  # apart from the nightly run's, which may be under way between two of its steps
-_SPELT_ONCE = pl.col("registration_id").str.strip_chars("{} ").str.to_uppercase()
+_SPELT_ONCE = spelling("registration_id")
 
 
 def re_extract(release: Release, memory: Memory, roster: pa.Table, wanted: frozenset[str]) -> tuple[Memory, int]:

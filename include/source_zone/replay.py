@@ -16,10 +16,11 @@ import polars as pl
 import pyarrow as pa
 
 from crossing.errors import PersonMustAct
+from source_zone.canonical_forms import spelt_once
 from source_zone.consent_codes import DISSENT, WITHDRAWAL
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS
-from source_zone.opt_outs import possible_days, spelt_once
+from source_zone.opt_outs import possible_days
 from source_zone.roster import objecting, objections_known, people
 from source_zone.rules import ReleaseRules
 from source_zone.versions import known_by

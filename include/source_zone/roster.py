@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from crossing.manifest_fields import SNAPSHOT
 from source_zone import opt_outs
+from source_zone.canonical_forms import spelt_once
 from source_zone.identifier import Identifier, Reason, nhs_number_in
 from source_zone.objections import CONSENTS
 from source_zone.people_sent import held_until_whole
@@ -122,7 +123,7 @@ def of_the_same_people(patients: pa.Table, registrations: frozenset[str]) -> fro
         who: Identifier | bytes | None = row["ready_patient_token"] or number
         if who is not None:
             same = numbers.setdefault(who, set())
-            same.add(opt_outs.spelt_once(row["registration_id"]))
+            same.add(spelt_once(row["registration_id"]))
             if number:  # an objection that came before its patient may name nobody but the number
                 same.add(number.reveal(Reason.COLUMN))
     return registrations.union(*(same for same in numbers.values() if same & registrations))

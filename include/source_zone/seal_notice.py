@@ -15,7 +15,7 @@ from crossing.canonical import schema, schema_sha256
 from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest
 from crossing.parcel import parcel_id, publish
 from source_zone import SOFTWARE
-from source_zone.keys import RECIPIENT_KEY, SIGNING_KEY
+from source_zone.keys import RECIPIENT_KEY
 from source_zone.release import Release
 from source_zone.seal import draft_folder, seal, to_parquet
 
@@ -93,7 +93,7 @@ def _manifest(release: Release, notice: Notice) -> Manifest:
         policy_sha256=dict(sorted(release.policy.sha256.items())),
         token_key=release.keys.token_key_name,
         recipient_key=RECIPIENT_KEY,
-        signing_key=SIGNING_KEY,
+        signing_key=release.keys.signing_key_name,
         hpke_suite=HPKE_SUITE,
         software=SOFTWARE,
         parts=(),

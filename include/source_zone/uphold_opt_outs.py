@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from crossing.canonical import ERASURE, schema
 from source_zone import identified
+from source_zone.canonical_forms import spelling, spelt_once
 from source_zone.leave import check_place_is_free, leave
 from source_zone.lineage import with_lineage
 from source_zone.memory import Memory
 from source_zone.objections import CONSENTS
-from source_zone.opt_outs import spelt_once
 from source_zone.people_sent import held, may_leave, sent, with_people
 from source_zone.pseudonymise import tokens_of_people
 from source_zone.re_extract import re_extract
@@ -97,7 +97,7 @@ def _ask_to_erase(release: Release, memory: Memory, registrations: list[str]) ->
 def _rows(release: Release, memory: Memory, registrations: list[str]) -> pa.Table:
     """One each, in the order of their tokens, so that the order tells nothing of when somebody joined the practice."""
     known = pl.DataFrame(pl.from_arrow(people(memory.tables["patients"])))
-    spelt = pl.col("registration_id").str.strip_chars("{} ").str.to_uppercase()
+    spelt = spelling("registration_id")
     theirs = known.filter(spelt.is_in(registrations)).unique(spelt, keep="last", maintain_order=True)
     tokens = tokens_of_people(theirs, release.practice.practice_code, release.keys)
     up_to = pa.repeat(pa.scalar(memory.sequence, pa.int32()), tokens.num_rows)

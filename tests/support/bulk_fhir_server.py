@@ -34,6 +34,9 @@ class Plan:
     polls: int = 0  # 202 answers before the manifest
     retry_after: str | None = "1"
     kick_off_status: int = 202
+    refusal: Resource = field(default_factory=dict)  # the body of whatever is refused
+    location: str | None = None  # in place of the job's own
+    manifest: bytes | None = None  # in place of the export's own
     poll_statuses: list[int] = field(default_factory=list)  # answered before anything else
     poll_body: Resource = field(default_factory=dict)
     needs_token: bool = True
@@ -123,7 +126,7 @@ def _handler(server: BulkFhirServer) -> type[BaseHTTPRequestHandler]:  # noqa: C
         def do_POST(self) -> None:
             body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             if server.plan.token_status != 200:
-                return self._answer(server.plan.token_status)
+                return self._answer(server.plan.token_status, server.plan.refusal)
             try:
                 claims = jwt.decode(
                     body["client_assertion"][0],
@@ -166,10 +169,10 @@ def _handler(server: BulkFhirServer) -> type[BaseHTTPRequestHandler]:  # noqa: C
                 return self._answer(400)
             server.seen.kick_offs.append(parse_qs(urlsplit(self.path).query))
             if server.plan.kick_off_status != 202:
-                return self._answer(server.plan.kick_off_status, retry=server.plan.retry_after)
+                return self._answer(server.plan.kick_off_status, server.plan.refusal, retry=server.plan.retry_after)
             job = f"/fhir/jobs/{uuid.uuid4().hex}"
             server.jobs.add(job)
-            return self._answer(202, headers={"Content-Location": job})
+            return self._answer(202, headers={"Content-Location": server.plan.location or job})
 
         def _poll(self, path: str) -> None:
             server.seen.polls += 1
@@ -182,7 +185,7 @@ def _handler(server: BulkFhirServer) -> type[BaseHTTPRequestHandler]:  # noqa: C
             if server.plan.polls > 0:
                 server.plan.polls -= 1
                 return self._answer(202, retry=server.plan.retry_after)
-            return self._answer(200, self._manifest())
+            return self._answer(200, self._manifest(), instead=server.plan.manifest)
 
         def _manifest(self) -> Resource:
             base = server.base if server.plan.link_host is None else f"http://{server.plan.link_host}/fhir"
@@ -248,8 +251,9 @@ def _handler(server: BulkFhirServer) -> type[BaseHTTPRequestHandler]:  # noqa: C
             *,
             retry: str | None = None,
             headers: dict[str, str] | None = None,
+            instead: bytes | None = None,
         ) -> None:
-            data = json.dumps(body or {}).encode()
+            data = json.dumps(body or {}).encode() if instead is None else instead
             self.send_response(status)
             for name, value in {**(headers or {}), **({"Retry-After": retry} if retry else {})}.items():
                 self.send_header(name, value)

@@ -208,7 +208,10 @@ def local_id(code: str, name: str) -> str:
 
 def a_registration(code: str, name: str, **cells: str) -> dict[str, str]:
     left = {"DateOfDeactivation": "2026-08-01"} if (code, name) in _LEFT else {}
-    return {**a_patient(f"{name} at {code}", **{"NhsNumber": NUMBER_OF[name], **left, **cells}), "_": f"{name} at {code}"}
+    return {
+        **a_patient(f"{name} at {code}", **{"NhsNumber": NUMBER_OF[name], **left, **cells}),
+        "_": f"{name} at {code}",
+    }
 
 
 def patients_of(code: str) -> list[dict[str, str]]:

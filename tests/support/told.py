@@ -38,8 +38,9 @@ def told_by(fail: Callable[[], Any], streams: Streams) -> Told:
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
-        streams.readouterr()
         error, bare = _caught(fail)
+        streams.readouterr()
+        heard.truncate(0)  # libraries are silenced at the edges, and nothing of ours runs elsewhere
         code = run_command(lambda: fail() and 0)
         at_task = _told_at_a_task(fail)
         out, err = streams.readouterr()

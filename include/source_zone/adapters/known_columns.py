@@ -29,7 +29,7 @@ class Header:
     """One file's header, recognised. Only `to_read` may be read; the rest of the file stays where it is."""
 
     version: str
-    columns: tuple[str, ...]  # as found, in the file's order
+    columns: tuple[str, ...] = field(repr=False)  # as found, in the file's order
     to_read: tuple[str, ...]  # of those, the ones whose action is not drop
     spelt: Mapping[str, str]  # a column's old spelling -> its present name
     absent: Mapping[str, str | None]  # what policy reads and this version lacks -> the cell that stands for it, or NULL

@@ -32,10 +32,10 @@ _STAFF = frozenset({"Practitioner", "PractitionerRole"})
 class Coded:
     """The code columns of a codeable concept, the rule it breaks if any, and which codings had to be left."""
 
-    columns: dict[str, str]
-    own: tuple[str, ...]
+    columns: dict[str, str] = field(repr=False)
+    own: tuple[str, ...] = field(repr=False)
     fault: str | None = None
-    left: tuple[str, ...] = ()
+    left: tuple[str, ...] = field(default=(), repr=False)
 
 
 @lru_cache(maxsize=20_000)

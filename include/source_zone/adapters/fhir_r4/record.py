@@ -11,6 +11,7 @@ from source_zone.adapters.fhir_r4.elements import Coded, Elements, instant
 from source_zone.adapters.fhir_r4.policy import FieldPolicy
 from source_zone.adapters.gp_connect.elements import PartialDate, a_text
 from source_zone.identifier import Identifier, nhs_number_in
+from source_zone.unshown import Unshown
 
 STATUS_NOT_LIVE = "status_not_live"
 MALFORMED_RESOURCE = "malformed_resource"
@@ -123,7 +124,7 @@ class Record:
             return None
 
 
-class _Contained(msgspec.Struct, gc=False):
+class _Contained(Unshown, gc=False):
     """Of a contained resource only what says which it is, and the drug."""
 
     id: Any = None

@@ -23,6 +23,7 @@ from source_zone.adapters.fhir_r4.record import DELETED, MALFORMED_RESOURCE, Ent
 from source_zone.adapters.gp_connect.elements import a_text, five_byte_form
 from source_zone.adapters.reading import FileRefused
 from source_zone.identifier import Reason, nhs_number_in
+from source_zone.unshown import Unshown
 
 UNSURE_WITHDRAWAL = "unsure_withdrawal"
 OBJECTION_IN_ANOTHER_KIND = "objection_in_another_kind"
@@ -37,6 +38,7 @@ _CODE_COLUMNS = (
     "local_code",
     "dmd_code",
 )
+
 Mapping_ = Callable[[Entry, Record], Rows]
 MAPPINGS: dict[str, Mapping_] = {
     "Encounter": encounter,
@@ -130,7 +132,7 @@ def _is_unsure(own: tuple[str, ...], entry: Entry, record: Record) -> bool:
     return not (plainly and getattr(entry.resource, "status", None) in final)
 
 
-class _Head(msgspec.Struct, gc=False):
+class _Head(Unshown, gc=False):
     """What can be read of any resource at all."""
 
     id: Any = None
@@ -140,7 +142,7 @@ class _Head(msgspec.Struct, gc=False):
     beneficiary: Any = None
 
 
-class _Pointer(msgspec.Struct, gc=False):
+class _Pointer(Unshown, gc=False):
     reference: object = None
     identifier: None = None
 

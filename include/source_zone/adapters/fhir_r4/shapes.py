@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from crossing.policy import PolicyRefused
+from source_zone.unshown import Unshown
 
 FILE = "fields/fhir_r4.toml"
 ACTIONS = frozenset({"keep", "token", "generalise", "decide"})
@@ -47,6 +48,7 @@ class Shapes:
         return msgspec.defstruct(
             name.replace(".", "_"),
             list(fields.values()),
+            bases=(Unshown,),
             rename=names,
             forbid_unknown_fields=True,
             kw_only=True,

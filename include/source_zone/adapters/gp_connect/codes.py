@@ -1,7 +1,7 @@
 """The codes that say what an entry is: the code columns of a codeable concept, and what was wrong with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from source_zone.adapters.gp_connect.elements import (
     DEGRADED_ENTRY,
@@ -22,9 +22,9 @@ from source_zone.adapters.gp_connect.policy import FieldPolicy
 class Coded:
     """The code columns of a codeable concept, the rule it breaks if any, and which codings had to be left."""
 
-    columns: dict[str, str]
+    columns: dict[str, str] = field(repr=False)
     fault: str | None = None
-    left: tuple[str, ...] = ()
+    left: tuple[str, ...] = field(default=(), repr=False)
 
 
 def codes(concept: object, policy: FieldPolicy, *, snomed_column: str = "snomed_concept_id") -> Coded:

@@ -6,15 +6,16 @@ from typing import Any, Literal
 import msgspec
 
 from source_zone.adapters.gp_connect.policy import FieldPolicy
+from source_zone.unshown import Unshown
 
 
-class Around(msgspec.Struct):
+class Around(Unshown):
     """One entry of a bundle; a type made of policy adds what is known beside the resource, and refuses the rest."""
 
     resource: dict[str, msgspec.Raw]
 
 
-class Envelope(msgspec.Struct, kw_only=True):
+class Envelope(Unshown, kw_only=True):
     resourceType: Literal["Bundle"]  # noqa: N815 - FHIR's names
     entry: list[Around]
     meta: Any = None

@@ -8,6 +8,6 @@ from dataclasses import dataclass, field
 class PracticeFacts:
     """Staff behind roles, entries that any bundle marks confidential, and entries that are a dissent in any."""
 
-    practitioner_of_role: Mapping[str, str]
+    practitioner_of_role: Mapping[str, str] = field(repr=False)
     confidential_ids: Set[str] = field(repr=False)
     dissent_ids: Set[str] = field(repr=False)

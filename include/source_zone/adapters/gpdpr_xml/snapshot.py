@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 
+from crossing.errors import PersonMustAct
+
 Cells = dict[str, str]
 OF_PROBLEM = " problem"  # the problem of an entry, by its links; no attribute can be called so
 CAN_HAVE_A_PROBLEM = frozenset({"observation", "immunisation", "allergy", "medication"})
 _NOT_DELETED = frozenset({"", "0", "false", "no"})
 
 
-class SnapshotMixed(ValueError):
+class SnapshotMixed(PersonMustAct):
     """The rows of a snapshot are not all of one patient. The text says the rule and holds no value."""
 
 
