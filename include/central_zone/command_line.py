@@ -11,6 +11,7 @@ from central_zone import command_line_erasures, command_line_load
 from central_zone.command_line_doctor import add_doctor
 from central_zone.command_line_keys import add_keys
 from central_zone.command_line_notices import add_notices
+from central_zone.command_line_reidentify import add_reidentify
 from central_zone.command_line_release import add_release_commands
 from crossing.errors import run_command
 
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_skip(commands)
     _add_reconcile(commands)
     add_release_commands(commands)
+    add_reidentify(commands)
     _add_register(commands)
     command_line_erasures.add_to(commands)
     _add_audit(commands)

@@ -19,6 +19,7 @@ from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
 from central_zone.load import ROWS_IN_MEMORY, ROWS_SENT_AT_ONCE, copy_rows, load_records
 from central_zone.places import Place, check_turn
+from central_zone.reidentification.escrow import ESCROW, load_escrow, of_these
 from central_zone.settle import settle
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
@@ -106,6 +107,8 @@ def _write(zone: Zone, connection: Connection, staged_rows: _Ready) -> None:
     loaded = {} if only_compared else {table: _load_table(connection, ready, table) for table in ready.tables}
     kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number, ready.entry.practice_code)
     copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
+    if not only_compared:
+        _load_escrow(zone, connection, ready)
     connection.execute(insert(outbox).values(event=_lineage(zone, ready, loaded)))
     # Last, because other loaders queue for the chain from here to the end of the transaction.
     head = audit.append(connection, actor=audit.LOADER, event=_audited(ready.entry, loaded, erased))
@@ -158,6 +161,14 @@ def _load_table(connection: Connection, ready: _Ready, table: str) -> int:
         practice_code=ready.entry.practice_code,
         parcel_number=ready.entry.parcel_number,
     )
+
+
+def _load_escrow(zone: Zone, connection: Connection, ready: _Ready) -> None:
+    """Of the patients who were loaded, and of nobody else."""
+    rows = staged.sealed_table(zone.settings.work_folder, ready.entry.parcel_id, ESCROW)
+    if rows is not None:
+        loaded = (patients["registration_token"] for patients in _sound_rows(ready, "patient"))
+        load_escrow(connection, ready.entry, of_these(rows, loaded))
 
 
 def _sound_rows(ready: _Ready, table: str) -> Iterator[pa.Table]:

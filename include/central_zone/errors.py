@@ -109,3 +109,7 @@ class JournalMissing(PersonMustAct):
 
 class JournalBroken(PersonMustAct):
     """The erasure journal was changed, cut short, or belongs to another store."""
+
+
+class CaseFolderInUse(PersonMustAct):
+    """A folder that was named for a case has a request already, which nobody overwrites."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Connection, Table, Uuid, func, literal_column, select, union
 
 from central_zone.current_records import analyse, temporary
@@ -28,6 +29,18 @@ def project_tokens(connection: Connection, name: str, columns: list[ColumnElemen
         copy_rows(connection, ("pg_temp", name), batches)
     analyse(connection, made)
     return made
+
+
+def stored_tokens(
+    connection: Connection, columns: list[ColumnElement[Any]], subkey: bytes, released: pa.Array
+) -> dict[bytes, bytes]:
+    """The way back, for a few: which T2 of `columns` each of these T3 was made of. Every token is hashed again, none kept."""
+    found: dict[bytes, bytes] = {}
+    for stored in _distinct(connection, columns):
+        made = _with_project_tokens(stored, subkey)
+        pairs = made.filter(pc.is_in(made["released"], value_set=released))
+        found |= dict(zip(pairs["released"].to_pylist(), pairs["stored"].to_pylist(), strict=True))
+    return found
 
 
 def _with_project_tokens(stored: pa.Array, subkey: bytes) -> pa.Table:

@@ -12,9 +12,12 @@ from central_zone.erasures.stripped import read_stripped
 from central_zone.errors import FolderUnusable, ParcelRefused
 from central_zone.folders import usable
 from central_zone.ledger import Entry
+from central_zone.reidentification.case_keys import custodian
+from central_zone.reidentification.escrow import ESCROW, Sealer, sealer
 from central_zone.store.connection import transaction
 from central_zone.tokens import with_store_tokens
 from central_zone.zone import Zone
+from crossing.case_rules import read_case_rules
 from crossing.manifest import Manifest
 
 Tables = staged.Tables
@@ -73,5 +76,15 @@ def _rows(zone: Zone, manifest: Manifest) -> Iterator[tuple[str, pa.Table]]:
     key, subkey = keys.recipient_key(zone.settings.keys_folder), keys.store_subkey(zone.settings.keys_folder)
     folder = zone.folder(manifest.parcel_id)
     stripped = partial(read_stripped, folder, manifest, zone.settings.keys_folder)
+    escrow = _escrow_of(zone, manifest)
     for table, rows in receive.opened_rows(folder, manifest, key, stripped=stripped):
-        yield table, with_store_tokens(table, rows, subkey)
+        stored = with_store_tokens(table, rows, subkey)
+        yield table, stored
+        if escrow and table == "patient":
+            yield ESCROW, escrow.rows(rows, stored)
+
+
+def _escrow_of(zone: Zone, manifest: Manifest) -> Sealer | None:
+    if not read_case_rules(zone.policy).escrow_is_kept:
+        return None
+    return sealer(manifest.practice_code, manifest.parcel_id, custodian(zone.settings.keys_folder))

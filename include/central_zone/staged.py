@@ -15,12 +15,14 @@ from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from crossing.canonical import schema
+from crossing.canonical import NOTICES, TABLES, schema
 
 Tables = dict[str, pa.Table]
 Thin = Callable[[Tables], Tables]  # answers the tables that lose rows, as they are without them
 _ABOUT = "about.json"
+_BESIDE = ".sealed"  # how a table ends that is no table of records: sealed, and only loaded with them
 _VERDICT = "verdict.json"
 
 
@@ -44,6 +46,7 @@ def stage(
 ) -> None:
     """Writes rows as they come, one file a table. The folder gets its name only when all of it is there.
 
+    A table that is none of the canonical ones is kept beside them, sealed, and is never among `staged_tables`.
     Rows that `thin` takes out are gone before that. How many of those `signed_for` are not here is kept, by table. A draft
     that an erasure took away meanwhile leaves nothing staged, and is no error.
     """
@@ -56,6 +59,7 @@ def stage(
         about = {
             "manifest_sha256": manifest_sha256,
             "taken_out": {table: count for table, count in out.items() if count},
+            "sealed": sorted(path.stem for path in draft.glob(f"*{_BESIDE}")),
         }
         (draft / _ABOUT).write_text(json.dumps(about))
         shutil.rmtree(work / parcel_id, ignore_errors=True)
@@ -72,11 +76,18 @@ def _write_tables(folder: Path, rows: Iterable[tuple[str, pa.Table]]) -> None:
     try:
         for table, some in rows:
             if table not in writers:
-                writers[table] = pa.ipc.new_file(str(folder / f"{table}.arrow"), schema(table))
+                path, shape = _place(folder, table, some)
+                writers[table] = pa.ipc.new_file(str(path), shape)
             writers[table].write_table(some)
     finally:
         for writer in writers.values():
             writer.close()
+
+
+def _place(folder: Path, table: str, some: pa.Table) -> tuple[Path, pa.Schema]:
+    if table in TABLES or table in NOTICES:
+        return folder / f"{table}.arrow", schema(table)
+    return folder / f"{table}{_BESIDE}", some.schema
 
 
 def _thin_out(folder: Path, thin: Thin) -> dict[str, int]:
@@ -88,7 +99,19 @@ def _thin_out(folder: Path, thin: Thin) -> dict[str, int]:
             writer.write_table(rest)
         new.rename(folder / f"{table}.arrow")
         tables[table] = rest
+        if table == "patient":
+            _thin_beside(folder, rest["registration_token"])
     return {table: rows.num_rows for table, rows in tables.items()}
+
+
+def _thin_beside(folder: Path, registrations: pa.ChunkedArray) -> None:
+    """What is sealed beside the records goes with the patients it is of."""
+    for path in sorted(folder.glob(f"*{_BESIDE}")):
+        rows = _mapped(path)
+        new = path.with_suffix(".draft")
+        with pa.ipc.new_file(str(new), rows.schema) as writer:
+            writer.write_table(rows.filter(pc.is_in(rows["registration_token"], value_set=pc.unique(registrations))))
+        new.rename(path)
 
 
 def taken_out(work: Path, parcel_id: str) -> dict[str, int]:
@@ -103,9 +126,17 @@ def staged_tables(work: Path, parcel_id: str, manifest_sha256: str) -> Tables | 
         about = json.loads((folder / _ABOUT).read_text())
         if about["manifest_sha256"] != manifest_sha256 or "taken_out" not in about:
             return None
-    except (OSError, ValueError, KeyError, TypeError):
+        for name in about["sealed"]:
+            _mapped(folder / f"{name}{_BESIDE}")
+    except (OSError, ValueError, KeyError, TypeError):  # ArrowInvalid is a ValueError
         return None
     return mapped_tables(folder)
+
+
+def sealed_table(work: Path, parcel_id: str, name: str) -> pa.Table | None:
+    """A table that was staged sealed, beside the records; None where the parcel has none of this name."""
+    path = work / parcel_id / f"{name}{_BESIDE}"
+    return _mapped(path) if path.exists() else None
 
 
 def mapped_tables(folder: Path) -> Tables | None:

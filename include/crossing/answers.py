@@ -10,10 +10,12 @@ from typing import Any
 from crossing.errors import PersonMustAct
 from crossing.manifest import canonical_json
 
+CASE_FILE = "case_file"  # of re-identification: crossing.case_file
 RECEIPT, CERTIFICATE = "receipt", "certificate"  # also how the files end: <parcel id>.receipt.json
 PAYLOAD_TYPES = {
     RECEIPT: b"application/vnd.gp-collect.receipt+json",
     CERTIFICATE: b"application/vnd.gp-collect.erasure-certificate+json",
+    CASE_FILE: b"application/vnd.gp-collect.case-file+json",
 }
 LARGEST_ANSWER_BYTES = 1_000_000
 

@@ -19,6 +19,7 @@ from source_zone.command_line_keys import add_keys
 from source_zone.command_line_mesh import add_mesh
 from source_zone.command_line_national import add_national_opt_outs
 from source_zone.command_line_opt_outs import add_opt_outs
+from source_zone.command_line_reidentify import add_reidentify
 from source_zone.command_line_uphold import add_uphold
 from source_zone.settings import Settings
 
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add_uphold(commands)
     add_account(commands)
     add_national_opt_outs(commands)
+    add_reidentify(commands)
     return parser
 
 

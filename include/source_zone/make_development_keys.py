@@ -21,13 +21,17 @@ from source_zone.keys import (
     SIGNING_KEY,
     token_key_name,
 )
+from source_zone.reidentification.make_case_keys import make_case_keys
 
 _IN_FORCE = timedelta(days=3652)
 _MADE_EARLIER = timedelta(days=1)  # the clocks of two zones differ
 
 
 def make_development_keys(folder: Path, collections: list[str]) -> list[str]:
-    """Writes `folder/source` and `folder/central`, every file 0400. Raises KeyRefused if any is there already."""
+    """Writes `folder/source` and `folder/central`, every file 0400, and beside them what is neither zone's.
+
+    Raises KeyRefused if any is there already.
+    """
     source, central = folder / "source", folder / "central"
     if source.exists() or central.exists():
         raise KeyRefused(
@@ -44,6 +48,7 @@ def make_development_keys(folder: Path, collections: list[str]) -> list[str]:
     _make_signer(SIGNING_KEY, PARCELS, source, central, ml_dsa_65=second.public_key().public_bytes_raw())
     _make_signer(RECEIPT_SIGNING_KEY, RECEIPTS, central, source)
     _make_recipient(source, central)
+    make_case_keys(folder)
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 

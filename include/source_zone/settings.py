@@ -27,6 +27,7 @@ class Settings:
     lineage: Path | None
     policy_folder: Path
     receipts: Path | None = None  # where the centre's answers come to lie, if they come here
+    practice_answers: Path | None = None  # where practices are told of cases of re-identification
     outbox_carrier: str = DIRECTORY  # how parcels get to central: lying in the outbox, or sent over MESH
 
     def policy(self) -> Policy:
@@ -41,6 +42,7 @@ def keys_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingMissing, naming the variable."""
     lineage, receipts = environment.get("GP_LINEAGE_DIR"), environment.get("GP_CENTRAL_RECEIPTS_DIR")
+    answers = environment.get("GP_PRACTICE_ANSWERS_DIR")
     return Settings(
         keys=keys_folder(environment),
         spool=_folder(environment, "GP_SOURCE_WORK_DIR"),
@@ -51,6 +53,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         lineage=Path(lineage) if lineage else None,
         policy_folder=policy_folder(),
         receipts=Path(receipts) if receipts else None,
+        practice_answers=Path(answers) if answers else None,
         outbox_carrier=carrier(environment, "GP_OUTBOX_CARRIER"),
     )
 

@@ -28,6 +28,7 @@ REVEALED = {
     ("adapters/fhir_r4/rows.py", "COLUMN"): 1,  # an objection that names nobody but a number
     ("adapters/gp_connect/people.py", "COLUMN"): 2,
     ("adapters/gp_connect/registration.py", "COLUMN"): 2,  # the registration's id, and whether the number is valid
+    ("reidentification/answer_case.py", "TREATING_PRACTICE"): 2,  # local id and number, of a case two people approved
     ("roster.py", "COLUMN"): 1,  # an objection that came before its patient
 }
 

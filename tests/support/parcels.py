@@ -29,6 +29,21 @@ _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AE
 _SYNTHETIC_CODES = ("44054006", "195967001", "38341003", "73211009")  # conditions, as SNOMED CT concepts
 
 
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Somebody that things are sealed to, whose private key is nowhere in the zone."""
+
+    seed: bytes = field(default_factory=lambda: os.urandom(64), repr=False)
+    classical: X25519PrivateKey = field(default_factory=X25519PrivateKey.generate, repr=False)
+
+    def public(self) -> bytes:
+        post_quantum = MLKEM768PrivateKey.from_seed_bytes(self.seed).public_key()
+        return post_quantum.public_bytes_raw() + self.classical.public_key().public_bytes_raw()
+
+    def private(self) -> bytes:
+        return self.seed + self.classical.private_bytes_raw()
+
+
 @dataclass(slots=True)
 class Keys:
     """A central zone's keys on disk, and what a source needs to send to it."""
@@ -36,6 +51,8 @@ class Keys:
     folder: Path
     signer: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate, repr=False)
     recipient: hpke.MLKEM768X25519PublicKey | None = None
+    custodian: Recipient = field(default_factory=Recipient, repr=False)
+    case_recipient: Recipient = field(default_factory=Recipient, repr=False)
     second_signer: MLDSA65PrivateKey | None = field(default=None, repr=False)
 
     def make(self) -> "Keys":
@@ -46,6 +63,8 @@ class Keys:
         self._write("recipient-v1.key", seed + classical.private_bytes_raw())
         self._write("store-v1.key", os.urandom(32))
         self._write("receipt-signing-v1.key", Ed25519PrivateKey.generate().private_bytes_raw())
+        self._write("custodian-v1.pub", self.custodian.public())
+        self._write("case-recipient-v1.pub", self.case_recipient.public())
         self.register(self.entry())
         return self
 

@@ -11,6 +11,7 @@ from central_zone.register.read_data_uses import read_data_uses
 from central_zone.register.read_ledger import Ledger, read_ledger
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
+from crossing.case_rules import read_case_rules
 from crossing.policy import Policy
 
 
@@ -31,7 +32,8 @@ def publish(out: Path, ledger: Ledger, policy: Policy) -> dict[str, Any]:
     """The same from a ledger that has been read."""
     collections = [policy.collection(name) for name in policy.collections()]
     uses = read_data_uses(policy)
-    said = contents(ledger, collections=collections, uses=uses, book=read_rule_book(policy))
+    purposes = read_case_rules(policy).purposes
+    said = contents(ledger, collections=collections, uses=uses, book=read_rule_book(policy), purposes=purposes)
     changed = write(out, render(said))
     return {
         "state": "published" if changed else "already",

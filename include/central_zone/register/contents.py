@@ -1,7 +1,7 @@
 """What the register says, as plain data: the pages, the feed and the tables are all made from this and from nothing else."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -10,6 +10,7 @@ from central_zone.expectations.rules import RuleBook
 from central_zone.register.data_use import FIELDS, DataUse
 from central_zone.register.disclosure_control import PublishedCount, controlled
 from central_zone.register.read_ledger import AuditHead, Ledger, ParcelRun
+from central_zone.register.reidentification import reidentification
 from central_zone.register.releases import decision_as_published, erased, releases
 from crossing.manifest_fields import RE_EXTRACT
 from crossing.policy import Collection
@@ -25,7 +26,12 @@ _OF_VERY_FEW = frozenset({RE_EXTRACT})
 
 
 def contents(
-    ledger: Ledger, *, collections: Sequence[Collection], uses: Sequence[DataUse], book: RuleBook
+    ledger: Ledger,
+    *,
+    collections: Sequence[Collection],
+    uses: Sequence[DataUse],
+    book: RuleBook,
+    purposes: Mapping[str, str],
 ) -> dict[str, Any]:
     """Everything the register publishes. Counts of people are already controlled; times come from the ledger alone."""
     ledger = replace(ledger, parcels=tuple(run for run in ledger.parcels if run.extract_kind not in _OF_VERY_FEW))
@@ -37,6 +43,7 @@ def contents(
         "collections": [_collection(collection, ledger, uses, book) for collection in collections],
         "data_uses": [use_as_published(use) for use in uses],
         "releases": releases(ledger.disclosures, uses),
+        "reidentification": reidentification(ledger.cases, ledger.refused_cases, ledger.audit_head, purposes),
         "days": _days(ledger.parcels),
         "reasons_in_words": REASONS_IN_WORDS,
     }

@@ -4,9 +4,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Engine, Table, func, select
+from sqlalchemy import ARRAY, Column, Engine, Table, Text, func, literal, select
 
 from central_zone.store.connection import transaction
+from central_zone.store.custody_tables import case, case_file, refused_case
 from central_zone.store.release_tables import disclosure
 from central_zone.store.tables import audit_entry, notice, parcel, refusal
 from crossing.canonical import ERASURE
@@ -74,6 +75,24 @@ class Erasure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedOut:
+    """One case of re-identification, with exact counts of people: they are never printed as they are."""
+
+    purpose: str
+    people: int
+    carried_out_at: datetime
+    practice_codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedCase:
+    """One time that a case was refused, and why: one of crossing.case_request.REFUSALS."""
+
+    reason: str
+    refused_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """What ran, at one instant."""
 
@@ -82,6 +101,19 @@ class Ledger:
     parcels_refused_unread: int  # folders that could not be shown to be parcels of ours
     disclosures: tuple[Disclosure, ...] = ()
     erasures: tuple[Erasure, ...] = ()
+    cases: tuple[CarriedOut, ...] = ()
+    refused_cases: tuple[RefusedCase, ...] = ()
+
+
+_PRACTICES_ASKED = (
+    select(func.array_agg(case_file.c.practice_code)).where(case_file.c.case_id == case.c.case_id).scalar_subquery()
+)
+_CASES = select(
+    case.c.purpose,
+    case.c.people,
+    case.c.carried_out_at,
+    func.coalesce(_PRACTICES_ASKED, literal([], ARRAY(Text()))).label("practice_codes"),
+)
 
 
 def read_ledger(store: Engine) -> Ledger:
@@ -96,12 +128,16 @@ def read_ledger(store: Engine) -> Ledger:
         released = connection.execute(select(*_columns(disclosure, Disclosure))).mappings().all()
         done = (notice.c.kind == ERASURE, notice.c.applied_at.is_not(None))
         erased = connection.execute(select(*_columns(notice, Erasure)).where(*done)).mappings().all()
+        cases = connection.execute(_CASES).mappings().all()
+        refused_cases = connection.execute(select(*_columns(refused_case, RefusedCase))).mappings().all()
     return Ledger(
         parcels=tuple(ParcelRun(**row) for row in parcels),
         audit_head=AuditHead(**last) if last else None,
         parcels_refused_unread=refused,
         disclosures=tuple(Disclosure(**row) for row in released),
         erasures=tuple(Erasure(**row) for row in erased),
+        cases=tuple(CarriedOut(**{**row, "practice_codes": tuple(row["practice_codes"])}) for row in cases),
+        refused_cases=tuple(RefusedCase(**row) for row in refused_cases),
     )
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
-from central_zone.store import release_tables  # noqa: F401  (its tables are registered with these)
+from central_zone.store import custody_tables, release_tables  # noqa: F401  (their tables are registered with these)
 from central_zone.store.metadata import PRACTICE, metadata
 from crossing import canonical
 from crossing.canonical import Kind
