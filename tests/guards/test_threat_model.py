@@ -23,7 +23,9 @@ def functions_of(path: str) -> frozenset[str]:
 def test_a_claim_points_to_tests_that_exist(claim: str, tests: str) -> None:
     named = TEST.findall(tests)
     assert named, f"{claim} names no test. Write one, or move the claim to what is not defended against."
-    missing = [f"{path}::{test}" for path, test in named if not (ROOT / path).exists() or test not in functions_of(path)]
+    missing = [
+        f"{path}::{test}" for path, test in named if not (ROOT / path).exists() or test not in functions_of(path)
+    ]
     assert missing == [], f"{claim}: these tests are not there (any more)."
 
 
