@@ -113,21 +113,17 @@ def _in_our_words(settings: VaultSettings) -> Iterator[None]:
         raise CustodyRefused("Vault's certificate is not one that ca_file vouches for. Nothing was sent.") from None
     except (requests.exceptions.RequestException, OSError):
         raise CustodyAway("Vault cannot be reached, or did not answer in time. Run the same again later.") from None
-    except exceptions.VaultError as error:
-        raise _refusal(settings, error) from None
-
-
-def _refusal(settings: VaultSettings, error: exceptions.VaultError) -> CustodyRefused:
-    if isinstance(error, exceptions.Forbidden | exceptions.Unauthorized):
-        return CustodyRefused(
+    except (exceptions.Forbidden, exceptions.Unauthorized):
+        raise CustodyRefused(
             "Vault denies us: the token or role is wrong, has expired, or its policy does not allow transit. Renew it."
-        )
-    if isinstance(error, exceptions.InvalidPath):
-        return CustodyRefused("Vault has no Transit engine at transit_mount. Correct custody.toml.")
-    return CustodyRefused(
-        f"Vault will not do that with its key {settings.transit_key}: the key is gone, the version that wrapped our data key is "
-        "no longer allowed, data_key in custody.toml is another's, or the role is unknown. Its administrator knows which."
-    )
+        ) from None
+    except exceptions.InvalidPath:
+        raise CustodyRefused("Vault has no Transit engine at transit_mount. Correct custody.toml.") from None
+    except exceptions.VaultError:
+        raise CustodyRefused(
+            f"Vault will not do that with its key {settings.transit_key}: the key is gone, the version that wrapped our data key is "
+            "no longer allowed, data_key in custody.toml is another's, or the role is unknown. Its administrator knows which."
+        ) from None
 
 
 def _text_of(answer: dict[str, Any], name: str) -> str:
