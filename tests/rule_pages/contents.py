@@ -9,6 +9,7 @@ from rule_pages import (
     what_never_leaves,
     when_a_practice_is_stopped,
     who_is_in_scope,
+    who_you_are,
     why_a_record_stays,
 )
 from rule_pages.page import Page, explained_files, table
@@ -22,6 +23,7 @@ PAGES: tuple[Page, ...] = (
     when_a_practice_is_stopped.PAGE,
     why_a_record_stays.PAGE,
     small_numbers.PAGE,
+    who_you_are.PAGE,
 )
 NEEDS_NO_PAGE = {
     "connections.toml": "Addresses of computers. It says nothing of what may leave.",
