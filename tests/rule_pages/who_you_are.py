@@ -42,6 +42,12 @@ practice where that patient is registered gets the patient's number. **The study
 {_escrow(said["escrow"])} (Source: {said["escrow"]["source"]})
 
 The register says how many cases there were, for what, and how many were refused. It never says at which practice.
+
+## What is certain and what is not
+
+- Both zones check every rule on this page for themselves. Neither can do it alone.
+- The numbers above are our choice. Practices and patients have not been asked yet.
+- No case has been carried out on real records. There are none here.
 """
 
 
