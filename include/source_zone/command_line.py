@@ -14,6 +14,7 @@ from pathlib import Path
 from crossing.errors import PersonMustAct, run_command
 from crossing.policy import Practice
 from source_zone.command_line_account import add_account
+from source_zone.command_line_keys_rotation import add_rotation
 from source_zone.command_line_mesh import add_mesh
 from source_zone.command_line_national import add_national_opt_outs
 from source_zone.command_line_opt_outs import add_opt_outs
@@ -48,6 +49,7 @@ def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     init.add_argument("--dir", type=Path, required=True)
     init.add_argument("--collection", action="append", default=None, help="default: every collection in policy")
     init.set_defaults(run=_keys_init)
+    add_rotation(keys)
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

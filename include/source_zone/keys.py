@@ -32,6 +32,7 @@ class SourceKeys:
     """Everything a run needs, pinned at its start. The repr names the key version only."""
 
     token_key_name: str
+    token_key_version: int
     token_keys: dict[str, bytes] = field(repr=False)  # field -> 32 bytes
     memory_key: bytes = field(repr=False)
     signing_key: Ed25519PrivateKey = field(repr=False)
@@ -65,6 +66,11 @@ def receipt_public_key(folder: Path) -> Ed25519PublicKey:
     )
 
 
+def memory_key(folder: Path) -> bytes:
+    """What the practices' memories are sealed with. Raises KeyRefused."""
+    return read_key_file(folder / f"{MEMORY_KEY}.key", expected_bytes=KEY_BYTES)
+
+
 def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
     """Raises KeyRefused for a key that is missing, loose, short or all zero."""
     name = token_key_name(collection, version)
@@ -73,8 +79,9 @@ def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
     recipient = read_key_file(folder / f"{RECIPIENT_KEY}.pub", expected_bytes=MLKEM_PUBLIC_BYTES + 32, secret=False)
     return SourceKeys(
         token_key_name=name,
+        token_key_version=version,
         token_keys={each: field_key(root, collection, each, version) for each in (LOCAL_ID, NHS_NUMBER)},
-        memory_key=read_key_file(folder / f"{MEMORY_KEY}.key", expected_bytes=KEY_BYTES),
+        memory_key=memory_key(folder),
         signing_key=Ed25519PrivateKey.from_private_bytes(signing),
         recipient_key=MLKEM768X25519PublicKey(
             MLKEM768PublicKey.from_public_bytes(recipient[:MLKEM_PUBLIC_BYTES]),

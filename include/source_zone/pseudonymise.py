@@ -52,9 +52,24 @@ def _token(name: str, rows: pl.DataFrame, live: pl.Expr, practice_code: str, key
     local_id = pl.col(identified_name(name))
     if name not in ("record_token", "registration_token"):
         local_id = pl.when(live).then(local_id)
-    message = rows.select(pl.lit(f"{LOCAL_ID}\0{practice_code}\0") + local_id.str.strip_chars("{} ").str.to_uppercase())
+    message = rows.select(_message_of(local_id, practice_code))
     hash_column = keyed_tokens if name in _MOSTLY_DISTINCT else keyed_tokens_of_repeats
     return hash_column(message.to_series().to_arrow(), keys.token_keys[LOCAL_ID])
+
+
+def _message_of(local_id: pl.Expr, practice_code: str) -> pl.Expr:
+    return pl.lit(f"{LOCAL_ID}\0{practice_code}\0") + local_id.str.strip_chars("{} ").str.to_uppercase()
+
+
+def tokens_of_ids(local_ids: pl.Series, practice_code: str, keys: SourceKeys) -> pa.Array:
+    """The token of each of a practice's own ids, as `pseudonymise` makes them."""
+    messages = pl.select(_message_of(pl.lit(local_ids), practice_code)).to_series()
+    return keyed_tokens(messages.to_arrow(), keys.token_keys[LOCAL_ID])
+
+
+def tokens_of_numbers(nhs_numbers: pl.Series, keys: SourceKeys) -> pa.Array:
+    """The person's token of each NHS number, likewise."""
+    return _person_tokens(nhs_numbers, keys)
 
 
 def _person_tokens_or_ready(rows: pl.DataFrame, live: pl.Expr, keys: SourceKeys) -> pa.Array:
