@@ -33,7 +33,7 @@ def admit(zone: Zone, parcel_id: str) -> Entry:
     try:
         manifest = receive.read_signed_manifest(zone.folder(parcel_id), zone.settings.keys_folder)
         entry = _enter(zone, manifest)
-        if entry.state in (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED):
+        if entry.state in (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED) and not manifest.is_bridge:
             tables_of(zone, entry, manifest)
             _note_seconds(zone, entry, time.monotonic() - started)
         return entry

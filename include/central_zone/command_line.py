@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from central_zone import command_line_erasures, command_line_load
+from central_zone.command_line_keys_rotation import add_rotation
 from central_zone.command_line_notices import add_notices
 from central_zone.command_line_release import add_release_commands
 from crossing.errors import run_command
@@ -38,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     command_line_erasures.add_to(commands)
     _add_audit(commands)
     add_notices(commands)
+    add_rotation(commands.add_parser("keys", help="token keys").add_subparsers(required=True, metavar="COMMAND"))
     return parser
 
 
