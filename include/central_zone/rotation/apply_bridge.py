@@ -14,6 +14,7 @@ from central_zone.erasures import agree
 from central_zone.errors import ParcelRefused
 from central_zone.ledger import Entry
 from central_zone.rotation import pairs, practice_keys
+from central_zone.rotation.hold_marks import erase_whom_marks_name
 from central_zone.rotation.move_marks import move_allow_lists, move_marks
 from central_zone.rotation.move_released import move_released
 from central_zone.rotation.move_rows import move_own, move_persons
@@ -51,6 +52,7 @@ def apply_bridge(zone: Zone, connection: Connection, entry: Entry) -> None:
     move_allow_lists(connection, bridge, own=whole)
     moved["released"] = move_released(zone, connection, bridge)
     _keep_pairs(connection, bridge)
+    moved["erased_again"] = erase_whom_marks_name(zone, connection, bridge, own=whole)
     manifest = bridge.manifest
     practice_keys.set_key(
         connection, manifest.collection, manifest.practice_code, manifest.token_key, manifest.sequence
