@@ -26,7 +26,8 @@ from source_zone.keys import derive
 from source_zone.memory import Memory
 from source_zone.spool import Spool
 
-IDS = pl.Schema({"stands_for": pl.Enum([RECORD_ID, REGISTRATION_ID, PERSON]), "id": pl.String})
+KINDS = pl.Enum([RECORD_ID, REGISTRATION_ID, PERSON])
+IDS = pl.Schema({"stands_for": KINDS, "id": pl.String()})
 IDS_A_CHUNK = 400_000
 _NONCE_BYTES = 12
 _SIZE_BYTES = 4
@@ -39,7 +40,7 @@ class BookUnreadable(PersonMustAct):
 def ids(stands_for: str, values: Iterable[str | None] | pl.Series) -> pl.DataFrame:
     """Ids of one kind, as they are."""
     known = pl.Series("id", values, pl.String).drop_nulls()
-    return known.to_frame().select(pl.lit(stands_for).cast(IDS["stands_for"]).alias("stands_for"), "id")
+    return known.to_frame().select(pl.lit(stands_for).cast(KINDS).alias("stands_for"), "id")
 
 
 def ids_of(table: str, rows: pl.DataFrame) -> pl.DataFrame:

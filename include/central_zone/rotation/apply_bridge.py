@@ -25,7 +25,7 @@ from central_zone.zone import Zone
 _KEEP = (
     """
 UPDATE rotation.pair AS p SET new_token = b.new_token FROM pg_temp.bridge AS b
-WHERE p.collection = :collection AND p.new_token = b.old_token
+WHERE p.collection = :collection AND p.new_token = b.old_token AND b.stands_for IN ('registration', 'person')
 """,
     """
 INSERT INTO rotation.pair (collection, old_token, new_token, token_key, stands_for)

@@ -18,6 +18,9 @@ FROM {table} AS r JOIN ledger.parcel AS p USING (parcel_number) {joins}
 WHERE p.collection = :collection AND p.practice_code = :practice {here}
 """
 _MOVED = "UPDATE {table} AS r SET {columns} FROM pg_temp.moving AS m WHERE r.ctid = m.place {here}"
+# A practice's rows and a million pairs: how many either is the planner often cannot know, and a nested loop would compare
+# each with each. Other practices' rows, on the other hand, are to be found by their index alone.
+_JOINS = "SELECT set_config('enable_nestloop', :may, true)"
 _PERSONS = f"""
 UPDATE records.patient AS r SET patient_token = b.new_token FROM pg_temp.bridge AS b
 WHERE b.stands_for = '{PERSON}' AND r.patient_token = b.old_token
@@ -37,6 +40,7 @@ def move_persons(connection: Connection) -> int:
 def move_own(connection: Connection, bridge: Bridge) -> dict[str, int]:
     """Everything of the practice's own; persons were moved before. Answers rows by table. Raises ParcelRefused."""
     whose = {"collection": bridge.manifest.collection, "practice": bridge.manifest.practice_code}
+    connection.execute(text(_JOINS), {"may": "off"})
     strange = int(connection.scalar(text(_PERSONS_WITHOUT), whose) or 0)
     rows: dict[str, int] = {}
     for table, target in RECORDS.items():
@@ -44,6 +48,7 @@ def move_own(connection: Connection, bridge: Bridge) -> dict[str, int]:
         rows[table], more = _move(connection, target.fullname, columns, whose, "AND r.practice_code = :practice")
         strange += more
     rows["quarantine"], more = _move(connection, "quarantine.row", ["record_token", "registration_token"], whose, "")
+    connection.execute(text(_JOINS), {"may": "on"})
     if strange + more:
         raise ParcelRefused(
             f"{bridge.whose}: {strange + more} rows of the store have a token that it does not name. Nothing was changed: the "
