@@ -1,8 +1,11 @@
 """A bridge at the centre: what it moves, and every way in which it is refused with nothing changed."""
 
+import threading
+import time
 from uuid import UUID
 
 import numpy as np
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -19,6 +22,7 @@ from crossing.canonical import Kind, column_names, schema
 from crossing.manifest import ManifestRefused
 from support.erasures import a_notice, as_mark, as_stored, token
 from support.parcels import PRACTICE, a_night, patients, tokens
+from support.postgres import psycopg_url
 
 V2 = "token-gpdpr-v2"
 NEIGHBOUR = "B12345"
@@ -309,3 +313,58 @@ def test_without_a_rotation_nothing_is_looked_up(zone):
     some = tokens(3, 1)
     with store_of(zone.settings.store_url) as store, transaction(store, "ask") as connection:
         assert open_pairs.present(connection, "gpdpr", some) is some
+
+
+def test_staged_rows_under_the_old_token_go_when_their_person_is_erased_under_the_new_one(zone):
+    here, there = zone.sealed(a_night()), zone.sealed({"patient": patients()}, practice_code=NEIGHBOUR)
+    load(zone, here)
+    load(zone, a_bridge(zone, bridge_table(a_night()), here))
+    elsewhere = [there.manifest.parcel_id]
+    load_parcel.receive_shard("gpdpr", elsewhere, zone.settings)
+    staged = zone.settings.work_folder / elsewhere[0]
+    assert staged.is_dir()
+    people = [(bytes(newer(tokens(1, 1))[0].as_py()), bytes(newer(tokens(1, 2))[0].as_py()), 2)]
+    take_notices.take_notice(a_notice(zone, people, token_key=V2).folder, zone.settings)
+    assert not staged.exists()
+    load(zone, there)
+    assert zone.query("SELECT practice_code, count(*) FROM records.patient GROUP BY 1 ORDER BY 1") == [
+        (PRACTICE, 9),
+        (NEIGHBOUR, 9),
+    ]
+
+
+def test_a_bridge_waits_for_loads_that_are_under_way_and_they_do_not_miss_each_other(zone):
+    here, there = zone.sealed(a_night()), zone.sealed(a_night(), practice_code=NEIGHBOUR)
+    load(zone, here)
+    bridge = a_bridge(zone, bridge_table(a_night()), here)
+    raised = []
+    waiting = "SELECT pid FROM pg_stat_activity WHERE application_name = 'gp-central' AND wait_event_type = 'Lock'"
+    with psycopg.connect(psycopg_url(zone.settings.store_url)) as lock:
+        lock.execute("LOCK TABLE records.patient IN SHARE MODE")
+        loaders = [
+            threading.Thread(target=lambda each=each: raised.append(failure(zone, each))) for each in (there, bridge)
+        ]
+        for number, loader in enumerate(loaders, 1):
+            loader.start()
+            wait_until(lambda number=number: len(zone.query(waiting)) == number)
+    for loader in loaders:
+        loader.join()
+    assert raised == [None, None]
+    assert zone.query("SELECT count(DISTINCT patient_token), count(*) FROM records.patient") == [(10, 20)]
+
+
+def failure(zone, parcel):
+    try:
+        load(zone, parcel)
+    except Exception as error:
+        return error
+    return None
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("the condition never came true")
