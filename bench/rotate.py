@@ -11,7 +11,10 @@ import argparse
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "include"), str(ROOT / "tests")]
@@ -23,11 +26,20 @@ from simulator.simulate import simulate  # noqa: E402
 from support.postgres import Postgres  # noqa: E402
 
 
-def timed(what: str, do, *arguments):
-    started = time.perf_counter()
+def timed(server: psutil.Process, what: str, do, *arguments):
+    """Seconds by the clock, and of processors: ours and the server's, whose processes have ended when a step has."""
+    started, ours, theirs = time.perf_counter(), time.process_time(), _of_children(server)
     answer = do(*arguments)
-    print(f"{what:<44}{time.perf_counter() - started:8.2f} s", flush=True)
+    seconds = time.perf_counter() - started
+    time.sleep(1)
+    ours, theirs = time.process_time() - ours, _of_children(server) - theirs
+    print(f"{what:<44}{seconds:8.2f} s, of processors {ours:.2f} s here and {theirs:.2f} s in PostgreSQL", flush=True)
     return answer
+
+
+def _of_children(server: psutil.Process) -> float:
+    times = server.cpu_times()
+    return times.children_user + times.children_system
 
 
 def main() -> None:
@@ -39,12 +51,13 @@ def main() -> None:
         root = Path(folder)
         root.chmod(0o755)  # the embedded server runs as another user
         server = embedded_postgres(root / "postgres")
+        measured = partial(timed, psutil.Process(server.get_pid()))
         (root / "zones").mkdir()
         zones = with_practices(make_both_zones(root / "zones", Postgres(root / "postgres", server.get_uri())), "Y99001")
         size = {"practices": 1, "patients": arguments.patients, "entries_per_patient": arguments.entries}
         simulate(zones.source.incoming, seed=1, **size)
-        timed("a night at the source, the book of ids kept", zones.collect, "night-1")
-        timed("its load at the centre", zones.load)
+        measured("a night at the source, the book of ids kept", zones.collect, "night-1")
+        measured("its load at the centre", zones.load)
         book = sum(path.stat().st_size for path in zones.source.memory.rglob("ids/*.sealed"))
         rows = sum(
             row[0]
@@ -64,9 +77,9 @@ def main() -> None:
         )
         print(f"{rows:,} rows; the book of ids is {book / 1e6:.1f} MB, {book / rows:.1f} bytes a row")
         rotate(zones)
-        timed("the bridge at the source", bridge_all, zones)
-        timed("the bridge at the centre", zones.load)
-        timed("retiring and destroying the old key", retire_and_destroy, zones, 1)
+        measured("the bridge at the source", bridge_all, zones)
+        measured("the bridge at the centre", zones.load)
+        measured("retiring and destroying the old key", retire_and_destroy, zones, 1)
         server.cleanup()
 
 

@@ -15,6 +15,7 @@ from crossing.errors import PersonMustAct
 from source_zone import identified
 from source_zone.ids_sent import (
     IDS_A_CHUNK,
+    BookUnreadable,
     NotedIds,
     as_bytes,
     as_frame,
@@ -49,7 +50,7 @@ def moved_to_newest_key(release: Release, memory: Memory) -> Memory:
     """
     try:
         return move_to_newest_key(release, memory) if needs_bridge(release, memory) else memory
-    except CannotBridge as error:
+    except (CannotBridge, BookUnreadable) as error:
         release.progress(str(error))
         return memory
 
