@@ -33,7 +33,7 @@ def admit(zone: Zone, parcel_id: str) -> Entry:
         signed = signed_bytes(zone.folder(parcel_id), zone.settings.keys_folder, now=zone.now())
         manifest = receive.manifest_in(zone.folder(parcel_id), signed)
         entry = _enter(zone, manifest)
-        if entry.state in (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED):
+        if entry.state in (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED) and not manifest.is_bridge:
             tables_of(zone, entry, manifest)
             _note_seconds(zone, entry, time.monotonic() - started)
         return entry

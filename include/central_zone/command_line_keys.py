@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from central_zone.command_line_keys_rotation import add_rotation
 from key_custody.arguments import add_seal_arguments
 
 
@@ -18,6 +19,7 @@ def add_keys(commands: Any) -> None:
     add_seal_arguments(seal)
     listed.set_defaults(run=_list)
     seal.set_defaults(run=_seal)
+    add_rotation(keys)
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -20,6 +20,9 @@ from central_zone.ledger import Entry
 from central_zone.load import ROWS_IN_MEMORY, ROWS_SENT_AT_ONCE, copy_rows, load_records
 from central_zone.places import Place, check_turn
 from central_zone.reidentification.escrow import ESCROW, load_escrow, of_these
+from central_zone.rotation import practice_keys
+from central_zone.rotation.apply_bridge import apply_bridge
+from central_zone.rotation.open_pairs import with_present_persons
 from central_zone.settle import settle
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
@@ -27,6 +30,7 @@ from central_zone.store.connection import transaction
 from central_zone.store.tables import outbox
 from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
+from crossing.canonical import BRIDGE
 from crossing.lineage import counts_facet, input_dataset, output_dataset, run_event
 from crossing.manifest_fields import RECON, SNAPSHOT
 
@@ -75,8 +79,12 @@ def _load(zone: Zone, entry: Entry) -> Entry:
             manifest = ledger.manifest_of(connection, entry.parcel_id)
             check_still_known(manifest, zone.settings.keys_folder, now=zone.now())
             check_turn(connection, _place(locked, manifest), earlier_may_be_under_way=False)
+            if locked.extract_kind == BRIDGE:
+                apply_bridge(zone, connection, locked)
+                return ledger.entry(connection, entry.parcel_id)
             check_erasures_agree(connection, zone.settings)  # and from here on nobody is erased until this has ended
-            tables = tables_of(zone, locked)
+            practice_keys.check_key(connection, *_whose(locked), manifest["token_key"], locked.sequence)
+            tables = with_present_persons(connection, locked.collection, tables_of(zone, locked))
             verdict = verdict_on(zone, locked, tables)
             ready = _Ready(entry=locked, tables=tables, verdict=verdict, manifest=manifest, started=started)
             _write(zone, connection, ready)
@@ -85,6 +93,10 @@ def _load(zone: Zone, entry: Entry) -> Entry:
         with transaction(zone.store, "load") as connection:
             ledger.mark(connection, entry.parcel_id, state=ledger.WAITING, state_reason=str(wait))
         raise
+
+
+def _whose(entry: Entry) -> tuple[str, str]:
+    return entry.collection, entry.practice_code
 
 
 def _place(entry: Entry, manifest: dict[str, Any]) -> Place:

@@ -39,6 +39,10 @@ class HeldForSteward(PersonMustAct):
     """Too much of the parcel is in doubt: a data steward decides whether it is loaded."""
 
 
+class KeyStillNeeded(PersonMustAct):
+    """A token key cannot retire: records, parcels or notices under it are still there."""
+
+
 class NotHeld(PersonMustAct):
     """A decision was given for a parcel that is not waiting for one."""
 

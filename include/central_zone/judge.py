@@ -14,6 +14,7 @@ from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
 from central_zone.validate import Unvalidated, Verdict, validate_shard
 from central_zone.zone import Zone
+from crossing.canonical import BRIDGE
 
 # A suite has a fixed cost, so small parcels share one; above this the memory they need together would show.
 _ROWS_TOGETHER = 500_000
@@ -25,12 +26,21 @@ def judge(zone: Zone, entries: Sequence[Entry]) -> None:
 
     Raises PersonMustAct where a rule cannot be read or carried out: no check, no load.
     """
-    for parcels in _some_together(zone, entries):
+    for bridge in (entry for entry in entries if entry.extract_kind == BRIDGE):
+        _note_bridge(zone, bridge)
+    for parcels in _some_together(zone, [entry for entry in entries if entry.extract_kind != BRIDGE]):
         started = time.monotonic()
         _judge_together(zone, parcels)
         seconds = (time.monotonic() - started) / len(parcels)
         for entry, _ in parcels:
             _note(zone, entry, seconds)
+
+
+def _note_bridge(zone: Zone, entry: Entry) -> None:
+    """It brings no record, so there is nothing to judge; whether it fits the store is found when it is loaded."""
+    if entry.state == ledger.RECEIVED:
+        with transaction(zone.store, "validate") as connection:
+            ledger.mark(connection, entry.parcel_id, state=ledger.VALIDATED, validated_at=func.now())
 
 
 def verdict_on(zone: Zone, entry: Entry, tables: Tables) -> KeptVerdict:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql
 
 from central_zone.errors import ParcelUnknown
 from central_zone.store.tables import parcel, refusal
+from crossing.canonical import BRIDGE
 from crossing.manifest import Manifest
 
 RECEIVED = "received"
@@ -76,7 +77,9 @@ def has_loaded_before(connection: Connection, entry: Entry) -> bool:
     """Whether anything of this practice is in the store."""
     same = (parcel.c.collection == entry.collection, parcel.c.practice_code == entry.practice_code)
     return (
-        connection.execute(select(parcel.c.sequence).where(*same, parcel.c.state == LOADED).limit(1)).first()
+        connection.execute(
+            select(parcel.c.sequence).where(*same, parcel.c.state == LOADED, parcel.c.extract_kind != BRIDGE).limit(1)
+        ).first()
         is not None
     )
 

@@ -28,7 +28,7 @@ from central_zone.skip_place import skip_place
 from central_zone.stage import tables_of
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
-from crossing.canonical import NOTICES
+from crossing.canonical import BRIDGE, NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
 
 Result = dict[str, Any]
@@ -80,7 +80,8 @@ def validate_shard(collection: str, parcel_ids: list[str], settings: Settings) -
 def _stage(zone: Zone, parcel_id: str) -> Entry:
     """Once more, in case the staged rows were lost since the parcel was received."""
     (entry,) = _in_state(zone, [parcel_id])
-    tables_of(zone, entry)
+    if entry.extract_kind != BRIDGE:
+        tables_of(zone, entry)
     return entry
 
 

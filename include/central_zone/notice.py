@@ -12,6 +12,8 @@ from sqlalchemy.dialects import postgresql
 
 from central_zone import keys, receive
 from central_zone.errors import ParcelRefused
+from central_zone.rotation.open_pairs import with_present_people
+from central_zone.store.connection import transaction
 from central_zone.store.tables import notice
 from central_zone.tokens import with_store_tokens
 from central_zone.zone import Zone
@@ -49,7 +51,9 @@ def opened(zone: Zone, manifest: Manifest) -> Notice:
     key, subkey = keys.recipient_key(zone.settings.keys_folder), keys.store_subkey(zone.settings.keys_folder)
     rows = receive.opened_rows(zone.folder(manifest.parcel_id), manifest, key)  # of a notice nothing is ever stripped
     tables = [with_store_tokens(table, some, subkey) for table, some in rows]
-    return Notice(manifest, pa.concat_tables([schema(manifest.extract_kind).empty_table(), *tables]))
+    people = pa.concat_tables([schema(manifest.extract_kind).empty_table(), *tables])
+    with transaction(zone.store, "look for tokens of an older key") as connection:
+        return Notice(manifest, with_present_people(connection, manifest, people))
 
 
 def enter(connection: Connection, manifest: Manifest) -> bool:

@@ -14,6 +14,7 @@ from central_zone.folders import usable
 from central_zone.ledger import Entry
 from central_zone.reidentification.case_keys import custodian
 from central_zone.reidentification.escrow import ESCROW, Sealer, sealer
+from central_zone.rotation.open_pairs import with_present_persons
 from central_zone.store.connection import transaction
 from central_zone.tokens import with_store_tokens
 from central_zone.zone import Zone
@@ -30,7 +31,7 @@ def tables_of(zone: Zone, entry: Entry, manifest: Manifest | None = None) -> Tab
     tables = staged.staged_tables(work, entry.parcel_id, entry.manifest_sha256)
     if tables is not None:
         return tables
-    manifest = manifest or _manifest_of(zone, entry)
+    manifest = manifest or manifest_of(zone, entry)
     for _ in range(_TIMES):
         _stage(zone, entry, manifest)
         tables = staged.staged_tables(work, entry.parcel_id, entry.manifest_sha256)
@@ -57,13 +58,15 @@ def _stage(zone: Zone, entry: Entry, manifest: Manifest) -> None:
 def _thinned(zone: Zone, entry: Entry, tables: Tables) -> Tables:
     """Rows of people who were erased are not even staged. Whoever is erased after this is stopped when it is loaded."""
     with transaction(zone.store, f"{entry.practice_code}, parcel {entry.sequence}") as connection:
-        ruled = gate.ruling_on(connection, zone, gate.whose(entry), tables)
+        known_today = with_present_persons(connection, entry.collection, tables)
+        ruled = gate.ruling_on(connection, zone, gate.whose(entry), known_today)
         gate.hold_found(connection, ruled)
     kept = {table: gate.may_come_in(rows, ruled.kept_out) for table, rows in tables.items()}
     return {table: tables[table].filter(may) for table, may in kept.items() if may is not None}
 
 
-def _manifest_of(zone: Zone, entry: Entry) -> Manifest:
+def manifest_of(zone: Zone, entry: Entry) -> Manifest:
+    """The signed manifest of the parcel as it lies there. Raises ParcelRefused where it is not the one the ledger has."""
     manifest = receive.read_signed_manifest(zone.folder(entry.parcel_id), zone.settings.keys_folder, now=zone.now())
     if manifest.sha256() != entry.manifest_sha256:
         raise ParcelRefused(

@@ -15,6 +15,7 @@ from central_zone.erasures.strip import destroy_parts
 from central_zone.errors import NotAllTaken, NotAllTakenYet, StoreDown
 from central_zone.notice import Notice
 from central_zone.refuse import refuse_notice, withdraw_refusal
+from central_zone.rotation.practice_keys import check_notice_is_not_ahead
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
 from central_zone.zone import Zone, opened
@@ -115,6 +116,9 @@ def _take(zone: Zone, parcel_id: str) -> Result:
         with transaction(zone.store, "enter a notice") as connection:
             ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
             already = notice.enter(connection, manifest)
+        if not already:
+            with transaction(zone.store, "look for the key of a notice") as connection:
+                check_notice_is_not_ahead(connection, manifest)
         told: Result = {} if already else APPLY[manifest.extract_kind](zone, notice.opened(zone, manifest))
         withdraw_refusal(zone, parcel_id)
         if manifest.extract_kind in AFTERWARDS:

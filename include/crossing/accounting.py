@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossing.canonical import NOTICES, TABLES
+from crossing.canonical import BESIDE_RECORDS, TABLES
 from crossing.errors import PersonMustAct
 
 LARGEST_COUNT = 999_999_999  # one digit short of an NHS number
@@ -94,7 +94,7 @@ def are_counts(value: Any) -> bool:
     return (
         _has_keys(value, _PARCEL_KEYS)
         and isinstance(value["tables"], dict)
-        and all((table in TABLES or table in NOTICES) and _is_row(row) for table, row in value["tables"].items())
+        and all((table in TABLES or table in BESIDE_RECORDS) and _is_row(row) for table, row in value["tables"].items())
         and is_count(value["patients_may_leave"])
         and all(
             _are_counted(value[name], _REASON) for name in ("patients_held_back", "generalised", "retired_objections")

@@ -1,4 +1,4 @@
-"""What the centre answers to a practice, signed: the receipt of a parcel, and the certificate of an erasure.
+"""What the centre answers to a practice, signed: the receipt of a parcel, the certificate of an erasure, a key's retirement.
 
 Each kind has a payload type of its own, so that no message can carry the signature of another.
 """
@@ -11,11 +11,13 @@ from crossing.errors import PersonMustAct
 from crossing.manifest import canonical_json
 
 CASE_FILE = "case_file"  # of re-identification: crossing.case_file
+RETIREMENT = "retirement"  # of a token key
 RECEIPT, CERTIFICATE = "receipt", "certificate"  # also how the files end: <parcel id>.receipt.json
 PAYLOAD_TYPES = {
     RECEIPT: b"application/vnd.gp-collect.receipt+json",
     CERTIFICATE: b"application/vnd.gp-collect.erasure-certificate+json",
     CASE_FILE: b"application/vnd.gp-collect.case-file+json",
+    RETIREMENT: b"application/vnd.gp-collect.key-retirement+json",
 }
 LARGEST_ANSWER_BYTES = 1_000_000
 

@@ -176,9 +176,18 @@ NOTICES: dict[str, tuple[Column, ...]] = {
     NATIONAL_ALLOW_LIST: (_token("patient_token", required=True),),
 }
 
+BRIDGE = "bridge"
+RECORD_ID, REGISTRATION_ID, PERSON = STANDS_FOR = ("record", "registration", "person")
+# A bridge is neither a record nor a notice: it takes a place among the practice's parcels of records, and says which new
+# token stands for which old one from there on.
+BRIDGES: dict[str, tuple[Column, ...]] = {
+    BRIDGE: (_token("old_token", required=True), _token("new_token", required=True), _closed("stands_for")),
+}
+BESIDE_RECORDS = (*NOTICES, *BRIDGES)  # tables that no parcel of records holds
+
 
 def schema(table: str) -> pa.Schema:
-    """The Arrow schema of one canonical table or notice, its kinds as field metadata."""
+    """The Arrow schema of one canonical table, notice or bridge, its kinds as field metadata."""
     return pa.schema(
         pa.field(column.name, column.type, nullable=not column.required, metadata={"kind": column.kind})
         for column in _columns(table)
@@ -191,7 +200,7 @@ def column_names(table: str, kind: Kind) -> list[str]:
 
 
 def _columns(table: str) -> tuple[Column, ...]:
-    return NOTICES[table] if table in NOTICES else TABLES[table]
+    return TABLES[table] if table in TABLES else {**NOTICES, **BRIDGES}[table]
 
 
 def has_patient(table: str) -> bool:
@@ -208,7 +217,7 @@ def schema_sha256() -> str:
     """A fingerprint of all tables: two zones that differ in a single column must not exchange parcels."""
     lines = [
         f"{table}.{column.name}:{column.kind}:{column.type}:{'required' if column.required else 'optional'}"
-        for table, columns in {**TABLES, **NOTICES}.items()
+        for table, columns in {**TABLES, **NOTICES, **BRIDGES}.items()
         for column in columns
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from crossing.accounting import check_counts_close
-from crossing.canonical import NOTICES
+from crossing.canonical import BESIDE_RECORDS, BRIDGE, NOTICES
 from crossing.errors import PersonMustAct
 from crossing.manifest_fields import FIELDS, field_at_fault
 
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
 LARGEST_MANIFEST_BYTES = 1_000_000
 PAYLOAD_TYPE = b"application/vnd.gp-collect.manifest+json"
 HPKE_SUITE = "MLKEM768_X25519/HKDF_SHA256/AES_256_GCM"
@@ -65,11 +65,17 @@ class Manifest:
     software: str
     parts: tuple[Part, ...]
     counts: dict[str, Any]
+    bridges_from: str | None = None  # of a bridge: the key whose tokens it replaces by those of `token_key`
 
     @property
     def is_notice(self) -> bool:
         """Whether it says something of people rather than brings records; a notice has a sequence of its own kind."""
         return self.extract_kind in NOTICES
+
+    @property
+    def is_bridge(self) -> bool:
+        """Whether it says which tokens stand for which from here on; it has a place among the parcels of records."""
+        return self.extract_kind == BRIDGE
 
     def identity(self) -> bytes:
         """The fields that bind every part to this parcel and no other, as canonical JSON."""
@@ -131,6 +137,7 @@ def read_manifest(data: bytes) -> Manifest:
     check_counts_close(manifest.counts)
     _check_parts_agree_with_counts(manifest)
     _check_tables_fit_the_kind(manifest)
+    _check_bridge_leads_somewhere(manifest)
     return manifest
 
 
@@ -159,11 +166,20 @@ def _check_parts_agree_with_counts(manifest: Manifest) -> None:
 
 
 def _check_tables_fit_the_kind(manifest: Manifest) -> None:
-    """A notice holds its own table and nothing else, and no parcel of records holds a notice's."""
+    """A notice or bridge holds its own table and nothing else, and no parcel of records holds one of theirs."""
     named = {part.table for part in manifest.parts} | set(manifest.counts["tables"])
-    strangers = named - {manifest.extract_kind} if manifest.is_notice else named & set(NOTICES)
+    own_table_only = manifest.is_notice or manifest.is_bridge
+    strangers = named - {manifest.extract_kind} if own_table_only else named & set(BESIDE_RECORDS)
     if strangers:
         raise ManifestRefused(
             f"A parcel of kind {manifest.extract_kind} holds {', '.join(sorted(strangers))}, which has no place in one. "
+            "Report the source's software."
+        )
+
+
+def _check_bridge_leads_somewhere(manifest: Manifest) -> None:
+    if manifest.is_bridge != (manifest.bridges_from is not None) or manifest.bridges_from == manifest.token_key:
+        raise ManifestRefused(
+            "A bridge names the key it leads from, which is another than its own, and no other parcel names one. "
             "Report the source's software."
         )

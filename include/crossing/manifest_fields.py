@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from crossing.accounting import are_counts, is_count
-from crossing.canonical import NOTICES, TABLES
+from crossing.canonical import BESIDE_RECORDS, BRIDGE, NOTICES, TABLES
 
 Check = Callable[[Any], bool]
 # The supplier's words: what changed, everything to be compared with what was loaded, everything to be loaded.
@@ -14,7 +14,8 @@ DELTA, RECON, SNAPSHOT = EXTRACT_KINDS = ("delta", "recon", "snapshot")
 # Ours: all there is of people who opted in again, read once more. It is loaded as changes are.
 RE_EXTRACT = "re_extract"
 RECORD_KINDS = (*EXTRACT_KINDS, RE_EXTRACT)
-KINDS = (*RECORD_KINDS, *NOTICES)  # of parcels: of records, and of notices about people
+IN_SEQUENCE = (*RECORD_KINDS, BRIDGE)  # kinds that take a place among the practice's parcels of records
+KINDS = (*IN_SEQUENCE, *NOTICES)  # of parcels: of records, of tokens that stand for others, and of notices about people
 _LARGEST_SEQUENCE = 2**31 - 1  # what the ledger's column holds
 
 
@@ -48,7 +49,7 @@ def _is_policy_sha256(value: Any) -> bool:
 
 _PART: dict[str, Check] = {
     "name": is_text(r"part-[0-9]{5}\.hpke"),
-    "table": lambda value: isinstance(value, str) and (value in TABLES or value in NOTICES),
+    "table": lambda value: isinstance(value, str) and (value in TABLES or value in BESIDE_RECORDS),
     "rows": is_count,
     "ciphertext_bytes": is_count,
     "ciphertext_sha256": _is_sha256,
@@ -81,6 +82,7 @@ FIELDS: dict[str, Check] = {
     "schema_sha256": _is_sha256,
     "policy_sha256": _is_policy_sha256,
     "token_key": _is_key_name,
+    "bridges_from": lambda value: value is None or _is_key_name(value),
     "recipient_key": _is_key_name,
     "signing_key": _is_key_name,
     "hpke_suite": is_text(r"[A-Z0-9_]{1,30}(?:/[A-Z0-9_]{1,30}){0,2}"),

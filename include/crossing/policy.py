@@ -63,7 +63,6 @@ class Collection:
     parcel_valid_days: int
     practices_per_shard: int
     parcels_per_shard: int
-    token_key_version: int
     synthetic_only: bool
 
 

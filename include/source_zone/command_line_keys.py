@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from key_custody.arguments import add_seal_arguments
+from source_zone.command_line_keys_rotation import add_rotation
 
 
 def add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -13,6 +14,7 @@ def add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     _add_init(keys)
     _add_list(keys)
     _add_seal(keys)
+    add_rotation(keys)
 
 
 def _add_init(keys: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -14,6 +14,7 @@ from key_custody.whereabouts.verdict import Verdict, ok, wrong
 from source_zone.keys import KEY_BYTES, TOKEN_FIELDS, field_key, load_keys
 from source_zone.settings import Settings
 from source_zone.token_key_names import token_key_of
+from source_zone.token_key_versions import newest_version
 
 _KINDS = {
     r"token-[a-z0-9_]+-v\d+": KEY_BYTES,
@@ -64,7 +65,7 @@ def _keys_parse(settings: Settings) -> list[Verdict]:
     policy, said = settings.policy(), []
     for collection in policy.collections():
         try:
-            keys = load_keys(settings.keys, collection, policy.collection(collection).token_key_version)
+            keys = load_keys(settings.keys, collection, newest_version(settings.keys, collection))
         except GPCollectError as error:
             said.append(wrong("keys in use", str(error)))
         except ValueError:  # a library's, about a key that is none

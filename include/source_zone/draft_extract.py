@@ -13,6 +13,7 @@ from source_zone.background import Background
 from source_zone.canonical_forms import check_told_apart
 from source_zone.generalise import generalise
 from source_zone.identifying_numbers import IDENTIFIER_VALUED
+from source_zone.ids_sent import NotedIds
 from source_zone.minimise import Rules, Withheld, minimise, superseded_rows
 from source_zone.pseudonymise import pseudonymise
 from source_zone.pull import table_in_spool
@@ -28,13 +29,16 @@ class Drafted:
 
     extract_id: str
     drafts: Drafts = field(repr=False)
+    ids: NotedIds = field(repr=False)
     counts: Counts = field(default_factory=Counts)
 
 
 def draft_extract(release: Release, run_spool: Spool, extract_id: str, roster: pa.Table, withheld: Withheld) -> Drafted:
     with Background() as background:
-        made = Drafted(extract_id, Drafts(run_spool, extract_id, background))
+        drafts = Drafts(run_spool, extract_id, background)
+        made = Drafted(extract_id, drafts, NotedIds(run_spool, extract_id, background))
         _draft_tables(release, run_spool, roster, withheld, made)
+        made.ids.end()
     note = run_spool.read_note(f"read-{extract_id}")
     made.counts.reference_rows = Counter(note["reference_rows"])
     made.counts.not_collected = Counter(note["not_collected"])
@@ -73,6 +77,7 @@ def _draft_table(
         total.add(counts)
         made.counts.generalised += Counter({IDENTIFIER_VALUED: int(kept[IDENTIFIER_VALUED].sum())})
         coarse = generalise(table, kept, release.rules.generalisations, made.counts.generalised)
+        made.ids.note(table, coarse)
         made.drafts.add(table, pseudonymise(table, coarse, release.practice.practice_code, release.keys))
         release.progress(f"pseudonymise {made.extract_id}: {table} {total.read:,} rows")
     made.drafts.end_of(table)

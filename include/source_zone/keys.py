@@ -41,6 +41,7 @@ class SourceKeys:
     """Everything a run needs, pinned at its start. The repr names the key version only."""
 
     token_key_name: str
+    token_key_version: int
     token_keys: dict[str, bytes] = field(repr=False)  # field -> 32 bytes
     memory_key: bytes = field(repr=False)
     signing_key_name: str = SIGNING_KEY
@@ -99,6 +100,11 @@ def _second_signing_key(custody: KeyCustody, first: str) -> MLDSA65PrivateKey | 
     return MLDSA65PrivateKey.from_seed_bytes(custody.secret(name, expected_bytes=KEY_BYTES))
 
 
+def memory_key(folder: Path) -> bytes:
+    """What the practices' memories are sealed with. Raises KeyRefused."""
+    return open_custody(folder).secret(MEMORY_KEY, expected_bytes=KEY_BYTES)
+
+
 def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
     """Raises KeyRefused for a key that custody refuses, CustodyRefused, CustodyAway (TryAgain)."""
     name, custody = token_key_name(collection, version), open_custody(folder)
@@ -107,6 +113,7 @@ def load_keys(folder: Path, collection: str, version: int) -> SourceKeys:
     recipient = read_key_file(folder / f"{RECIPIENT_KEY}.pub", expected_bytes=MLKEM_PUBLIC_BYTES + 32, secret=False)
     return SourceKeys(
         token_key_name=name,
+        token_key_version=version,
         token_keys={each: field_key(root, collection, each, version) for each in TOKEN_FIELDS},
         memory_key=custody.secret(MEMORY_KEY, expected_bytes=KEY_BYTES),
         signing_key_name=signer,

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from cryptography.exceptions import InvalidTag
@@ -46,6 +47,10 @@ class Memory:
     parcel_id: str | None = None  # the parcel or notice that brought the practice here
     erasures: int = 0  # notices of erasure that have left
     previous_erasure_sha256: str | None = None  # of the last one's manifest
+    token_key_version: int | None = None  # whose tokens the centre has of this practice; None before its first night
+    ids_from: int = 1  # the files of the book of ids sent (see ids_sent) that count: first and last
+    ids_to: int = 0
+    ids_complete: bool = True  # False where tokens left of ids that the book does not hold
     tables: dict[str, pa.Table] = field(default_factory=dict, repr=False)
 
     def taken_until_instant(self) -> datetime | None:
@@ -125,6 +130,10 @@ def _pack(memory: Memory) -> bytes:
             "parcel_id": memory.parcel_id,
             "erasures": memory.erasures,
             "previous_erasure_sha256": memory.previous_erasure_sha256,
+            "token_key_version": memory.token_key_version,
+            "ids_from": memory.ids_from,
+            "ids_to": memory.ids_to,
+            "ids_complete": memory.ids_complete,
             "tables": {name: len(data) for name, data in tables.items()},
         }
     ).encode()
@@ -138,7 +147,13 @@ def _unpack(content: bytes) -> Memory:
     for name, length in head.pop("tables").items():
         tables[name] = pa.ipc.open_stream(content[start : start + length]).read_all()
         start += length
-    return Memory(**head, tables=tables)
+    return Memory(**{**_before_rotation(head), **head}, tables=tables)
+
+
+def _before_rotation(head: dict[str, Any]) -> dict[str, Any]:
+    """What a memory of before keys were rotated would have said: there was one key, and no book of ids."""
+    known = bool(head["sequence"])
+    return {"token_key_version": 1 if known else None, "ids_complete": not known}
 
 
 def _to_ipc(table: pa.Table) -> bytes:

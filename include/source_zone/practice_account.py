@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from crossing.canonical import ERASURE, NATIONAL_ALLOW_LIST
+from crossing.canonical import BRIDGE, ERASURE, NATIONAL_ALLOW_LIST
 from crossing.manifest import Manifest
 from crossing.manifest_fields import DELTA, RE_EXTRACT, RECON, SNAPSHOT
 from crossing.reasons import in_words
@@ -21,6 +21,7 @@ KINDS_IN_WORDS = {
     DELTA: "Records: what changed since the delivery before",
     SNAPSHOT: "Records: everything, to be loaded",
     RECON: "Records: everything, to be compared with the store and not loaded",
+    BRIDGE: "Change of key: which new token stands for which old one. No record is among it",
     RE_EXTRACT: "Records: everything of patients who may leave again, for example after opting in",
     ERASURE: "Erasure: patients who opted out after their records had left",
     NATIONAL_ALLOW_LIST: "National data opt-out: patients whom the national service did not name as opted out",
@@ -147,9 +148,10 @@ def _is_certified(entry: Contents) -> bool:
 def _in_all(manifests: Sequence[Manifest], entries: Sequence[Contents]) -> Contents:
     asked = [each for each in entries if each["kind"] == ERASURE]
     lists = [each for each in manifests if each.extract_kind == NATIONAL_ALLOW_LIST]
+    records = [each for each in manifests if not (each.is_notice or each.is_bridge)]
     return {
-        "parcels_of_records": sum(not each.is_notice for each in manifests),
-        "rows_sent": sum(part.rows for each in manifests if not each.is_notice for part in each.parts),
+        "parcels_of_records": len(records),
+        "rows_sent": sum(part.rows for each in records for part in each.parts),
         "erasures_asked_for": sum(each["people_named"] for each in asked),
         "erasures_certified": sum(each["people_named"] for each in asked if _is_certified(each)),
         "last_national_check": max((each.extract_taken_at for each in lists), default=None),

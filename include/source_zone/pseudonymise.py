@@ -73,6 +73,11 @@ def local_tokens(ids: pl.Series, practice_code: str, keys: SourceKeys) -> pa.Arr
     return keyed_tokens(messages, keys.token_keys[LOCAL_ID])
 
 
+def tokens_of_numbers(nhs_numbers: pl.Series, keys: SourceKeys) -> pa.Array:
+    """The person's token of each NHS number, likewise."""
+    return _person_tokens(nhs_numbers, keys)
+
+
 def _person_tokens_or_ready(rows: pl.DataFrame, live: pl.Expr, keys: SourceKeys) -> pa.Array:
     """A token the supplier made itself, with our key and checked by its adapter, stands as it is."""
     made = _person_tokens(rows.select(pl.when(live).then(pl.col("nhs_number"))).to_series(), keys)

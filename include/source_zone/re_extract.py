@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -20,9 +21,11 @@ from crossing.manifest_fields import RE_EXTRACT
 from crossing.parcel import parcel_id
 from source_zone import identified, spool
 from source_zone.account import manifest_without_parts
+from source_zone.bridge import name_persons, persons
 from source_zone.canonical_forms import spelling, spelt_once
 from source_zone.draft_extract import Drafted, draft_extract
 from source_zone.identified import Extract, IdentifiedBatch, ReadTally
+from source_zone.ids_sent import registrations_and_persons, written_down
 from source_zone.leave import check_place_is_free, leave
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
@@ -77,6 +80,7 @@ def _every_one_taken(release: Release, memory: Memory) -> list[Extract]:
 def _read_and_leave(
     release: Release, memory: Memory, run_spool: Spool, roster: pa.Table, extracts: list[Extract]
 ) -> Memory:
+    memory = name_persons(release, memory, partial(_persons, memory, roster))
     sequence = memory.sequence + 1
     extract_id = f"re-extract-{sequence}"
     place = release.rules.collection.id, release.practice.practice_code, sequence, extract_id
@@ -92,6 +96,7 @@ def _read_and_leave(
         memory, sequence=sequence, previous_manifest_sha256=manifest.sha256(), parcel_id=manifest.parcel_id
     )
     moved_on = with_people(moved_on, sent=sent(memory) | back, held=held(memory) - back)
+    moved_on = written_down(release.ids_book(), moved_on, drafted.ids)
     return leave(release, moved_on, sequence)
 
 
@@ -136,6 +141,13 @@ def _theirs(release: Release, extracts: list[Extract], wanted: list[str]) -> Ite
 def _only(roster: pa.Table, wanted: frozenset[str]) -> pa.Table:
     frame = pl.DataFrame(pl.from_arrow(roster)).filter(_SPELT_ONCE.is_in(list(wanted)))
     return frame.to_arrow().cast(roster.schema)
+
+
+def _persons(memory: Memory, roster: pa.Table) -> pl.Series:
+    """The NHS numbers ever stated of those on the roster."""
+    wanted = [spelt_once(each) for each in roster.column("registration_id").to_pylist()]
+    stated = pl.DataFrame(pl.from_arrow(memory.tables["patients"])).filter(_SPELT_ONCE.is_in(wanted))
+    return persons(registrations_and_persons(stated.to_arrow()))
 
 
 def _withheld(memory: Memory) -> list[str]:

@@ -12,12 +12,14 @@ from source_zone import spool
 from source_zone.adapters.choose import choose_adapter
 from source_zone.approvals import APPROVED_DELETIONS, APPROVED_OPT_OUTS
 from source_zone.identified import Adapter, Extract
-from source_zone.keys import SourceKeys, load_keys
+from source_zone.ids_sent import IdsBook
+from source_zone.keys import SourceKeys, load_keys, token_key_name
 from source_zone.memory import Memory, MemoryFile
 from source_zone.outcomes import Outcomes
 from source_zone.pull import waiting_extracts
 from source_zone.rules import ReleaseRules, read_rules
 from source_zone.settings import Settings
+from source_zone.token_key_versions import newest_version
 from source_zone.transports.choose import choose_transport
 from source_zone.transports.directory import Directory
 from source_zone.transports.transport import Transport
@@ -37,7 +39,7 @@ def silent(_: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One practice in one run. Keys are read once and pinned; the repr shows none."""
+    """One practice in one run. Its keys are the newest until `under` a memory; the repr shows none."""
 
     run_id: str
     practice: Practice
@@ -53,7 +55,19 @@ class Release:
     def adapter(self, memory: Memory, pulled: dict[str, pa.Table] | None = None) -> Adapter:
         """`pulled` are reference tables of this run, which the memory does not have yet."""
         known = replace(memory, tables={**memory.tables, **(pulled or {})})
-        return choose_adapter(self.practice, self.policy, known, self.keys.token_key_name)
+        version = memory.token_key_version or self.keys.token_key_version
+        name = token_key_name(self.rules.collection.id, version)
+        return choose_adapter(self.practice, self.policy, known, name)
+
+    def at(self, version: int) -> "Release":
+        """The same release, its tokens made with this version of the key. Raises KeyRefused."""
+        if version == self.keys.token_key_version:
+            return self
+        return replace(self, keys=load_keys(self.settings.keys, self.rules.collection.id, version))
+
+    def under(self, memory: Memory) -> "Release":
+        """The same release under the key the practice is at. Who is new to us begins with the newest there is."""
+        return self.at(memory.token_key_version or self.keys.token_key_version)
 
     @property
     def folder(self) -> Path:
@@ -73,6 +87,9 @@ class Release:
     def memory_file(self) -> MemoryFile:
         folder = self.settings.memory / self.rules.collection.id / self.practice.practice_code
         return MemoryFile(folder, self.keys.memory_key)
+
+    def ids_book(self) -> IdsBook:
+        return IdsBook(self.memory_file().folder, self.keys.memory_key)
 
     def spool(self) -> spool.Spool:
         return spool.open_existing(self.settings.spool, self.practice.practice_code, self.run_id)
@@ -102,7 +119,7 @@ def prepare(
         settings=settings,
         policy=policy,
         rules=rules,
-        keys=load_keys(settings.keys, collection, rules.collection.token_key_version),
+        keys=load_keys(settings.keys, collection, newest_version(settings.keys, collection)),
         transport=Directory(folder) if folder else choose_transport(practice, collection, settings, policy),
         progress=progress,
         window=window,

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from source_zone import opt_outs, spool
+from source_zone.bridge import moved_to_newest_key
 from source_zone.check_opt_outs import check_opt_outs
 from source_zone.check_volume import check_volume
 from source_zone.identified import schema
@@ -45,7 +46,8 @@ def pull_practice(release: Release) -> Counts:
 
 
 def _pull(release: Release) -> Counts:
-    memory = finish_what_was_begun(release)
+    memory = moved_to_newest_key(release, finish_what_was_begun(release))
+    release = release.under(memory)
     let_go_of_taken(release, memory)
     release.transport.fetch(memory.taken_until_instant(), release.progress)
     extracts = release.waiting(memory)
@@ -56,6 +58,7 @@ def _pull(release: Release) -> Counts:
     rows = pull(release.adapter(memory), extracts, run_spool, memory, codes, release.progress)
     extract_ids = [each.extract_id for each in extracts]
     check_volume(release, run_spool, memory, extract_ids)
+    run_spool.write_note("token_key", {"version": release.keys.token_key_version})
     run_spool.write_note("policy", dict(release.policy.sha256))
     return {"practice_code": release.practice.practice_code, "extracts": extract_ids, "rows": rows}
 

@@ -7,6 +7,7 @@ the memory renamed. A run killed between any two of these is settled by `recover
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +16,12 @@ from crossing.errors import TryAgain
 from crossing.manifest import Manifest, read_manifest
 from crossing.parcel import parcel_id, read_manifest_bytes
 from source_zone.account import manifest_without_parts, outcome
+from source_zone.bridge import name_persons, persons_in
 from source_zone.check_opt_outs import warnings_about
 from source_zone.check_volume import volume
 from source_zone.draft_extract import Drafted, draft_extract
 from source_zone.identified import Extract, ReadTally
+from source_zone.ids_sent import written_down
 from source_zone.leave import check_place_is_free, leave
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
@@ -34,6 +37,10 @@ from source_zone.versions import added_to, in_order, stated, without_repeats
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
+class TokenKeyMoved(TryAgain):
+    """The practice was brought to another token key between two steps of one run."""
+
+
 class PolicyChanged(TryAgain):
     """A policy file changed between two steps of one run; a parcel is made under one policy or not at all."""
 
@@ -47,6 +54,7 @@ def seal_extracts(release: Release) -> dict[str, Any]:
     if not extract_ids:
         return release.outcomes().already(release.practice.practice_code)
     _check_policy_unchanged(release, run_spool)
+    release = _under_the_key_it_began_with(release, run_spool, memory)
     decided = {each: run_spool.read_table(f"roster-{each}") for each in run_spool.read_note("extracts")["ids"]}
     withheld = Withheld(set(_remembered_withheld(memory)))
     drafted = [draft_extract(release, run_spool, each, decided[each], withheld) for each in extract_ids]
@@ -55,13 +63,27 @@ def seal_extracts(release: Release) -> dict[str, Any]:
         drafted = [draft_extract(release, run_spool, each, decided_now[each], withheld) for each in extract_ids]
     manifests = []
     for each in drafted:
+        memory = name_persons(release, memory, partial(persons_in, each.ids))
         manifest = _sealed(release, run_spool, memory, each)
         moved_on = _moved_on(memory, run_spool, manifest, withheld)
+        moved_on = replace(moved_on, token_key_version=release.keys.token_key_version)
+        moved_on = written_down(release.ids_book(), moved_on, each.ids)
         memory = leave(release, after_leaving(memory, moved_on, decided_now[each.extract_id]), manifest.sequence)
         manifests.append(manifest)
     said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started)
     said |= volume(run_spool, extract_ids) | {"warnings": warnings_about(run_spool.read_table("consents-now"))}
     return release.outcomes().record(release.practice.practice_code, said)
+
+
+def _under_the_key_it_began_with(release: Release, run_spool: Spool, memory: Memory) -> Release:
+    """The version was pinned at the pull. Raises TokenKeyMoved where the practice was brought to another since."""
+    pinned = int(run_spool.read_note("token_key")["version"])
+    if memory.token_key_version not in (None, pinned):
+        raise TokenKeyMoved(
+            f"{release.practice.practice_code}: it was brought to token key v{memory.token_key_version} since this run "
+            f"began under v{pinned}. Run the practice again from `pull`."
+        )
+    return release.at(pinned)
 
 
 def _look_again(release: Release, run_spool: Spool, memory: Memory) -> Rosters:

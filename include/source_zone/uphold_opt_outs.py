@@ -13,6 +13,7 @@ import pyarrow as pa
 from crossing.canonical import ERASURE, schema
 from source_zone import identified
 from source_zone.canonical_forms import spelling, spelt_once
+from source_zone.ids_sent import as_bytes, registrations_and_persons, with_contents
 from source_zone.leave import check_place_is_free, leave
 from source_zone.lineage import with_lineage
 from source_zone.memory import Memory
@@ -46,6 +47,7 @@ def uphold_practice(release: Release) -> Counts:
     """
     with release.memory_file().lock():
         memory = finish_what_was_begun(release)
+        release = release.under(memory)
         said: Counts = {"practice_code": release.practice.practice_code, "state": "already", "parcels": []}
         if not memory.sequence:
             return said
@@ -76,10 +78,11 @@ def standing(release: Release, memory: Memory) -> Standing:
 def _ask_to_erase(release: Release, memory: Memory, registrations: list[str]) -> Memory:
     sequence = memory.erasures + 1
     now = datetime.now(UTC).replace(microsecond=0)
+    theirs = _people(memory, registrations)
     notice = Notice(
         kind=ERASURE,
         sequence=sequence,
-        rows=_rows(release, memory, registrations),
+        rows=_rows(release, memory, theirs),
         taken_at=memory.taken_until_instant() or now,
         not_after=now + _VALID_FOR,
         previous_manifest_sha256=memory.previous_erasure_sha256,
@@ -91,14 +94,20 @@ def _ask_to_erase(release: Release, memory: Memory, registrations: list[str]) ->
         sent=sent(memory) - set(registrations),
         held=held(memory) | set(registrations),
     )
+    named = as_bytes(registrations_and_persons(theirs.to_arrow()))
+    moved_on = with_contents(release.ids_book(), moved_on, [named])
     return leave(release, moved_on, sequence, ERASURE)
 
 
-def _rows(release: Release, memory: Memory, registrations: list[str]) -> pa.Table:
-    """One each, in the order of their tokens, so that the order tells nothing of when somebody joined the practice."""
+def _people(memory: Memory, registrations: list[str]) -> pl.DataFrame:
+    """Identified patient rows, one each."""
     known = pl.DataFrame(pl.from_arrow(people(memory.tables["patients"])))
     spelt = spelling("registration_id")
-    theirs = known.filter(spelt.is_in(registrations)).unique(spelt, keep="last", maintain_order=True)
+    return known.filter(spelt.is_in(registrations)).unique(spelt, keep="last", maintain_order=True)
+
+
+def _rows(release: Release, memory: Memory, theirs: pl.DataFrame) -> pa.Table:
+    """One each, in the order of their tokens, so that the order tells nothing of when somebody joined the practice."""
     tokens = tokens_of_people(theirs, release.practice.practice_code, release.keys)
     up_to = pa.repeat(pa.scalar(memory.sequence, pa.int32()), tokens.num_rows)
     return tokens.append_column("up_to_sequence", up_to).cast(schema(ERASURE)).sort_by("registration_token")

@@ -39,6 +39,11 @@ def check_erasures_agree(connection: Connection, settings: Settings) -> None:
     Waits for an erasure that is under way, and keeps the next one waiting until the caller's transaction ends.
     """
     lock_shared(connection)
+    check_still_serves(connection, settings)
+
+
+def check_still_serves(connection: Connection, settings: Settings) -> None:
+    """The same for who holds one of the locks already."""
     check_position(connection, settings)
     identity = connection.execute(select(serving.c.identity == text("erasure.identity()"))).scalar()
     if not identity:

@@ -14,6 +14,7 @@ from central_zone.erasures.people import Word
 from central_zone.erasures.rows import Erased, erase_rows
 from central_zone.folders import usable
 from central_zone.inbox import is_parcel_id
+from central_zone.rotation.open_pairs import also_former
 from central_zone.store.erasure_tables import batch, mark
 from central_zone.zone import Zone
 
@@ -40,6 +41,8 @@ def carry_out(zone: Zone, connection: Connection, word: Word, line: Line, line_s
         )
     )
     agree.move_to(connection, line.number, line_sha256)
+    if erased.tokens is not None:
+        erased.tokens = also_former(connection, word.collection, erased.tokens)
     discard_staged(zone.settings.work_folder, erased.tokens)
     audit.append(connection, actor=audit.LOADER, event=_audited(line, line_sha256, erased))
     return erased

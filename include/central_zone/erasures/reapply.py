@@ -77,7 +77,7 @@ def _apply(zone: Zone, line: Line, line_sha256: str, known: _Known) -> bool:
         if agree.position(connection)[0] >= line.number:
             return False
         if known.practice_code != line.practice_code:
-            known.registrations = _registrations(connection, line.practice_code, subkey)
+            known.registrations = registrations_by_mark(connection, line.practice_code, subkey)
             known.practice_code = line.practice_code
         word = Word(
             collection=line.collection,
@@ -105,8 +105,8 @@ def _people(line: Line, known: _Known) -> pa.Table:
     )
 
 
-def _registrations(connection: Connection, practice_code: str, subkey: bytes) -> ByMark:
-    """Of one practice: as many as it has patients, which is bounded."""
+def registrations_by_mark(connection: Connection, practice_code: str, subkey: bytes) -> ByMark:
+    """The tokens of one practice's registrations: as many as it has patients, which is bounded."""
     found = tokens_of(connection.scalars(text(_REGISTRATIONS), {"practice": practice_code}))
     return dict(zip(marks_of(found, subkey).to_pylist(), found.to_pylist(), strict=True))
 

@@ -27,10 +27,12 @@ from central_zone.erasures.stripped import NAME, Stripped, read_stripped, statem
 from central_zone.folders import usable
 from central_zone.ledger import Entry
 from central_zone.receipts import replace_durably
+from central_zone.rotation.open_pairs import present_in
+from central_zone.rotation.practice_keys import is_retired
 from central_zone.store.connection import transaction
 from central_zone.tokens import as_hex
 from central_zone.zone import Zone
-from crossing.canonical import NOTICES
+from crossing.canonical import BESIDE_RECORDS
 from crossing.manifest import Manifest, Part, part_binding
 from crossing.parcel import NEW_PART_SUFFIX, sync_folder, write_durably
 from crossing.tokens import keyed_tokens_of_repeats
@@ -46,11 +48,11 @@ def strip_parcels(zone: Zone, notice: Manifest, practices: set[str]) -> dict[str
     """
     parcels, left, rows = 0, [], Counter[str]()
     kept = list(_kept_of(zone, notice.collection, practices))
-    taken_in = _taken_in(zone, kept)
+    taken_in = taken_in_of(zone, kept)
     for folder in kept:
         try:
-            manifest = _verified(zone, folder, taken_in)
-            if manifest.is_notice or (manifest.collection, manifest.practice_code in practices) != (
+            manifest = verified(zone, folder, taken_in)
+            if _is_closed(zone, manifest) or (manifest.collection, manifest.practice_code in practices) != (
                 notice.collection,
                 True,
             ):
@@ -64,6 +66,14 @@ def strip_parcels(zone: Zone, notice: Manifest, practices: set[str]) -> dict[str
     return {"parcels_stripped": parcels, "rows_stripped": dict(sorted(rows.items())), "parcels_left": sorted(left)}
 
 
+def _is_closed(zone: Zone, manifest: Manifest) -> bool:
+    """Not a parcel of records, or one whose parts were destroyed when its key retired."""
+    if manifest.is_notice or manifest.is_bridge:
+        return True
+    with transaction(zone.store, "look for retired keys") as connection:
+        return is_retired(connection, manifest.collection, manifest.token_key)
+
+
 def strip_late(zone: Zone, entry: Entry) -> None:
     """A parcel that was loaded after people in it were erased, when no notice looks for them in it any more.
 
@@ -74,14 +84,14 @@ def strip_late(zone: Zone, entry: Entry) -> None:
         strip(zone, folder, receive.known_manifest(folder, entry.manifest_sha256), entry.parcel_id)
 
 
-def _taken_in(zone: Zone, folders: list[Path]) -> dict[str, str]:
+def taken_in_of(zone: Zone, folders: list[Path]) -> dict[str, str]:
     """The manifest's hash of each of these parcels that was loaded."""
     with transaction(zone.store, "look for parcels that were loaded") as connection:
         known = ledger.states(connection, [folder.name for folder in folders])
     return {name: entry.manifest_sha256 for name, entry in known.items() if entry.state in ledger.TAKEN_IN}
 
 
-def _verified(zone: Zone, folder: Path, taken_in: dict[str, str]) -> Manifest:
+def verified(zone: Zone, folder: Path, taken_in: dict[str, str]) -> Manifest:
     """Of a parcel that was loaded the ledger knows the manifest, whatever became of the key that signed it."""
     if folder.name in taken_in:
         return receive.known_manifest(folder, taken_in[folder.name])
@@ -100,7 +110,7 @@ def _kept_of(zone: Zone, collection: str, practices: set[str]) -> Iterator[Path]
         for _, folder in sorted(inbox.parcel_folders(place).items()):
             claim = inbox.claim(folder)
             if claim is None or (
-                claim.collection == collection and claim.practice_code in practices and claim.kind not in NOTICES
+                claim.collection == collection and claim.practice_code in practices and claim.kind not in BESIDE_RECORDS
             ):
                 yield folder
 
@@ -144,7 +154,7 @@ def _people(zone: Zone, folder: Path, manifest: Manifest, stripped: receive.Read
             pairs = rows.select(named).group_by(named).aggregate([])
             pairs = pa.table({name: pairs[name] if name in named else pa.nulls(len(pairs), TOKEN) for name in _WHOSE})
             found = pa.concat_tables([found, pairs]).group_by(list(_WHOSE)).aggregate([])
-    tokens = {name: _ours(found[name], subkey) for name in ("registration_token", "patient_token")}
+    tokens = {name: _ours(zone, manifest, found[name], subkey) for name in ("registration_token", "patient_token")}
     return pa.table({**tokens, "is_deleted": found["is_deleted"]})
 
 
@@ -152,8 +162,9 @@ _NOBODY = pa.array([], TOKEN)
 _NO_PAIRS = pa.table({"registration_token": _NOBODY, "patient_token": _NOBODY, "is_deleted": pa.array([], pa.bool_())})
 
 
-def _ours(tokens: pa.ChunkedArray, subkey: bytes) -> pa.Array:
-    return keyed_tokens_of_repeats(as_hex(tokens), subkey)
+def _ours(zone: Zone, manifest: Manifest, tokens: pa.ChunkedArray, subkey: bytes) -> pa.Array:
+    """As they stand in the store today, also where the parcel was made under an older key."""
+    return present_in(zone, manifest.collection, keyed_tokens_of_repeats(as_hex(tokens), subkey))
 
 
 def _resealed(
@@ -168,7 +179,7 @@ def _resealed(
         rows = receive.parsed(part, plaintext)
         if "registration_token" not in rows.column_names:
             continue
-        out = pc.is_in(_ours(rows["registration_token"], subkey), value_set=kept_out)
+        out = pc.is_in(_ours(zone, manifest, rows["registration_token"], subkey), value_set=kept_out)
         rest = rows.filter(pc.invert(out))
         if rest.num_rows < rows.num_rows:
             binding = part_binding(manifest.identity(), index, len(manifest.parts))

@@ -12,6 +12,7 @@ from central_zone.register.disclosure_control import PublishedCount, controlled
 from central_zone.register.read_ledger import AuditHead, Ledger, ParcelRun
 from central_zone.register.reidentification import reidentification
 from central_zone.register.releases import decision_as_published, erased, releases
+from crossing.canonical import BRIDGE
 from crossing.manifest_fields import RE_EXTRACT
 from crossing.policy import Collection
 from crossing.reasons import REASONS_IN_WORDS
@@ -21,8 +22,8 @@ TITLE = "GP Collect: public register"
 _PEOPLE = "patient"
 _DAYS_IN_THE_FEED = 60
 # Parcels that can be of a single person, who opted in again, say: two builds of the register, one before and one after, would
-# tell at which practice, and exactly how many records they have. They are in no figure.
-_OF_VERY_FEW = frozenset({RE_EXTRACT})
+# tell at which practice, and exactly how many records they have. They are in no figure. Nor is a change of key: it brings no record.
+_OF_VERY_FEW = frozenset({RE_EXTRACT, BRIDGE})
 
 
 def contents(

@@ -27,6 +27,8 @@ ESCROW = "escrow"
 _TOKEN = pa.binary(TOKEN_BYTES)
 _COUNTER_BYTES = 12  # a number used once: the key is made for this parcel, and each row has the next one
 _SEALED_KEY, _SEALED_TO = b"sealed_key", b"custodian_key"
+# As the store has it: beside which parcel's word on the registration it stands, and which parcel's key opens it.
+COLUMNS = ["practice_code", "registration_token", "parcel_number", "sealed_in", "sealed"]
 _COLUMNS = pa.schema([("registration_token", _TOKEN), ("sealed", pa.binary())])
 
 
@@ -48,15 +50,18 @@ class Sealer:
         has_person = pc.and_(pc.is_valid(as_stored["patient_token"]), pc.invert(as_stored["is_deleted"]))
         mine, theirs = as_stored.filter(has_person), as_sent.filter(has_person)
         columns = (mine["registration_token"], theirs["registration_token"], theirs["patient_token"])
-        seal, sealed = AESGCM(self.key).encrypt, []
+        sealed = []
         for stored, registration, patient in zip(*(column.to_pylist() for column in columns), strict=True):
-            nonce = self.sealed_so_far.to_bytes(_COUNTER_BYTES, "big")
-            sealed.append(
-                nonce + seal(nonce, registration + patient, _bound_to(self.practice_code, self.parcel_id, stored))
-            )
-            self.sealed_so_far += 1
+            sealed.append(self.sealed(stored, registration, patient))
         registrations = mine["registration_token"].combine_chunks()
         return pa.table([registrations, pa.array(sealed, pa.binary())], schema=self.schema)
+
+    def sealed(self, stored: bytes, registration: bytes, patient: bytes) -> bytes:
+        """One registration's tokens (T1), bound to the store's token of it (T2) and to the parcel."""
+        nonce = self.sealed_so_far.to_bytes(_COUNTER_BYTES, "big")
+        self.sealed_so_far += 1
+        bound_to = _bound_to(self.practice_code, self.parcel_id, stored)
+        return nonce + AESGCM(self.key).encrypt(nonce, registration + patient, bound_to)
 
 
 def sealer(practice_code: str, parcel_id: str, custodian: MLKEM768X25519PublicKey) -> Sealer:
@@ -77,13 +82,18 @@ def load_escrow(connection: Connection, entry: Entry, rows: pa.Table) -> int:
     """Appends a parcel's escrow in the caller's transaction and answers how many rows."""
     if not rows.num_rows:
         return 0
-    said = rows.schema.metadata
-    key = {"sealed_key": said[_SEALED_KEY], "custodian_key": said[_SEALED_TO].decode()}
-    connection.execute(insert(parcel_key).values(parcel_number=entry.parcel_number, **key))
-    of_parcel = rows.replace_schema_metadata().append_column("practice_code", pa.repeat(entry.practice_code, len(rows)))
+    keep_key(connection, entry.parcel_number, rows.schema)
     number = pa.repeat(pa.scalar(entry.parcel_number, pa.int64()), len(rows))
-    batches = of_parcel.append_column("parcel_number", number).to_batches(max_chunksize=ROWS_SENT_AT_ONCE)
-    return copy_rows(connection, ("custody", ESCROW), batches)
+    practice = pa.repeat(entry.practice_code, len(rows))
+    of_parcel = pa.table([practice, rows["registration_token"], number, number, rows["sealed"]], COLUMNS)
+    return copy_rows(connection, ("custody", ESCROW), of_parcel.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
+
+
+def keep_key(connection: Connection, parcel_number: int, sealed_with: pa.Schema) -> None:
+    """The key of one parcel's escrow, sealed, as the schema of what it sealed says it."""
+    said = sealed_with.metadata
+    key = {"sealed_key": said[_SEALED_KEY], "custodian_key": said[_SEALED_TO].decode()}
+    connection.execute(insert(parcel_key).values(parcel_number=parcel_number, **key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """From a release's tokens (T3) to the source's (T1), for the few people of one case. Nothing found here is kept."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from central_zone.erasures.marks import TOKEN, tokens_of, uuids
 from central_zone.materialise import name_of_released
 from central_zone.project_tokens import stored_tokens
 from central_zone.reidentification.escrow import Sealed, altered, opened
+from central_zone.rotation.open_pairs import present
 from central_zone.store.release_tables import released_table
 from central_zone.store.tables import RECORDS
 from central_zone.tokens import as_hex
@@ -26,7 +27,7 @@ from crossing.tokens import keyed_tokens
 # Where these people are registered by the latest word on each registration, and the escrow that came with that very word.
 # Few people, each looked up by an index: the views of today's records would read everybody.
 _TODAY = """
-SELECT word.practice_code, word.registration_token, word.patient_token, parcel.parcel_id, parcel.manifest ->> 'token_key' AS token_key,
+SELECT word.practice_code, word.registration_token, word.patient_token, sealing.parcel_id, sealing.manifest ->> 'token_key' AS token_key,
   escrow.sealed, parcel_key.sealed_key
 FROM (
   SELECT DISTINCT practice_code, registration_token FROM records.patient WHERE patient_token = ANY(:wanted)
@@ -37,9 +38,10 @@ CROSS JOIN LATERAL (
   ORDER BY parcel_number DESC, is_deleted DESC LIMIT 1
 ) AS word
 JOIN ledger.parcel AS parcel ON parcel.parcel_number = word.parcel_number
-LEFT JOIN custody.parcel_key ON parcel_key.parcel_number = word.parcel_number
 LEFT JOIN custody.escrow ON escrow.practice_code = word.practice_code AND escrow.registration_token = word.registration_token
   AND escrow.parcel_number = word.parcel_number
+LEFT JOIN custody.parcel_key ON parcel_key.parcel_number = escrow.sealed_in
+LEFT JOIN ledger.parcel AS sealing ON sealing.parcel_number = escrow.sealed_in
 WHERE NOT word.is_deleted AND word.patient_token = ANY(:wanted) AND parcel.collection = :collection
 ORDER BY word.practice_code, word.registration_token
 """
@@ -69,11 +71,15 @@ def find_people(
     places = {stored[token]: number for number, token in enumerate(tokens, start=1) if token in stored}
     rows = _registrations(connection, request.collection, list(places))
     subkey = keys.store_subkey(zone.settings.keys_folder)
+
+    def today(as_sent: pa.Array) -> list[bytes]:
+        return list(present(connection, request.collection, keyed_tokens(as_hex(as_sent), subkey)).to_pylist())
+
     by_practice: defaultdict[str, list[Asked]] = defaultdict(list)
     for (practice_code, _), words in groupby(rows, key=lambda row: (row["practice_code"], row["registration_token"])):
         sealed = [row for row in words if row["sealed"] is not None]
         if sealed:
-            by_practice[practice_code].append(_asked(sealed, places, custodian, subkey))
+            by_practice[practice_code].append(_asked(sealed, places, custodian, today))
     reached = {each.reference for people in by_practice.values() for each in people}
     known = {places[row["patient_token"].bytes] for row in rows}
     return Found(
@@ -121,13 +127,19 @@ def _registrations(connection: Connection, collection: str, wanted: list[bytes])
 
 
 def _asked(
-    rows: Sequence[RowMapping], places: Mapping[bytes, int], custodian: MLKEM768X25519PrivateKey, subkey: bytes
+    rows: Sequence[RowMapping],
+    places: Mapping[bytes, int],
+    custodian: MLKEM768X25519PrivateKey,
+    today: Callable[[pa.Array], list[bytes]],
 ) -> Asked:
-    """Of one registration. A parcel may have named it twice, with two people: the row that fits is the one."""
+    """Of one registration. A parcel may have named it twice, with two people: the row that fits is the one.
+
+    `today` answers the tokens that the store has of a source's own. A person may be under a newer key than their practice.
+    """
     for row in rows:
         stored = row["registration_token"], row["patient_token"]
         as_sent = pa.array(opened(_sealed(row), custodian), TOKEN)
-        if keyed_tokens(as_hex(as_sent), subkey).to_pylist() == tokens_of(stored).to_pylist():
+        if today(as_sent) == tokens_of(stored).to_pylist():
             registration, patient = as_sent.to_pylist()
             reference = places[stored[1].bytes]
             return Asked(reference=reference, token_key=row["token_key"], registration=registration, patient=patient)

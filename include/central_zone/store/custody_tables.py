@@ -35,6 +35,7 @@ escrow = Table(
     Column("practice_code", PRACTICE, nullable=False),
     Column("registration_token", Uuid, nullable=False),
     Column("parcel_number", BigInteger, nullable=False),
+    Column("sealed_in", BigInteger, nullable=False),  # the parcel whose key opens it: its own, or a later bridge
     Column("sealed", LargeBinary, nullable=False),
     schema="custody",
 )

@@ -26,11 +26,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
-from central_zone.store import custody_tables, release_tables  # noqa: F401  (their tables are registered with these)
+from central_zone.store import custody_tables, release_tables, rotation_tables  # noqa: F401  (their tables are registered with these)
 from central_zone.store.metadata import PRACTICE, metadata
 from crossing import canonical
 from crossing.canonical import Kind
-from crossing.manifest_fields import RECORD_KINDS
+from crossing.manifest_fields import IN_SEQUENCE
 
 STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
 
@@ -108,7 +108,7 @@ parcel = Table(
     Column("audit_hash", Text),  # the audit chain's head when this parcel was settled
     Column("manifest", JSONB, nullable=False),
     CheckConstraint(f"state IN {STATES}", name="state_is_known"),
-    CheckConstraint(f"extract_kind IN {RECORD_KINDS}", name="kind_is_known"),
+    CheckConstraint(f"extract_kind IN {IN_SEQUENCE}", name="kind_is_known"),
     schema="ledger",
 )
 # A place in a practice's sequence is filled once. A refused parcel leaves its place open for the one that mends it.

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crossing.parcel import sync_folder, write_durably
-from source_zone.keys import load_keys
+from source_zone.keys import memory_key
 from source_zone.national_opt_outs.check import Check, Request
 from source_zone.national_opt_outs.errors import ASK_AGAIN, KeptUnreadable
 from source_zone.national_opt_outs.number_file import Numbers, from_file
@@ -99,9 +99,8 @@ class KeptChecks:
 
 
 def kept_checks(collection: str, settings: Settings) -> KeptChecks:
-    """Raises KeyRefused, PolicyRefused."""
-    version = settings.policy().collection(collection).token_key_version
-    return KeptChecks(settings.memory / collection / FOLDER, load_keys(settings.keys, collection, version).memory_key)
+    """Raises KeyRefused."""
+    return KeptChecks(settings.memory / collection / FOLDER, memory_key(settings.keys))
 
 
 def ids_of_others(collection: str, settings: Settings) -> frozenset[str]:

@@ -46,7 +46,7 @@ def release_of(collection: str, practice: Practice, settings: Settings) -> Relea
     """The practice as far as it is needed here: whether its supplier's way in is open makes no difference."""
     release = prepare(collection, practice, "national", settings, folder=settings.memory)
     release.policy.note(RULES)  # a notice names the rules it was made under
-    return release
+    return release.under(release.memory_file().read())
 
 
 def may_leave(release: Release) -> MayLeave:

@@ -154,7 +154,7 @@ def test_a_registration_that_a_parcel_named_twice_is_found_by_the_row_that_fits(
     """Two rows of the escrow, as two patients of one registration would bring: neither makes the other look altered."""
     e2 = cases.t2(cases.registration_t1(ELSEWHERE, "e2")).hex()
     cases.query(
-        "INSERT INTO custody.escrow SELECT practice_code, %s::uuid, parcel_number, sealed FROM custody.escrow "
+        "INSERT INTO custody.escrow SELECT practice_code, %s::uuid, parcel_number, sealed_in, sealed FROM custody.escrow "
         "WHERE registration_token = %s::uuid",
         e2,
         e2,

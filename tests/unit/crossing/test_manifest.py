@@ -39,7 +39,7 @@ def a_manifest(**changes: Any) -> Manifest:
         plaintext_sha256="b" * 64,
     )
     fields: dict[str, Any] = {
-        "manifest_version": 2,
+        "manifest_version": 3,
         "parcel_id": "7e65c34c-788c-5829-860d-7f8169d7ec3b",
         "collection": "gpdpr",
         "practice_code": "Y99001",
@@ -84,7 +84,7 @@ def changed(**changes: Any) -> bytes:
         b"[" * 100_000,
         changed(unknown_field=1),
         changed(manifest_version=1),
-        changed(manifest_version=3),
+        changed(manifest_version=2),
         changed(sequence="1"),
         changed(parts=[{"name": "x"}]),
         changed(parts=[]),

@@ -14,6 +14,7 @@ CREATE TABLE custody.escrow (
   practice_code TEXT COLLATE "C" NOT NULL,
   registration_token UUID NOT NULL,
   parcel_number BIGINT NOT NULL,
+  sealed_in BIGINT NOT NULL,
   sealed BYTEA NOT NULL
 );
 CREATE INDEX escrow_of_one_registration ON custody.escrow (practice_code, registration_token, parcel_number);

@@ -1,0 +1,1 @@
+"""Rotation: practices go over to a newer token key, one bridge each; then the old key retires."""

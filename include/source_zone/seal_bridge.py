@@ -1,0 +1,116 @@
+"""A bridge as a parcel: pairs of tokens under two keys, sealed and signed as every parcel is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pyarrow as pa
+
+from crossing.accounting import Counts
+from crossing.canonical import BRIDGE, PERSON, schema, schema_sha256
+from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest, read_manifest
+from crossing.parcel import parcel_id, read_manifest_bytes
+from source_zone import SOFTWARE
+from source_zone.keys import RECIPIENT_KEY, SourceKeys
+from source_zone.leave import check_place_is_free
+from source_zone.memory import Memory
+from source_zone.pseudonymise import local_tokens, tokens_of_numbers
+from source_zone.release import Release
+from source_zone.seal import ROWS_PER_PART, seal, to_parquet
+
+
+@dataclass(slots=True)
+class _Pairs:
+    """The parts of a bridge."""
+
+    rows: pa.Table = field(repr=False)
+    parts: list[tuple[str, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = [(BRIDGE, each.num_rows) for each in self._pieces()]
+
+    def _pieces(self) -> Iterator[pa.Table]:
+        for start in range(0, self.rows.num_rows, ROWS_PER_PART):
+            yield self.rows.slice(start, ROWS_PER_PART)
+
+    def plaintexts(self) -> Iterator[tuple[str, int, bytes]]:
+        for piece in self._pieces():
+            yield BRIDGE, piece.num_rows, to_parquet(BRIDGE, piece)
+
+
+def seal_bridge(release: Release, memory: Memory, old: SourceKeys, known: pl.DataFrame) -> Manifest:
+    """Seals the pairs of these ids as the practice's next parcel: from the old keys to the release's. A draft: nothing left.
+
+    One that is out already is left as it is: a memory restored from backup finds what left since. Raises MemoryIsOld.
+    """
+    sequence = memory.sequence + 1
+    extract_id = f"bridge-{sequence}-v{old.token_key_version}-v{release.keys.token_key_version}"
+    identity = parcel_id(release.rules.collection.id, release.practice.practice_code, sequence, extract_id)
+    check_place_is_free(release, sequence, identity)
+    out_already = release.settings.outbox / identity
+    if out_already.exists():
+        return read_manifest(read_manifest_bytes(out_already)[0])
+    pairs = pairs_of(known, release.practice.practice_code, old, release.keys)
+    draft = _manifest(release, memory, old, (extract_id, identity), pairs.num_rows)
+    return seal(draft, _Pairs(pairs), release.keys, release.settings.outbox)
+
+
+def pairs_of(known: pl.DataFrame, practice_code: str, old: SourceKeys, new: SourceKeys) -> pa.Table:
+    """The rows of a bridge, in the order of the new tokens, which tells nothing of what they were made of."""
+    of_persons = pl.col("stands_for") == PERSON
+    local, numbers = known.filter(~of_persons), known.filter(of_persons)
+    made = [
+        pa.table(
+            {
+                "old_token": local_tokens(local["id"], practice_code, old),
+                "new_token": local_tokens(local["id"], practice_code, new),
+                "stands_for": local["stands_for"].cast(pl.String).to_arrow().cast(pa.string()),
+            },
+            schema=schema(BRIDGE),
+        ),
+        pa.table(
+            {
+                "old_token": tokens_of_numbers(numbers["id"], old),
+                "new_token": tokens_of_numbers(numbers["id"], new),
+                "stands_for": numbers["stands_for"].cast(pl.String).to_arrow().cast(pa.string()),
+            },
+            schema=schema(BRIDGE),
+        ),
+    ]
+    together = pa.concat_tables(made)
+    order = pl.Series(together["new_token"].cast(pa.binary())).arg_sort()
+    return together.take(order.to_arrow())
+
+
+def _manifest(release: Release, memory: Memory, old: SourceKeys, named: tuple[str, str], rows: int) -> Manifest:
+    counts = Counts()
+    counts.of(BRIDGE).read = counts.of(BRIDGE).sent = rows
+    now = datetime.now(UTC).replace(microsecond=0)
+    extract_id, identity = named
+    return Manifest(
+        manifest_version=MANIFEST_VERSION,
+        parcel_id=identity,
+        collection=release.rules.collection.id,
+        practice_code=release.practice.practice_code,
+        supplier_format=release.practice.format,
+        synthetic=release.practice.synthetic,
+        sequence=memory.sequence + 1,
+        previous_manifest_sha256=memory.previous_manifest_sha256,
+        extract_id=extract_id,
+        extract_taken_at=memory.taken_until or now.isoformat(),
+        extract_kind=BRIDGE,
+        supplier_record_count=None,
+        created_at=now.isoformat(),
+        not_after=(now + timedelta(days=release.rules.collection.parcel_valid_days)).isoformat(),
+        schema_sha256=schema_sha256(),
+        policy_sha256=dict(sorted(release.policy.sha256.items())),
+        token_key=release.keys.token_key_name,
+        bridges_from=old.token_key_name,
+        recipient_key=RECIPIENT_KEY,
+        signing_key=release.keys.signing_key_name,
+        hpke_suite=HPKE_SUITE,
+        software=SOFTWARE,
+        parts=(),
+        counts=counts.as_dict(),
+    )
