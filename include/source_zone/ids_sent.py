@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -93,13 +94,18 @@ class NotedIds:
 
 
 def as_bytes(chunk: pl.DataFrame) -> bytes:
+    """Parquet: half the time and two thirds of the room that Arrow's own compressed form takes."""
+    rows = chunk.with_columns(pl.col("stands_for").cast(pl.String)).to_arrow()
     sink = io.BytesIO()
-    chunk.write_ipc(sink, compression="zstd")
+    how = {"compression": "zstd", "compression_level": 1, "write_statistics": False}
+    pq.write_table(rows, sink, use_dictionary=["stands_for"], **how)
     return sink.getvalue()
 
 
 def as_frame(content: bytes) -> pl.DataFrame:
-    return pl.read_ipc(io.BytesIO(content))
+    """Raises pa.ArrowException or OSError for what is none."""
+    rows = pl.DataFrame(pl.from_arrow(pq.read_table(pa.BufferReader(content))))
+    return rows.with_columns(pl.col("stands_for").cast(KINDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class IdsBook:
             try:
                 data = memoryview(self._file(number).read_bytes())
                 yield from self._open(number, data)
-            except (OSError, InvalidTag, ValueError, pl.exceptions.PolarsError):
+            except (OSError, InvalidTag, ValueError, pa.ArrowException):
                 raise BookUnreadable(
                     f"{self.folder.name}: file {number} of its book of ids is missing or does not open with the memory key. "
                     "Restore it, or the key, from backup; until then the practice stays under its present token key."

@@ -1,5 +1,6 @@
 """A bridge at the centre: what it moves, and every way in which it is refused with nothing changed."""
 
+import hmac
 import threading
 import time
 from uuid import UUID
@@ -9,6 +10,8 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from central_zone import load_parcel, take_notices
 from central_zone.erasures.reapply import reapply
@@ -368,3 +371,76 @@ def wait_until(condition, seconds=60):
             return
         threading.Event().wait(0.05)
     raise AssertionError("the condition never came true")
+
+
+_DISCLOSURE = """
+INSERT INTO release.disclosure (use_id, collection, released_at, decision, legal_gateway, practices, practices_without_check,
+  persons_checked, excluded_opted_out, excluded_no_valid_number, excluded_no_current_check, persons_released, rows_released,
+  project_key, policy_sha256, audit_hash)
+VALUES ('a_use', 'gpdpr', now(), 'applies', 'none', 1, '[]', 10, 0, 0, 0, 10, '{}', 'k', '{}', 'h') RETURNING disclosure_id
+"""
+
+
+def as_released(zone, t1):
+    """The project's token (T3), made without the code under test."""
+    key = (zone.keys.folder / "store-v1.key").read_bytes()
+    info = b"gp-collect|project|a_use|v1"
+    subkey = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key)
+    return UUID(bytes=hmac.digest(subkey.hex().encode(), as_stored(zone, t1).hex().encode(), "sha256")[:16])
+
+
+def test_what_was_released_and_who_is_allowed_keep_their_people_under_the_new_tokens(zone):
+    first = zone.sealed(a_night())
+    load(zone, first)
+    persons, records = ([bytes(each) for each in tokens(10, seed).to_pylist()] for seed in (2, 3))
+    zone.execute(
+        "CREATE TABLE release.a_use__observation (patient_token UUID NOT NULL, record_token UUID, value INTEGER)"
+    )
+    ((number,),) = zone.query(_DISCLOSURE)
+    zone.execute(f"INSERT INTO release.released_table VALUES ('a_use', 'observation', {number}, 1)")
+    # Somebody on the list who was never in a parcel: nobody can say who they are under the new key.
+    for who in (*persons, bytes(token(99, 2))):
+        allowed = UUID(bytes=as_stored(zone, who))
+        zone.execute(
+            f"INSERT INTO release.national_allow_list VALUES ('gpdpr', '{PRACTICE}', '{allowed}', now(), now() + interval '9 days')"
+        )
+    for who, record in zip(persons, records, strict=True):
+        values = f"'{as_released(zone, who)}', '{as_released(zone, record)}', 7"
+        zone.execute(f"INSERT INTO release.a_use__observation VALUES ({values})")
+    load(zone, a_bridge(zone, bridge_table(a_night()), first))
+    new_persons, new_records = ([bytes(each) for each in newer(tokens(10, seed)).to_pylist()] for seed in (2, 3))
+    released = zone.query("SELECT patient_token, record_token FROM release.a_use__observation")
+    assert set(released) == {
+        (as_released(zone, who), as_released(zone, record))
+        for who, record in zip(new_persons, new_records, strict=True)
+    }
+    allowed = {row[0].bytes for row in zone.query("SELECT patient_token FROM release.national_allow_list")}
+    assert allowed == {as_stored(zone, who) for who in new_persons}
+
+
+def test_a_change_of_key_over_another_that_is_still_open_leads_everybody_to_the_last(zone):
+    """One practice is two keys ahead of the other; the one behind goes over in one step."""
+    here, there = zone.sealed(a_night()), zone.sealed(a_night(), practice_code=NEIGHBOUR)
+    for parcel in (here, there):
+        load(zone, parcel)
+    second = a_bridge(zone, bridge_table(a_night()), here)
+    load(zone, second)
+    older = bridge_table(a_night())["bridge"]
+    third = pa.table([older["new_token"], newest(older["old_token"]), older["stands_for"]], schema=schema("bridge"))
+    how = {"bridges_from": V2, "token_key": "token-gpdpr-v3"}
+    load(zone, a_bridge(zone, {"bridge": third}, second, **how))
+    people = "SELECT count(DISTINCT patient_token) FROM records.patient"
+    assert zone.query(people) == [(10,)]
+    late = zone.sealed({"patient": patients()}, practice_code=NEIGHBOUR, sequence=2, previous=there)
+    load(zone, late)
+    assert zone.query(people) == [(10,)]
+    load(zone, a_bridge(zone, bridge_table(a_night()), late, practice_code=NEIGHBOUR))
+    assert zone.query(people) == [(10,)]
+    wanted = {as_stored(zone, bytes(each)) for each in newest(tokens(10, 2)).to_pylist()}
+    assert {row[0].bytes for row in zone.query("SELECT patient_token FROM records.patient")} == wanted
+    assert status("gpdpr", zone.settings)["practices"] == {V2: [NEIGHBOUR], "token-gpdpr-v3": [PRACTICE]}
+
+
+def newest(old):
+    """What the key after the newer one makes of the same."""
+    return pa.array([bytes(255 - byte for byte in each) for each in old.to_pylist()], pa.binary(16))
