@@ -111,12 +111,28 @@ def test_whoever_is_erased_leaves_it_loaded_and_staged(zone):
     take_notices.take_notice(notice.folder, zone.settings)
     assert len(escrow(zone)) == 18
     load_parcel.validate_shard("gpdpr", [waiting], zone.settings)  # what was staged is made again, without them
+    assert list((zone.root / "work").rglob("escrow.sealed"))
+    assert where_found(zone, spellings(zone, token(0, 1), token(0, 2))) == set()
     load_parcel.load_shard("gpdpr", [waiting], zone.settings)
     assert len(escrow(zone)) == 27
     assert where_found(zone, spellings(zone, token(0, 1), token(0, 2))) == set()
     reconcile.count_rows("gpdpr", zone.settings)
     [report] = [each for each in reconcile.report("gpdpr", zone.settings) if each.practice_code == PRACTICE]
     assert [each for each in report.differences if "not in policy/practices.csv" not in each] == []  # the counts close
+
+
+def test_whoever_was_erased_before_the_parcel_came_is_not_even_staged(zone):
+    """A notice overtook the parcel that it speaks of."""
+    first = load(zone, a_night())
+    take_notices.take_notice(a_notice(zone, [(token(0, 1), token(0, 2), 2)]).folder, zone.settings)
+    late = zone.sealed(a_night(), sequence=2, previous=first, extract_id="late").manifest.parcel_id
+    load_parcel.receive_shard("gpdpr", [late], zone.settings)
+    load_parcel.validate_shard("gpdpr", [late], zone.settings)
+    [staged] = (zone.root / "work").rglob("escrow.sealed")
+    assert as_stored(zone, token(1, 1)) in staged.read_bytes()
+    assert as_stored(zone, token(0, 1)) not in staged.read_bytes()
+    load_parcel.load_shard("gpdpr", [late], zone.settings)
+    assert len(escrow(zone)) == 18
 
 
 def test_without_the_custodians_key_nothing_is_loaded(zone):
