@@ -33,7 +33,12 @@ def shared_data() -> Path:
 # Which files are one piece of work for one worker; any other file is a piece of its own. Two Airflows at once would starve
 # each other, and one that begins last is waited for by everybody; what many tests look at is lived once.
 AIRFLOW, HISTORIES = "airflow", "histories"
-_GROUPS = {"test_demo.py": AIRFLOW, "test_three_gates.py": HISTORIES, "test_no_trace.py": HISTORIES}
+_GROUPS = {
+    "test_demo.py": AIRFLOW,
+    "test_canaries.py": AIRFLOW,
+    "test_three_gates.py": HISTORIES,
+    "test_no_trace.py": HISTORIES,
+}
 
 
 def group_of(nodeid: str) -> str:
