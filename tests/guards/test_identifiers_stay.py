@@ -113,6 +113,7 @@ HOLD_NO_RECORDS = {
         "Left",
         "Drafts",
         "_OnePart",
+        "_Pairs",
     ),
     *(
         "MeshConnection",
