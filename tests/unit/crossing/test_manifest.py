@@ -85,6 +85,8 @@ def changed(**changes: Any) -> bytes:
         changed(unknown_field=1),
         changed(manifest_version=1),
         changed(manifest_version=2),
+        changed(bridges_from="token-gpdpr-v0"),  # and is no bridge
+        changed(extract_kind="bridge", bridges_from="token-gpdpr-v0"),  # and holds records
         changed(sequence="1"),
         changed(parts=[{"name": "x"}]),
         changed(parts=[]),
@@ -171,6 +173,8 @@ def test_every_field_says_what_may_stand_in_it() -> None:
         ("policy_sha256", {TEXT: "1" * 64}),
         ("policy_sha256", {"practices.csv": TEXT}),
         ("token_key", TEXT),
+        ("bridges_from", TEXT),
+        ("bridges_from", 1),
         ("recipient_key", "../recipient-v1"),
         ("signing_key", "\ud800"),
         ("hpke_suite", TEXT),
