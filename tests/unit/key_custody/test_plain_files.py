@@ -1,8 +1,8 @@
 """Plain key files: what is loose, borrowed, cut short or known to the world is no key."""
 
 import csv
-import json
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
