@@ -8,7 +8,7 @@ from journey.planting.deliver import STOPPING, listed_places
 from leak_search.findings import Findings
 from leak_search.search import search
 from leak_search.surfaces import Folder
-from support.canary_night import CanaryNight, a_night, parcels_of, states_of_practices
+from support.canary_night import RUN, CanaryNight, a_night, parcels_of, states_of_practices
 from support.canary_surfaces import allowed, surfaces
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(600)]
@@ -72,7 +72,7 @@ def test_every_surface_was_searched_and_held_something(findings: Findings) -> No
 def test_the_logs_of_every_process_were_among_it(night: CanaryNight) -> None:
     logs = {path.name for path in (night.folder / "logs").rglob("*.log")}
     assert logs >= {"api-server.log", "scheduler.log", "dag-processor.log", "triggerer.log"}
-    tasks = [str(path) for path in (night.folder / "logs").rglob("*run_id=canaries/*/*.log")]
+    tasks = [str(path) for path in (night.folder / "logs").rglob("*.log") if f"run_id={RUN}" in str(path)]
     for task in ("pull", "apply_opt_outs", "pseudonymise", "shred"):
         assert any(f"each_shard.{task}" in path for path in tasks)
 

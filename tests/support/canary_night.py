@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from crossing.policy import policy_folder
 from demo.airflow_api import FINISHED, AirflowAPI, wait_for
 from demo.places import COLLECTION, zones_environment
@@ -88,6 +90,9 @@ def a_night() -> Iterator[CanaryNight]:
             yield lived
         finally:
             stack.stop()
+            for process in stack.processes.started.values():
+                if isinstance(process, psutil.Popen):
+                    process.poll()  # whoever else reaped it, its object learns that it has ended
             shutil.rmtree(root, ignore_errors=True)
 
 

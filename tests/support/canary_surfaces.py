@@ -44,9 +44,7 @@ def surfaces(lived: CanaryNight) -> list[Surface]:
     return [
         *(Folder(name, path, may) for name, path in parts.items()),
         Folder("the rest of the deployment's folder", folder, [*may, *rest]),
-        Folder(
-            "temporary files, and the policy of these practices", lived.temporary.parent, [Allowed(folder, _ELSEWHERE)]
-        ),
+        Folder("temporary files", lived.temporary.parent, [Allowed(folder, _ELSEWHERE), *may]),
         Kept("parcels, opened", list(opened_parcels(lived))),
         Database("Airflow's database", lived.url("airflow")),
         Database("the store", lived.url("store")),

@@ -67,14 +67,14 @@ class GPConnectPlanter:
 
     def _around_resources(self, bundles: list[Resource]) -> None:
         for number, element in enumerate(self.content["bundle"]):
-            for value in self._values(f"bundle.{element}"):
-                bundle = bundles[number % len(bundles)]
+            for step, value in enumerate(self._values(f"bundle.{element}")):
+                bundle = bundles[(number + step * len(bundles) // 2) % len(bundles)]
                 bundle[element] = with_leaves(bundle.get(element, {"text": "x"}), value) if element != "entry" else (
                     [*bundle["entry"], {"fullUrl": value}]
                 )  # fmt: skip
         for number, element in enumerate(self.content["bundle_entry"]):
-            for value in self._values(f"bundle_entry.{element}"):
-                entry = random.choice(bundles[number % len(bundles)]["entry"][5:])  # noqa: S311
+            for step, value in enumerate(self._values(f"bundle_entry.{element}")):
+                entry = bundles[number % len(bundles)]["entry"][-1 - step]
                 entry[element] = with_leaves(entry.get(element, {"text": "x"}), value) if element != "resource" else (
                     entry["resource"] | {"text": {"div": value}}
                 )  # fmt: skip

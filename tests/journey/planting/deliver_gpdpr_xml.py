@@ -66,7 +66,7 @@ class GpdprPlanter:
         samples["gpdata-extract"] = [(root, root)]
         for name in self.content:
             if name in _AROUND:
-                self._around(samples[name][0][1], name)
+                self._around(samples[name][0][1], name, with_appointments=with_appointments)
             elif (name == "appointment") == with_appointments:
                 self._like_others(name, samples)
 
@@ -83,15 +83,20 @@ class GpdprPlanter:
                 element.set(attribute, value)
                 parent.append(element)
 
-    def _around(self, element: ET.Element, name: str) -> None:
+    def _around(self, element: ET.Element, name: str, *, with_appointments: bool) -> None:
+        """There is one of it in a file: the word in the records' file, the number in that of the appointments."""
         for attribute in self.content[name]:
-            for value in self._values(f"{name}.{attribute}"):
-                element.set(attribute, value)
+            if self._is_wanted(place := f"{name}.{attribute}"):
+                plant = self.canaries.number if with_appointments else self.canaries.word
+                element.set(attribute, plant(FORMAT, place))
 
     def _values(self, place: str) -> list[str]:
-        if place in self.left_out or (self.only and place not in self.only):
-            return []
-        return [self.canaries.word(FORMAT, place), self.canaries.number(FORMAT, place)]
+        return (
+            [self.canaries.word(FORMAT, place), self.canaries.number(FORMAT, place)] if self._is_wanted(place) else []
+        )
+
+    def _is_wanted(self, place: str) -> bool:
+        return place not in self.left_out and (not self.only or place in self.only)
 
 
 def note_identities(canaries: Canaries, folder: Path) -> None:

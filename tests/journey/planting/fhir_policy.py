@@ -106,9 +106,10 @@ def dropped(lines: Mapping[str, Any]) -> list[str]:
 
 
 def with_leaves(found: Any, value: str) -> Any:
-    """The same shape with one value in place of every text in it; addresses of systems stay, or nothing would be read."""
+    """The same shape with one value in place of everything in it; addresses of systems stay, or nothing would be read."""
     if isinstance(found, dict):
-        return {key: each if key in ("system", "url") else with_leaves(each, value) for key, each in found.items()}
+        inside = {key: each if key in ("system", "url") else with_leaves(each, value) for key, each in found.items()}
+        return inside if value in str(inside) else inside | {"id": value}
     if isinstance(found, list):
-        return [with_leaves(each, value) for each in found]
-    return value if isinstance(found, str) else found
+        return [with_leaves(each, value) for each in found] or [value]
+    return value
