@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select
 
 from central_zone import audit, inbox, keys, ledger
 from central_zone.admit import PARCELS_OWN_FAULT
@@ -92,7 +92,7 @@ def _waiting(connection: Connection, collection: str, token_key: str) -> set[str
     parcels = select(parcel.c.practice_code).where(
         parcel.c.collection == collection,
         parcel.c.state.in_(_UNSETTLED),
-        parcel.c.manifest["token_key"].astext == token_key,
+        or_(*(parcel.c.manifest[name].astext == token_key for name in ("token_key", "bridges_from"))),
     )
     notices = select(notice.c.practice_code).where(
         notice.c.collection == collection,

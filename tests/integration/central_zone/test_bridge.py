@@ -296,6 +296,39 @@ def test_a_key_retires_only_when_nothing_is_under_it_and_then_nothing_may_come(z
         load(zone, zone.sealed(a_night(), practice_code="D12345"))
 
 
+def names_people(tables):
+    """A bridge of the people in these tables alone, as goes ahead of a parcel under the newer key."""
+    pairs = bridge_table(tables)["bridge"]
+    return {"bridge": pairs.filter(pc.equal(pairs["stands_for"], "person"))}
+
+
+def test_a_key_does_not_retire_while_a_bridge_of_people_from_it_waits_and_its_parts_are_kept(zone):
+    first = zone.sealed(a_night())
+    load(zone, first)
+    bridge = a_bridge(zone, bridge_table(a_night()), first)
+    load(zone, bridge)
+    earlier = zone.sealed(under_newer_key(a_night(seed=9)), sequence=3, previous=bridge, token_key=V2)
+    named = a_bridge(zone, names_people(a_night()), earlier)
+    (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)
+    load_parcel.receive_shard("gpdpr", shard, zone.settings)
+    with pytest.raises(KeyStillNeeded, match=f"of {PRACTICE} under it wait"):
+        retire("gpdpr", 1, zone.settings)
+    assert load(zone, earlier)["state"] == load(zone, named)["state"] == "loaded"
+    retire("gpdpr", 1, zone.settings)
+
+
+def test_a_bridge_of_people_that_comes_after_its_key_retired_leaves_no_pairs(zone):
+    first = zone.sealed(a_night())
+    load(zone, first)
+    bridge = a_bridge(zone, bridge_table(a_night()), first)
+    load(zone, bridge)
+    retire("gpdpr", 1, zone.settings)
+    late = a_bridge(zone, names_people(a_night()), bridge)
+    assert load(zone, late)["state"] == "loaded"
+    assert zone.query("SELECT count(*) FROM rotation.pair") == [(0,)]
+    assert retire("gpdpr", 1, zone.settings)["parcels_destroyed"] == 1
+
+
 def test_a_store_restored_from_before_a_bridge_forgets_nobody_who_was_erased_after_it(zone, postgres):
     first = zone.sealed(a_night())
     load(zone, first)
