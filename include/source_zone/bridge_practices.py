@@ -45,8 +45,8 @@ def check_all_bridged(said: Counts) -> None:
 
 
 def remembered(collection: str, settings: Settings) -> list[str]:
-    """The practices of which anything ever left."""
-    return sorted(path.parent.name for path in (settings.memory / collection).glob("*/memory.sealed"))
+    """The practices of which anything ever left, or was about to when a run was killed."""
+    return sorted({path.parent.name for path in (settings.memory / collection).glob("*/memory*.sealed")})
 
 
 def _prepared(collection: str, code: str, run_id: str, settings: Settings) -> Release:

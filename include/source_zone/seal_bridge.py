@@ -107,6 +107,7 @@ def _manifest(release: Release, memory: Memory, old: SourceKeys, named: tuple[st
         policy_sha256=dict(sorted(release.policy.sha256.items())),
         token_key=release.keys.token_key_name,
         bridges_from=old.token_key_name,
+        erasures_before=memory.erasures,
         recipient_key=RECIPIENT_KEY,
         signing_key=release.keys.signing_key_name,
         hpke_suite=HPKE_SUITE,

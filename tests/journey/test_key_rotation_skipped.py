@@ -7,7 +7,15 @@ from uuid import UUID
 import pytest
 
 from journey.both_zones import BothZones, make_both_zones
-from journey.rotation_lived import bridge_all, query, retire_and_destroy, rotate, stored, tokens_of_a_person, with_practices
+from journey.rotation_lived import (
+    bridge_all,
+    query,
+    retire_and_destroy,
+    rotate,
+    stored,
+    tokens_of_a_person,
+    with_practices,
+)
 from journey.test_key_rotation import ANNES, HERE, NEIGHBOUR, NOTHING, THERE, night, says_no
 from support.emis_files import PRACTICE
 from support.postgres import Postgres, a_server

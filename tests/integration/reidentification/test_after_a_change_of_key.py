@@ -43,7 +43,9 @@ def test_a_case_is_answered_after_the_key_that_the_records_came_under_is_destroy
     assert retire_and_destroy(cases.zones, 1)["state"] == "destroyed"
 
     assert escrow_of(cases, HERE) == [("bridge", "token-gpdpr-v2", before)]
-    keys_kept = "SELECT DISTINCT p.extract_kind FROM custody.parcel_key AS k JOIN ledger.parcel AS p USING (parcel_number)"
+    keys_kept = (
+        "SELECT DISTINCT p.extract_kind FROM custody.parcel_key AS k JOIN ledger.parcel AS p USING (parcel_number)"
+    )
     assert cases.query(keys_kept) == [("bridge",)]
     said = approved(cases, "AFTER", "h0", "h1", "e1")
     assert (said["people_found"], said["not_released"], said["without_escrow"]) == (2, 1, 0)
