@@ -26,6 +26,7 @@ class Processes:
 
     name: str
     pids: Callable[[], Iterable[int]] = every_process
+    older: frozenset[int] = frozenset()  # ran before anything was planted: what they do not show is no matter
     _seen: dict[tuple[str, bytes], tuple[int, bytes]] = field(default_factory=dict, repr=False)
     _refused: set[int] = field(default_factory=set)
     _control: subprocess.Popen[bytes] | None = None
@@ -72,7 +73,7 @@ class Processes:
         for (kind, _), (pid, content) in self._seen.items():
             is_control = self._control is not None and pid == self._control.pid
             yield Piece(kind=kind, place=f"process {pid}, {kind}", open=of_bytes(content), is_control=is_control)
-        for pid in sorted(self._refused):
+        for pid in sorted(self._refused - self.older):
             yield Piece(kind=ENVIRONMENT, place=f"process {pid}, environment", open=_refuse)
 
     def withdraw(self) -> None:

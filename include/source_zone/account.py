@@ -1,53 +1,35 @@
 """What is said of a release: the manifest of each parcel before it has parts, and the outcome of the practice."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
-from crossing.canonical import schema_sha256
-from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest
+from crossing.manifest import Manifest
 from crossing.manifest_fields import DELTA
-from source_zone import SOFTWARE
 from source_zone.draft_extract import Drafted
-from source_zone.keys import RECIPIENT_KEY
 from source_zone.memory import Memory
 from source_zone.release import Release
 from source_zone.roster import held_by_reason
 from source_zone.spool import Spool
+from source_zone.unsealed_manifest import Statement, unsealed_manifest
 
 
 def manifest_without_parts(
     release: Release, run_spool: Spool, memory: Memory, made: Drafted, sequence: int, identity: str
 ) -> Manifest:
-    now = datetime.now(UTC).replace(microsecond=0)
     note = run_spool.read_note(f"read-{made.extract_id}")
-    return Manifest(
-        manifest_version=MANIFEST_VERSION,
+    said = Statement(
         parcel_id=identity,
-        collection=release.rules.collection.id,
-        practice_code=release.practice.practice_code,
-        supplier_format=release.practice.format,
-        synthetic=release.practice.synthetic,
+        extract_kind=note.get("kind", DELTA),
+        extract_id=made.extract_id,
+        taken_at=note["taken_at"],
         sequence=sequence,
         previous_manifest_sha256=memory.previous_manifest_sha256,
-        extract_id=made.extract_id,
-        extract_taken_at=note["taken_at"],
-        extract_kind=note.get("kind", DELTA),
+        counts=made.counts,
         supplier_record_count=note.get("supplier_record_count"),
-        created_at=now.isoformat(),
-        not_after=(now + timedelta(days=release.rules.collection.parcel_valid_days)).isoformat(),
-        schema_sha256=schema_sha256(),
-        policy_sha256=dict(sorted(release.policy.sha256.items())),
-        token_key=release.keys.token_key_name,
-        recipient_key=RECIPIENT_KEY,
-        signing_key=release.keys.signing_key_name,
-        hpke_suite=HPKE_SUITE,
-        software=SOFTWARE,
-        parts=(),
-        counts=made.counts.as_dict(),
     )
+    return unsealed_manifest(release, said)
 
 
 def outcome(manifests: list[Manifest], made: list[Drafted], roster: pa.Table, seconds: float) -> dict[str, Any]:

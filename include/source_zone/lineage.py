@@ -59,7 +59,7 @@ def _append(release: Release, step: str, counts: Counts, event_type: str) -> Non
         facets=counts_facet(
             counts={"practice_code": practice, **{name: counts[name] for name in _COUNTED if name in counts}},
             policy_sha256=release.policy.sha256,
-            key_version=release.keys.token_key_name,
+            key_version=counts.get("token_key", release.keys.token_key_name),
             software=SOFTWARE,
         ),
         event_type=event_type,

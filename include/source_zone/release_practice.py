@@ -60,7 +60,8 @@ def _pull(release: Release) -> Counts:
     check_volume(release, run_spool, memory, extract_ids)
     run_spool.write_note("token_key", {"version": release.keys.token_key_version})
     run_spool.write_note("policy", dict(release.policy.sha256))
-    return {"practice_code": release.practice.practice_code, "extracts": extract_ids, "rows": rows}
+    about = {"practice_code": release.practice.practice_code, "token_key": release.keys.token_key_name}
+    return {**about, "extracts": extract_ids, "rows": rows}
 
 
 @with_lineage("apply_opt_outs")

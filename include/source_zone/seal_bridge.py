@@ -7,17 +7,20 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pyarrow as pa
 
-from crossing.accounting import Counts
-from crossing.canonical import BRIDGE, PERSON, schema, schema_sha256
-from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest, read_manifest
+from crossing.canonical import BRIDGE, PERSON, schema
+from crossing.manifest import Manifest, read_manifest
 from crossing.parcel import parcel_id, read_manifest_bytes
-from source_zone import SOFTWARE
-from source_zone.keys import RECIPIENT_KEY, SourceKeys
+from source_zone.keys import SourceKeys
 from source_zone.leave import check_place_is_free
 from source_zone.memory import Memory
 from source_zone.pseudonymise import local_tokens, tokens_of_numbers
 from source_zone.release import Release
 from source_zone.seal import ROWS_PER_PART, seal, to_parquet
+from source_zone.unsealed_manifest import Statement, everything_sent, unsealed_manifest
+
+# No command makes one again, and it may wait long for a parcel before it that a steward holds, or that never came. A year is
+# the longest that the centre takes.
+_VALID_FOR = timedelta(days=365)
 
 
 @dataclass(slots=True)
@@ -84,34 +87,18 @@ def pairs_of(known: pl.DataFrame, practice_code: str, old: SourceKeys, new: Sour
 
 
 def _manifest(release: Release, memory: Memory, old: SourceKeys, named: tuple[str, str], rows: int) -> Manifest:
-    counts = Counts()
-    counts.of(BRIDGE).read = counts.of(BRIDGE).sent = rows
-    now = datetime.now(UTC).replace(microsecond=0)
     extract_id, identity = named
-    return Manifest(
-        manifest_version=MANIFEST_VERSION,
+    now = datetime.now(UTC).replace(microsecond=0)
+    said = Statement(
         parcel_id=identity,
-        collection=release.rules.collection.id,
-        practice_code=release.practice.practice_code,
-        supplier_format=release.practice.format,
-        synthetic=release.practice.synthetic,
+        extract_kind=BRIDGE,
+        extract_id=extract_id,
+        taken_at=memory.taken_until or now.isoformat(),
         sequence=memory.sequence + 1,
         previous_manifest_sha256=memory.previous_manifest_sha256,
-        extract_id=extract_id,
-        extract_taken_at=memory.taken_until or now.isoformat(),
-        extract_kind=BRIDGE,
-        supplier_record_count=None,
-        created_at=now.isoformat(),
-        not_after=(now + timedelta(days=release.rules.collection.parcel_valid_days)).isoformat(),
-        schema_sha256=schema_sha256(),
-        policy_sha256=dict(sorted(release.policy.sha256.items())),
-        token_key=release.keys.token_key_name,
+        counts=everything_sent(BRIDGE, rows),
+        not_after=now + _VALID_FOR,
         bridges_from=old.token_key_name,
         erasures_before=memory.erasures,
-        recipient_key=RECIPIENT_KEY,
-        signing_key=release.keys.signing_key_name,
-        hpke_suite=HPKE_SUITE,
-        software=SOFTWARE,
-        parts=(),
-        counts=counts.as_dict(),
     )
+    return unsealed_manifest(release, said)

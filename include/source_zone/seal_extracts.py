@@ -71,6 +71,7 @@ def seal_extracts(release: Release) -> dict[str, Any]:
         memory = leave(release, after_leaving(memory, moved_on, decided_now[each.extract_id]), manifest.sequence)
         manifests.append(manifest)
     said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started)
+    said |= {"token_key": release.keys.token_key_name}
     said |= volume(run_spool, extract_ids) | {"warnings": warnings_about(run_spool.read_table("consents-now"))}
     return release.outcomes().record(release.practice.practice_code, said)
 

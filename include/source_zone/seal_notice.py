@@ -6,18 +6,16 @@ Sealed, signed and carried as every parcel is; each kind has a sequence of its o
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 
-from crossing.accounting import Counts
-from crossing.canonical import schema, schema_sha256
-from crossing.manifest import HPKE_SUITE, MANIFEST_VERSION, Manifest
+from crossing.canonical import schema
+from crossing.manifest import Manifest
 from crossing.parcel import parcel_id, publish
-from source_zone import SOFTWARE
-from source_zone.keys import RECIPIENT_KEY
 from source_zone.release import Release
 from source_zone.seal import draft_folder, seal, to_parquet
+from source_zone.unsealed_manifest import Statement, everything_sent, unsealed_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,30 +70,14 @@ def _extract_id(notice: Notice) -> str:
 
 
 def _manifest(release: Release, notice: Notice) -> Manifest:
-    counts = Counts()
-    counts.of(notice.kind).read = counts.of(notice.kind).sent = notice.rows.num_rows
-    return Manifest(
-        manifest_version=MANIFEST_VERSION,
+    said = Statement(
         parcel_id=notice_id(release, notice),
-        collection=release.rules.collection.id,
-        practice_code=release.practice.practice_code,
-        supplier_format=release.practice.format,
-        synthetic=release.practice.synthetic,
+        extract_kind=notice.kind,
+        extract_id=_extract_id(notice),
+        taken_at=notice.taken_at.isoformat(),
         sequence=notice.sequence,
         previous_manifest_sha256=notice.previous_manifest_sha256,
-        extract_id=_extract_id(notice),
-        extract_taken_at=notice.taken_at.isoformat(),
-        extract_kind=notice.kind,
-        supplier_record_count=None,
-        created_at=datetime.now(UTC).replace(microsecond=0).isoformat(),
-        not_after=notice.not_after.isoformat(),
-        schema_sha256=schema_sha256(),
-        policy_sha256=dict(sorted(release.policy.sha256.items())),
-        token_key=release.keys.token_key_name,
-        recipient_key=RECIPIENT_KEY,
-        signing_key=release.keys.signing_key_name,
-        hpke_suite=HPKE_SUITE,
-        software=SOFTWARE,
-        parts=(),
-        counts=counts.as_dict(),
+        counts=everything_sent(notice.kind, notice.rows.num_rows),
+        not_after=notice.not_after,
     )
+    return unsealed_manifest(release, said)

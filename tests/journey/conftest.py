@@ -8,7 +8,6 @@ from typing import TypeAlias
 import pytest
 
 from journey.both_zones import NIGHTS, Journey, make_both_zones
-from support.canary_night import Demonstration, three_nights
 from support.centre_lived import Centre, centre_settings
 from support.histories_lived import HistoriesLived, a_block, read_slowly, release_night, simulate_night, uphold_night
 from support.postgres import Postgres, a_server
@@ -18,13 +17,6 @@ from support.simulated_nights import SimulatedNights, heard, live
 from support.source_zone import make_source_zone
 
 Live: TypeAlias = Callable[[str], SimulatedNights]
-
-
-@pytest.fixture(scope="session")
-def demonstration() -> Iterator[Demonstration]:
-    """Started once for all who look at a real Airflow; whoever ends it comes last."""
-    with three_nights() as lived:
-        yield lived
 
 
 @pytest.fixture(scope="session")

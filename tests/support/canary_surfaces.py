@@ -12,22 +12,23 @@ from central_zone.receive import opened_rows
 from crossing.manifest import read_manifest
 from leak_search.postgres import Database, DataDirectory
 from leak_search.surfaces import Allowed, Folder, Kept, Surface
-from support.canary_night import Demonstration
+from support.canary_night import CanaryNight
 
 _ELSEWHERE = "Searched as surfaces of their own."
 
 
-def allowed(lived: Demonstration) -> list[Allowed]:
+def allowed(lived: CanaryNight) -> list[Allowed]:
     """What may hold identifiers. Everything else below the deployment's folder may not."""
     return [
         Allowed(
             lived.folder / "source" / "incoming", "The suppliers' deliveries: what the source zone is given to read."
         ),
         Allowed(lived.folder / "keys", "Both zones' keys: they are looked for elsewhere."),
+        Allowed(lived.temporary.parent / "policy", "Maps postcodes to areas; nothing is written there."),
     ]
 
 
-def surfaces(lived: Demonstration) -> list[Surface]:
+def surfaces(lived: CanaryNight) -> list[Surface]:
     """Each zone's folders, Airflow's, the databases, the server's disk, parcels opened, processes, and what was printed."""
     folder, postgres = lived.folder, lived.folder / "postgres"
     parts = {
@@ -43,7 +44,9 @@ def surfaces(lived: Demonstration) -> list[Surface]:
     return [
         *(Folder(name, path, may) for name, path in parts.items()),
         Folder("the rest of the deployment's folder", folder, [*may, *rest]),
-        Folder("temporary files", lived.temporary),
+        Folder(
+            "temporary files, and the policy of these practices", lived.temporary.parent, [Allowed(folder, _ELSEWHERE)]
+        ),
         Kept("parcels, opened", list(opened_parcels(lived))),
         Database("Airflow's database", lived.url("airflow")),
         Database("the store", lived.url("store")),
@@ -53,7 +56,7 @@ def surfaces(lived: Demonstration) -> list[Surface]:
     ]
 
 
-def opened_parcels(lived: Demonstration) -> Iterator[tuple[str, bytes]]:
+def opened_parcels(lived: CanaryNight) -> Iterator[tuple[str, bytes]]:
     """Every row of every parcel, with the centre's key, as Arrow holds it; of stripped ones what is left."""
     for path in sorted((lived.folder / "crossing").glob("*/manifest.json")):
         for number, (table, rows) in enumerate(_rows(path, lived.folder / "keys" / "central")):

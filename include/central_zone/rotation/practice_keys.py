@@ -9,8 +9,8 @@ from crossing.manifest import Manifest
 
 
 def version_of(token_key: str) -> int:
-    """The number a key's name ends in."""
-    return int(token_key.rpartition("-v")[2])
+    """The number a key's name ends in, as crossing.manifest_fields has it."""
+    return int(token_key.rpartition("v")[2])
 
 
 def key_of(connection: Connection, collection: str, practice_code: str) -> str | None:

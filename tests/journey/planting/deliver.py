@@ -17,6 +17,7 @@ _SUPPLIERS = {
     "emis_csv": "EMIS", "tpp_csv": "TPP", "medicus_csv": "Medicus", "gpdpr_xml": "Cegedim", "fhir_r4": "A FHIR server",
     "gp_connect": "GP Connect",
 }  # fmt: skip
+_NAMED = ("emis_csv", "fhir_r4", "gp_connect")  # how a file is named is looked at in these three ways
 _GPDPR_TABLES = (
     "allergy",
     "encounter",
@@ -70,7 +71,7 @@ def practices() -> list[PlantedPractice]:
         editions = TablePolicy.read(format).editions if format in _TABLES else 1
         kinds += [{"format": format, "edition": edition} for edition in range(editions)]
         kinds += [{"format": format, "is_stopped": True}] if stopping else []
-        kinds += [{"format": format, "is_stopped": True, "is_named": True}]
+        kinds += [{"format": format, "is_stopped": True, "is_named": True}] if format in _NAMED else []
     return [PlantedPractice(code=f"Y99{FIRST_PRACTICE + number:03d}", **kind) for number, kind in enumerate(kinds)]  # type: ignore[arg-type]
 
 

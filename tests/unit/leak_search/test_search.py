@@ -1,5 +1,6 @@
 """A clean verdict needs every control found; surfaces that prove nothing are failures."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -160,3 +161,14 @@ def test_only_the_processes_asked_for_are_looked_at() -> None:
         process.communicate()
     assert findings.hits
     assert len(findings.unsearched["processes"]) == 2  # the control is another process
+
+
+@pytest.mark.parametrize(
+    ("older", "told"), [(frozenset(), [f"process {2**22 + 1}, environment"]), (frozenset({2**22 + 1}), [])]
+)
+def test_an_environment_that_may_not_be_read_is_told_unless_it_is_older_than_what_was_planted(
+    older: frozenset[int], told: list[str]
+) -> None:
+    processes = Processes("processes", lambda: [os.getpid()], older)
+    processes._refused.add(2**22 + 1)  # no process has this number; root may read all that there are
+    assert [each.place for each in search(NEEDLES, [processes]).unread] == told

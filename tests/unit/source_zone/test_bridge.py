@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -224,6 +225,18 @@ def test_a_practice_that_slept_through_a_key_goes_over_one_key_at_a_time(zone: S
     left = [manifest for manifest, _ in parcels(zone) if manifest.is_bridge]
     steps = [(f"token-gpdpr-v{number}", f"token-gpdpr-v{number + 1}") for number in (1, 2)]
     assert [(each.bridges_from, each.token_key) for each in left] == steps
+
+
+def test_a_bridge_says_how_many_erasures_left_before_it_and_may_wait_a_year(zone: SourceZone) -> None:
+    night(zone, EVERYBODY, FIRST)
+    night(zone, NO, SECOND)
+    uphold_practice(zone.release("uphold"))
+    rotate(zone)
+    bridge(zone)
+    (manifest,) = [manifest for manifest, _ in parcels(zone) if manifest.is_bridge]
+    assert manifest.erasures_before == 1
+    made, last = (datetime.fromisoformat(each) for each in (manifest.created_at, manifest.not_after))
+    assert last - made == timedelta(days=365)
 
 
 def test_a_run_that_was_prepared_before_a_key_was_made_takes_nobody_back_to_an_older_one(zone: SourceZone) -> None:

@@ -21,7 +21,7 @@ from source_zone.release import prepare
 from source_zone.release_practice import decide_practice, pull_practice, release_practice, seal_practice
 from source_zone.shards import decide_shard, practices_due, pull_shard, seal_shard, status
 from source_zone.uphold_opt_outs import uphold_practice
-from support.emis_files import Rows, a_patient, an_observation, guid, write_extract
+from support.emis_files import CODES, Rows, a_patient, an_observation, guid, write_extract
 from support.source_zone import SourceZone, a_practice, make_source_zone
 
 NIGHT_ONE, NIGHT_TWO, NIGHT_THREE = "20260902010000", "20260903010000", "20260904010000"
@@ -108,6 +108,25 @@ def test_what_becomes_of_an_entry(zone: SourceZone, cells: dict, verdict: tuple[
     kind, reason = verdict
     assert counts[kind] == (1 if kind == "sent" else {reason: 1})
     assert counts["read"] == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "becomes"),
+    [
+        ("9992683104", "quarantined"),
+        ("4826988001", "quarantined"),
+        ("9067949019", "quarantined"),
+        ("1387462008", "sent"),
+    ],
+)
+def test_an_nhs_number_that_passes_for_a_snomed_id_is_one_all_the_same(
+    zone: SourceZone, number: str, becomes: str
+) -> None:
+    """Of ten digits SNOMED has given out concepts from 1 only; England's NHS numbers begin with 4, 6 and 7."""
+    codes = [*CODES, {"CodeId": "77", "SnomedCTConceptId": number}]
+    rows = {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "o", "77")]}
+    counts = counts_of(zone, release(zone, rows | {"Coding_ClinicalCode": codes}), "observation")
+    assert counts[becomes] == (1 if becomes == "sent" else {"identifier_in_code": 1})
 
 
 def test_of_a_repeated_record_the_last_line_leaves(zone: SourceZone) -> None:
