@@ -24,12 +24,16 @@ def read_key_file(path: Path, *, expected_bytes: int, secret: bool = True) -> by
     A secret key must be a plain file of the user who reads it, mode 0400 and nothing else. Raises KeyRefused.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        )  # a pipe is not waited for
     except OSError as error:
         raise KeyRefused(
             f"Key {path.name} in {path.parent}: {error.strerror}. Put the right file there; no key is ever made because one is missing."
         ) from None
     with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise KeyRefused(f"Key {path.name} is no plain file. Put the file itself there.")
         if secret:
             _check_closed(path, os.fstat(descriptor))
         data = file.read(expected_bytes + 1)

@@ -66,6 +66,7 @@ class Manifest:
     parts: tuple[Part, ...]
     counts: dict[str, Any]
     bridges_from: str | None = None  # of a bridge: the key whose tokens it replaces by those of `token_key`
+    erasures_before: int | None = None  # of a bridge: how many notices of erasure of its practice left before it
 
     @property
     def is_notice(self) -> bool:
@@ -182,4 +183,8 @@ def _check_bridge_leads_somewhere(manifest: Manifest) -> None:
         raise ManifestRefused(
             "A bridge names the key it leads from, which is another than its own, and no other parcel names one. "
             "Report the source's software."
+        )
+    if manifest.is_bridge != (manifest.erasures_before is not None):
+        raise ManifestRefused(
+            "A bridge says how many erasures left before it, and no other parcel does. Report the source's software."
         )

@@ -83,6 +83,7 @@ FIELDS: dict[str, Check] = {
     "policy_sha256": _is_policy_sha256,
     "token_key": _is_key_name,
     "bridges_from": lambda value: value is None or _is_key_name(value),
+    "erasures_before": lambda value: value is None or (type(value) is int and 0 <= value <= _LARGEST_SEQUENCE),
     "recipient_key": _is_key_name,
     "signing_key": _is_key_name,
     "hpke_suite": is_text(r"[A-Z0-9_]{1,30}(?:/[A-Z0-9_]{1,30}){0,2}"),

@@ -52,9 +52,11 @@ WRITTEN: dict[str, Encoding] = {
     "hex": _one(lambda text: text.encode().hex()),
     "hex, upper case": _one(lambda text: text.encode().hex().upper()),
     "hex, spaced": _one(lambda text: text.encode().hex(" ")),
+    "hex, with colons": _one(lambda text: text.encode().hex(":")),
     "hex escapes": _each("\\x{:02x}"),
     "octal escapes": _each("\\{:03o}"),
     "list of numbers": _one(lambda text: ", ".join(map(str, text.encode()))),
+    "list of numbers, close": _one(lambda text: ",".join(map(str, text.encode()))),  # as canonical JSON has it
     "base64": _base64(0),
     "base64, one byte on": _base64(1),
     "base64, two bytes on": _base64(2),

@@ -77,6 +77,8 @@ def _forms_of_key(key: bytes) -> Iterator[tuple[str, bytes]]:
     yield "hex escapes", "".join(f"\\x{byte:02x}" for byte in key).encode()
     yield "Python bytes", repr(key)[2:-1].encode()
     yield "list of numbers", ", ".join(map(str, key)).encode()
+    yield "list of numbers, close", ",".join(map(str, key)).encode()
+    yield "hex, with colons", key.hex(":").encode()
     yield "base32", base64.b32encode(key)[: len(key) * 8 // 5]
     for offset in range(3):
         yield f"base64, {offset} bytes on", base64_inside(key, offset)

@@ -39,8 +39,11 @@ class CannotBridge(PersonMustAct):
 
 
 def needs_bridge(release: Release, memory: Memory) -> bool:
-    """Whether tokens of an older key than the newest have left. `release` is as it was prepared."""
-    return bool(memory.sequence) and memory.token_key_version != release.keys.token_key_version
+    """Whether tokens of an older key than the newest have left. `release` is as it was prepared.
+
+    Another run may have made a key and moved the practice to it since: nobody goes back to an older one.
+    """
+    return bool(memory.sequence) and (memory.token_key_version or 0) < release.keys.token_key_version
 
 
 def moved_to_newest_key(release: Release, memory: Memory) -> Memory:
@@ -50,18 +53,25 @@ def moved_to_newest_key(release: Release, memory: Memory) -> Memory:
     key be retired.
     """
     try:
-        return move_to_newest_key(release, memory) if needs_bridge(release, memory) else memory
+        while needs_bridge(release, memory):
+            memory = move_to_next_key(release, memory)
     except (CannotBridge, BookUnreadable) as error:
         release.progress(str(error))
-        return memory
+    return memory
 
 
-def move_to_newest_key(release: Release, memory: Memory) -> Memory:
-    """Seals the bridge of everything that ever left, and lets it leave. Raises CannotBridge, BookUnreadable, MemoryIsOld."""
+def move_to_next_key(release: Release, memory: Memory) -> Memory:
+    """Seals the bridge of everything that ever left, and lets it leave. Raises CannotBridge, BookUnreadable, MemoryIsOld.
+
+    One key at a time, though the practice slept through several: another may be at one between, and know the same people.
+    The centre could not tell that the two tokens it has of them then are one person's.
+    """
     _check_can_be_bridged(release, memory)
     book = release.ids_book()
     known = _everything_sent(release, memory)
-    manifest = seal_bridge(release, memory, release.under(memory).keys, known)
+    old = release.under(memory).keys
+    release = release.at(next(each for each in _versions(release) if each > old.token_key_version))
+    manifest = seal_bridge(release, memory, old, known)
     moved_on = replace(
         memory,
         sequence=manifest.sequence,
@@ -74,6 +84,10 @@ def move_to_newest_key(release: Release, memory: Memory) -> Memory:
     moved_on = leave(release, replace(moved_on, ids_from=moved_on.ids_to), manifest.sequence)
     book.forget_before(moved_on.ids_from)
     return moved_on
+
+
+def _versions(release: Release) -> list[int]:
+    return versions(release.settings.keys, release.rules.collection.id)
 
 
 def _check_can_be_bridged(release: Release, memory: Memory) -> None:
@@ -115,7 +129,8 @@ def name_persons(release: Release, memory: Memory, numbers_in: Callable[[], pl.S
     centre until that practice's bridge comes, and an erasure would reach only one.
     """
     here = release.keys.token_key_version
-    older = [each for each in versions(release.settings.keys, release.rules.collection.id) if each < here]
+    # The newest first: so every step between two keys is known before one that leaps over it.
+    older = [each for each in reversed(_versions(release)) if each < here]
     numbers = numbers_in() if older else pl.Series("id", [], pl.String)
     for version in older:
         if len(numbers):

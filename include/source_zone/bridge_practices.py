@@ -3,7 +3,7 @@
 from typing import Any
 
 from crossing.errors import PersonMustAct, TryAgain, as_ours
-from source_zone.bridge import move_to_newest_key, needs_bridge
+from source_zone.bridge import move_to_next_key, needs_bridge
 from source_zone.memory import PracticeBusy
 from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release, prepare
@@ -26,14 +26,14 @@ def bridge_practices(collection: str, run_id: str, settings: Settings) -> Counts
     said: Counts = {"parcels": [], "already": 0, "failed": {}, "a_person_must_act": False}
     for code in remembered(collection, settings):
         try:
-            parcel = _bridge(_prepared(collection, code, run_id, settings))
+            left = _bridge(_prepared(collection, code, run_id, settings))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             error = as_ours(foreign)
             said["failed"][code] = f"{type(error).__name__}: {error}"
             said["a_person_must_act"] |= isinstance(error, PersonMustAct) and not isinstance(error, PracticeBusy)
             continue
-        said["already"] += parcel is None
-        said["parcels"] += [parcel] if parcel else []
+        said["already"] += not left
+        said["parcels"] += left
     return said
 
 
@@ -45,8 +45,8 @@ def check_all_bridged(said: Counts) -> None:
 
 
 def remembered(collection: str, settings: Settings) -> list[str]:
-    """The practices of which anything ever left."""
-    return sorted(path.parent.name for path in (settings.memory / collection).glob("*/memory.sealed"))
+    """The practices of which anything ever left, or was about to when a run was killed."""
+    return sorted({path.parent.name for path in (settings.memory / collection).glob("*/memory*.sealed")})
 
 
 def _prepared(collection: str, code: str, run_id: str, settings: Settings) -> Release:
@@ -55,7 +55,11 @@ def _prepared(collection: str, code: str, run_id: str, settings: Settings) -> Re
     return prepare(collection, settings.policy().practice(code), run_id, settings, folder=nothing)
 
 
-def _bridge(release: Release) -> str | None:
+def _bridge(release: Release) -> list[str]:
+    left = []
     with release.memory_file().lock():
         memory = finish_what_was_begun(release)
-        return move_to_newest_key(release, memory).parcel_id if needs_bridge(release, memory) else None
+        while needs_bridge(release, memory):
+            memory = move_to_next_key(release, memory)
+            left.append(memory.parcel_id or "")
+    return left

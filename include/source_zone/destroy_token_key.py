@@ -26,7 +26,7 @@ def destroy_token_key(collection: str, version: int, statement: bytes, settings:
     _check_statement(name, collection, statement, settings)
     if version >= newest_version(settings.keys, collection):
         raise KeyStillNeeded(f"{name} is the newest there is. Make the next one first: gp-source keys rotate")
-    behind = [code for code, at in _versions(collection, settings).items() if at is not None and at <= version]
+    behind = [code for code, at in _versions(collection, settings).items() if any(each <= version for each in at)]
     if behind:
         raise KeyStillNeeded(
             f"{name} is still the key of {', '.join(behind)}. Bring them to the newest: gp-source keys bridge"
@@ -34,10 +34,15 @@ def destroy_token_key(collection: str, version: int, statement: bytes, settings:
     return {"key": name, "state": "destroyed" if destroy(settings.keys, collection, version) else "already"}
 
 
-def _versions(collection: str, settings: Settings) -> dict[str, int | None]:
+def _versions(collection: str, settings: Settings) -> dict[str, list[int]]:
+    """By its memory, and by the one that a killed run left beside it: nobody has looked yet whether its parcel left."""
     key = memory_key(settings.keys)
-    folders = {code: settings.memory / collection / code for code in remembered(collection, settings)}
-    return {code: MemoryFile(folder, key).read().token_key_version for code, folder in folders.items()}
+    files = {code: MemoryFile(settings.memory / collection / code, key) for code in remembered(collection, settings)}
+    known = {code: (file.read(), file.read_next()) for code, file in files.items()}
+    return {
+        code: [each.token_key_version for each in memories if each and each.token_key_version]
+        for code, memories in known.items()
+    }
 
 
 def _centres_key(answer: SignedAnswer, settings: Settings) -> Ed25519PublicKey:

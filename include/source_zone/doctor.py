@@ -38,6 +38,8 @@ def deployment(settings: Settings, environment: Mapping[str, str] = os.environ) 
         folders["receipts"] = settings.receipts
     if settings.lineage:
         folders["lineage"] = settings.lineage
+    if settings.practice_answers:
+        folders["practice answers"] = settings.practice_answers
     return Deployment(
         zone="source",
         keys=settings.keys,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pyarrow as pa
@@ -17,6 +17,10 @@ from source_zone.pseudonymise import local_tokens, tokens_of_numbers
 from source_zone.release import Release
 from source_zone.seal import ROWS_PER_PART, seal, to_parquet
 from source_zone.unsealed_manifest import Statement, everything_sent, unsealed_manifest
+
+# No command makes one again, and it may wait long for a parcel before it that a steward holds, or that never came. A year is
+# the longest that the centre takes.
+_VALID_FOR = timedelta(days=365)
 
 
 @dataclass(slots=True)
@@ -84,14 +88,17 @@ def pairs_of(known: pl.DataFrame, practice_code: str, old: SourceKeys, new: Sour
 
 def _manifest(release: Release, memory: Memory, old: SourceKeys, named: tuple[str, str], rows: int) -> Manifest:
     extract_id, identity = named
+    now = datetime.now(UTC).replace(microsecond=0)
     said = Statement(
         parcel_id=identity,
         extract_kind=BRIDGE,
         extract_id=extract_id,
-        taken_at=memory.taken_until or datetime.now(UTC).replace(microsecond=0).isoformat(),
+        taken_at=memory.taken_until or now.isoformat(),
         sequence=memory.sequence + 1,
         previous_manifest_sha256=memory.previous_manifest_sha256,
         counts=everything_sent(BRIDGE, rows),
+        not_after=now + _VALID_FOR,
         bridges_from=old.token_key_name,
+        erasures_before=memory.erasures,
     )
     return unsealed_manifest(release, said)

@@ -25,6 +25,7 @@ class Statement:
     not_after: datetime | None = None  # as long as the collection's parcels are valid, where nothing else is said
     supplier_record_count: int | None = None
     bridges_from: str | None = None
+    erasures_before: int | None = None
 
 
 def everything_sent(table: str, rows: int) -> Counts:
@@ -57,6 +58,7 @@ def unsealed_manifest(release: Release, said: Statement) -> Manifest:
         policy_sha256=dict(sorted(release.policy.sha256.items())),
         token_key=release.keys.token_key_name,
         bridges_from=said.bridges_from,
+        erasures_before=said.erasures_before,
         recipient_key=RECIPIENT_KEY,
         signing_key=release.keys.signing_key_name,
         hpke_suite=HPKE_SUITE,

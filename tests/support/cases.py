@@ -147,10 +147,11 @@ class Cases:
         return digest(central_keys.store_subkey(self.zones.central.keys_folder), t1.hex())
 
     def t3(self, name: str) -> bytes:
+        return self.t3_of(self.patient_t1(name))
+
+    def t3_of(self, t1: bytes) -> bytes:
         label = central_keys.project_label(USE, 1)
-        return digest(
-            central_keys.project_subkey(self.zones.central.keys_folder, label), self.t2(self.patient_t1(name)).hex()
-        )
+        return digest(central_keys.project_subkey(self.zones.central.keys_folder, label), self.t2(t1).hex())
 
     # What is written down
 

@@ -81,6 +81,8 @@ def _is_of_the_whole_practice(connection: Connection, bridge: Bridge) -> bool:
 
 def _keep_pairs(connection: Connection, bridge: Bridge) -> None:
     """Until the old key is retired: other practices' parcels, and notices, may still name somebody by the old token."""
+    if practice_keys.is_retired(connection, bridge.manifest.collection, bridge.manifest.bridges_from or ""):
+        return  # it was long on its way, and nobody would ever take these pairs away again
     whose = {"collection": bridge.manifest.collection, "token_key": bridge.manifest.bridges_from}
     for statement in _KEEP:
         connection.execute(text(statement), whose)

@@ -11,6 +11,7 @@ from central_zone.erasures.gate import has_marks
 from central_zone.erasures.marks import marks_of
 from central_zone.errors import ParcelRefused
 from central_zone.load import ROWS_SENT_AT_ONCE, copy_rows
+from central_zone.rotation.open_pairs import present
 from central_zone.rotation.pairs import Bridge
 from central_zone.zone import Zone
 from crossing.canonical import PERSON, REGISTRATION_ID
@@ -78,7 +79,7 @@ def move_marks(zone: Zone, connection: Connection, bridge: Bridge, *, own: bool)
     if not has_marks(connection, bridge.manifest.collection):
         return
     connection.execute(text(_TEMPORARY))
-    marks = _marks(bridge, keys.erasure_subkey(zone.settings.keys_folder))
+    marks = _marks(connection, bridge, keys.erasure_subkey(zone.settings.keys_folder))
     copy_rows(connection, ("pg_temp", "bridge_of_marks"), marks.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
     connection.execute(text("ANALYZE pg_temp.bridge_of_marks"))
     connection.execute(text(_OF_PERSONS), whose)
@@ -92,9 +93,11 @@ def move_marks(zone: Zone, connection: Connection, bridge: Bridge, *, own: bool)
         connection.execute(text(statement), whose)
 
 
-def _marks(bridge: Bridge, subkey: bytes) -> pa.Table:
+def _marks(connection: Connection, bridge: Bridge, subkey: bytes) -> pa.Table:
+    """A person may be under a still newer key by now, by another practice's bridge, and their marks with them."""
     named = bridge.of(REGISTRATION_ID, PERSON)
-    marks = {name: marks_of(named[name], subkey) for name in ("old_token", "new_token")}
+    today = present(connection, bridge.manifest.collection, named["new_token"])
+    marks = {"old_token": marks_of(named["old_token"], subkey), "new_token": marks_of(today, subkey)}
     return pa.table({**marks, "stands_for": named["stands_for"]})
 
 

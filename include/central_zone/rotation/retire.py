@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text
 
 from central_zone import audit, inbox, keys, ledger
 from central_zone.admit import PARCELS_OWN_FAULT
@@ -23,12 +23,21 @@ from central_zone.store.rotation_tables import pair, practice_key, retired
 from central_zone.store.tables import notice, parcel
 from central_zone.zone import Zone, opened
 from crossing import answers
-from crossing.canonical import ERASURE
+from crossing.canonical import BRIDGE, ERASURE
 from crossing.manifest import Manifest, canonical_json
 from crossing.parcel import sync_folder
 
 _UNSETTLED = (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED, ledger.WAITING, ledger.HELD)
 _LISTED = 20
+# A notice may be on its way for days, and under a retired key it would be refused: its people would stay in the store.
+_ERASURES_ON_THEIR_WAY = f"""
+SELECT DISTINCT p.practice_code FROM ledger.parcel AS p
+WHERE p.collection = :collection AND p.extract_kind = '{BRIDGE}' AND p.state = '{ledger.LOADED}'
+  AND p.manifest ->> 'bridges_from' = :key AND (p.manifest ->> 'erasures_before')::int > (
+    SELECT count(*) FROM ledger.notice AS n
+    WHERE n.collection = p.collection AND n.practice_code = p.practice_code AND n.kind = '{ERASURE}'
+      AND n.applied_at IS NOT NULL AND n.sequence <= (p.manifest ->> 'erasures_before')::int)
+"""  # noqa: S608 (constants of ours)
 
 
 def retire(collection: str, version: int, settings: Settings) -> dict[str, Any]:
@@ -74,6 +83,12 @@ def _check_nobody_needs(zone: Zone, connection: Connection, collection: str, tok
             f"{token_key}: the records of {_named(needed)} are under it or an older key. Have the source run: gp-source keys "
             "bridge --collection " + collection + ", and load what it sends."
         )
+    on_their_way = set(connection.scalars(text(_ERASURES_ON_THEIR_WAY), {"collection": collection, "key": token_key}))
+    if on_their_way:
+        raise KeyStillNeeded(
+            f"{token_key}: erasures of {_named(on_their_way)} left before its bridge, and were not carried out here. Nobody could "
+            "say afterwards whom they are about. Have the source send them, and take them."
+        )
     waiting = _waiting(connection, collection, token_key) | _not_looked_at(zone, connection, collection, token_key)
     if waiting:
         raise KeyStillNeeded(
@@ -92,7 +107,7 @@ def _waiting(connection: Connection, collection: str, token_key: str) -> set[str
     parcels = select(parcel.c.practice_code).where(
         parcel.c.collection == collection,
         parcel.c.state.in_(_UNSETTLED),
-        parcel.c.manifest["token_key"].astext == token_key,
+        or_(*(parcel.c.manifest[name].astext == token_key for name in ("token_key", "bridges_from"))),
     )
     notices = select(notice.c.practice_code).where(
         notice.c.collection == collection,

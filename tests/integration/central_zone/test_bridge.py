@@ -69,7 +69,7 @@ def bridge_table(tables, *, leave_out=0, swap=False):
 
 def a_bridge(zone, table, previous, **how):
     named = {"extract_kind": "bridge", "extract_id": f"bridge-{previous.manifest.sequence + 1}-v1-v2"}
-    how = {"bridges_from": "token-gpdpr-v1", "token_key": V2, **named, **how}
+    how = {"bridges_from": "token-gpdpr-v1", "token_key": V2, "erasures_before": 0, **named, **how}
     sequence = previous.manifest.sequence + 1
     return zone.sealed(table, sequence=sequence, previous=previous, **how)
 
@@ -139,7 +139,16 @@ def test_a_bridge_that_leads_from_elsewhere_or_backwards_is_refused(zone, names)
     assert everything(zone) == before
 
 
-@pytest.mark.parametrize("names", [{"bridges_from": None}, {"bridges_from": V2}, {"extract_kind": "delta"}])
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"bridges_from": None},
+        {"bridges_from": V2},
+        {"extract_kind": "delta"},
+        {"erasures_before": None},
+        {"extract_kind": "delta", "bridges_from": None},
+    ],
+)
 def test_a_manifest_that_is_half_a_bridge_is_refused(zone, names):
     first = zone.sealed(a_night())
     load(zone, first)
@@ -294,6 +303,50 @@ def test_a_key_retires_only_when_nothing_is_under_it_and_then_nothing_may_come(z
     assert "is retired" in told["reason"]
     with pytest.raises(ParcelRefused, match="is retired"):
         load(zone, zone.sealed(a_night(), practice_code="D12345"))
+
+
+def names_people(tables):
+    """A bridge of the people in these tables alone, as goes ahead of a parcel under the newer key."""
+    pairs = bridge_table(tables)["bridge"]
+    return {"bridge": pairs.filter(pc.equal(pairs["stands_for"], "person"))}
+
+
+def test_a_key_does_not_retire_while_a_bridge_of_people_from_it_waits_and_its_parts_are_kept(zone):
+    first = zone.sealed(a_night())
+    load(zone, first)
+    bridge = a_bridge(zone, bridge_table(a_night()), first)
+    load(zone, bridge)
+    earlier = zone.sealed(under_newer_key(a_night(seed=9)), sequence=3, previous=bridge, token_key=V2)
+    named = a_bridge(zone, names_people(a_night()), earlier)
+    (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)
+    load_parcel.receive_shard("gpdpr", shard, zone.settings)
+    with pytest.raises(KeyStillNeeded, match=f"of {PRACTICE} under it wait"):
+        retire("gpdpr", 1, zone.settings)
+    assert load(zone, earlier)["state"] == load(zone, named)["state"] == "loaded"
+    retire("gpdpr", 1, zone.settings)
+
+
+def test_a_key_does_not_retire_while_an_erasure_that_left_before_the_bridge_is_still_on_its_way(zone):
+    first = zone.sealed(a_night())
+    load(zone, first)
+    load(zone, a_bridge(zone, bridge_table(a_night()), first, erasures_before=1))
+    with pytest.raises(KeyStillNeeded, match=f"erasures of {PRACTICE} left before its bridge"):
+        retire("gpdpr", 1, zone.settings)
+    late = a_notice(zone, [(token(0, 1), token(0, 2), 1)])
+    assert take_notices.take_notice(late.folder, zone.settings)["state"] == "applied"
+    assert retire("gpdpr", 1, zone.settings)["state"] == "retired"
+
+
+def test_a_bridge_of_people_that_comes_after_its_key_retired_leaves_no_pairs(zone):
+    first = zone.sealed(a_night())
+    load(zone, first)
+    bridge = a_bridge(zone, bridge_table(a_night()), first)
+    load(zone, bridge)
+    retire("gpdpr", 1, zone.settings)
+    late = a_bridge(zone, names_people(a_night()), bridge)
+    assert load(zone, late)["state"] == "loaded"
+    assert zone.query("SELECT count(*) FROM rotation.pair") == [(0,)]
+    assert retire("gpdpr", 1, zone.settings)["parcels_destroyed"] == 1
 
 
 def test_a_store_restored_from_before_a_bridge_forgets_nobody_who_was_erased_after_it(zone, postgres):

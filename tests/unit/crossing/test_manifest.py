@@ -86,6 +86,7 @@ def changed(**changes: Any) -> bytes:
         changed(manifest_version=1),
         changed(manifest_version=2),
         changed(bridges_from="token-gpdpr-v0"),  # and is no bridge
+        changed(erasures_before=0),  # nor this
         changed(extract_kind="bridge", bridges_from="token-gpdpr-v0"),  # and holds records
         changed(sequence="1"),
         changed(parts=[{"name": "x"}]),
@@ -175,6 +176,9 @@ def test_every_field_says_what_may_stand_in_it() -> None:
         ("token_key", TEXT),
         ("bridges_from", TEXT),
         ("bridges_from", 1),
+        ("erasures_before", -1),
+        ("erasures_before", True),
+        ("erasures_before", TEXT),
         ("recipient_key", "../recipient-v1"),
         ("signing_key", "\ud800"),
         ("hpke_suite", TEXT),

@@ -51,6 +51,13 @@ def test_a_key_of_another_user_is_refused(folder: Path) -> None:
         open_custody(folder).secret(NAME, expected_bytes=32)
 
 
+@pytest.mark.timeout(20)
+def test_a_pipe_is_refused_and_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "piped-v1.key", 0o400)
+    with pytest.raises(KeyRefused, match="is no plain file"):
+        open_custody(folder).secret("piped-v1", expected_bytes=32)
+
+
 def test_a_link_is_refused_wherever_it_leads(folder: Path) -> None:
     (folder / f"{NAME}.key").rename(folder / "elsewhere")
     (folder / f"{NAME}.key").symlink_to(folder / "elsewhere")

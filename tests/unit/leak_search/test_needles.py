@@ -49,6 +49,8 @@ def independently(text: str) -> Written:
         "hex escapes": "".join(f"\\x{pair}" for pair in pairs).encode(),
         "octal escapes": "".join(f"\\{int(pair, 16):03o}" for pair in pairs).encode(),
         "list of numbers": str([int(pair, 16) for pair in pairs])[1:-1].encode(),
+        "list of numbers, close": json.dumps([int(pair, 16) for pair in pairs], separators=(",", ":"))[1:-1].encode(),
+        "hex, with colons": ":".join(pairs).encode(),
         "base64": base64.b64encode(data + b" and more"),
         "base64, one byte on": base64.b64encode(b"1" + data + b" and more"),
         "base64, two bytes on": base64.b64encode(b"12" + data),

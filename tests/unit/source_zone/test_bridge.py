@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +19,7 @@ from crossing.key_files import KeyRefused
 from crossing.manifest import Manifest
 from source_zone import ids_sent, spool
 from source_zone.background import Background
-from source_zone.bridge import CannotBridge, move_to_newest_key
+from source_zone.bridge import CannotBridge, move_to_next_key
 from source_zone.bridge_practices import NotAllBridged, bridge_practices, check_all_bridged
 from source_zone.ids_sent import BookUnreadable, NotedIds
 from source_zone.keys import LOCAL_ID, NHS_NUMBER, load_keys
@@ -212,8 +213,43 @@ def test_a_book_that_is_not_whole_stops_the_bridge_and_nothing_leaves(zone: Sour
         first.write_bytes(data if harm == "altered" else data[:-9])
     release = zone.release()
     with pytest.raises(BookUnreadable, match="file 1 of its book of ids"):
-        move_to_newest_key(release, release.memory_file().read())
+        move_to_next_key(release, release.memory_file().read())
     assert not any(manifest.is_bridge for manifest, _ in parcels(zone))
+
+
+def test_a_practice_that_slept_through_a_key_goes_over_one_key_at_a_time(zone: SourceZone) -> None:
+    night(zone, EVERYBODY, FIRST)
+    rotate(zone)
+    rotate(zone)
+    assert len(bridge(zone)["parcels"]) == 2
+    left = [manifest for manifest, _ in parcels(zone) if manifest.is_bridge]
+    steps = [(f"token-gpdpr-v{number}", f"token-gpdpr-v{number + 1}") for number in (1, 2)]
+    assert [(each.bridges_from, each.token_key) for each in left] == steps
+
+
+def test_a_bridge_says_how_many_erasures_left_before_it_and_may_wait_a_year(zone: SourceZone) -> None:
+    night(zone, EVERYBODY, FIRST)
+    night(zone, NO, SECOND)
+    uphold_practice(zone.release("uphold"))
+    rotate(zone)
+    bridge(zone)
+    (manifest,) = [manifest for manifest, _ in parcels(zone) if manifest.is_bridge]
+    assert manifest.erasures_before == 1
+    made, last = (datetime.fromisoformat(each) for each in (manifest.created_at, manifest.not_after))
+    assert last - made == timedelta(days=365)
+
+
+def test_a_run_that_was_prepared_before_a_key_was_made_takes_nobody_back_to_an_older_one(zone: SourceZone) -> None:
+    night(zone, EVERYBODY, FIRST)
+    rotate(zone)
+    write_extract(zone.deliveries, NO, SECOND)
+    prepared = zone.release(SECOND)
+    rotate(zone)
+    bridge(zone)
+    release_practice(prepared)
+    left = [(manifest.bridges_from, manifest.token_key) for manifest, _ in parcels(zone) if not manifest.is_notice]
+    assert left[-1] == (None, "token-gpdpr-v3")
+    assert ("token-gpdpr-v3", "token-gpdpr-v2") not in left
 
 
 def forget_the_book(zone: SourceZone) -> None:
@@ -235,7 +271,7 @@ def test_a_practice_that_cannot_be_bridged_is_told_and_its_nights_go_on_under_th
     assert [manifest.token_key for manifest, _ in parcels(zone)] == ["token-gpdpr-v1"] * 2
     release = zone.release()
     with pytest.raises(CannotBridge):
-        move_to_newest_key(release, release.memory_file().read())
+        move_to_next_key(release, release.memory_file().read())
 
 
 def test_an_older_memory_is_read_as_under_the_first_key_and_without_a_book(zone: SourceZone) -> None:
