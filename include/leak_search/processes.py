@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from leak_search.surfaces import Piece, of_bytes
 ARGUMENTS, ENVIRONMENT = "arguments", "environment"
 _FILES = {ARGUMENTS: "cmdline", ENVIRONMENT: "environ"}
 _PROC = Path("/proc")
+_LONGEST_START_SECONDS = 10
 
 
 def every_process() -> list[int]:
@@ -66,6 +68,7 @@ class Processes:
         """A process of ours that waits for a line, with the control as an argument and in its environment."""
         waiting = ["/bin/sh", "-c", "read line", control]
         self._control = subprocess.Popen(waiting, stdin=subprocess.PIPE, env={"CONTROL": control})  # noqa: S603
+        _wait_until_it_shows(self._control.pid)
         return {ARGUMENTS, ENVIRONMENT}
 
     def pieces(self) -> Iterator[Piece]:
@@ -81,6 +84,16 @@ class Processes:
             with suppress(OSError):
                 self._control.communicate(timeout=10)
         self._control = None
+
+
+def _wait_until_it_shows(pid: int) -> None:
+    """Between the end of our own call and the new program's beginning the kernel shows neither arguments nor environment."""
+    until = time.monotonic() + _LONGEST_START_SECONDS
+    while time.monotonic() < until:
+        with suppress(OSError):
+            if all((_PROC / str(pid) / name).read_bytes() for name in _FILES.values()):
+                return
+        time.sleep(0.01)
 
 
 def _refuse() -> Readable:

@@ -125,6 +125,7 @@ def test_canonical_forms_by_the_source(field: str, vector: dict[str, Any]) -> No
 def source_keys(version: str) -> SourceKeys:
     return SourceKeys(
         token_key_name=f"token-gpdpr-{version}",
+        token_key_version=int(version.removeprefix("v")),
         token_keys={each: SUB_KEYS[f"gp-collect|1|gpdpr|{each}|{version}"] for each in TOKEN_FIELDS},
         memory_key=bytes(32),
         signing_key=Ed25519PrivateKey.generate(),

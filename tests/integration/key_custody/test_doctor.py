@@ -200,7 +200,7 @@ def spoil_the_centres_key(keys: Path) -> None:
         (bring_the_others_key, "keys folder", "other zone"),
         (bring_a_strange_key, "keys folder", "no key that this zone knows"),
         (put_a_link, "keys folder", "link"),
-        (lose_a_key, "keys in use", "token-gpdpr-v1"),
+        (lose_a_key, "keys in use", "no token key of gpdpr"),
         (take_a_published_key, "secrets", "random"),
         (spoil_the_register, "register of keys", "key_register"),
         (spoil_the_centres_key, "keys in use", "recipient-v1"),
@@ -468,5 +468,5 @@ def test_an_address_of_a_worker_leads_nowhere_and_another_database_is_refused(tm
 def test_the_needles_are_every_secret_and_no_public_key(zone: SourceZone) -> None:
     needles, _ = all_needles(source_doctor.deployment(zone.settings, surroundings(zone)))
     labels = {each.label.partition(",")[0] for each in needles}
-    assert labels == {"token-gpdpr-v1", "memory-v1", "signing-v1", "signing-mldsa65-v1"}
+    assert labels == {"token-gpdpr-v1", "memory-v1", "signing-v1", "signing-mldsa65-v1", "case-recipient-v1"}
     assert stat.S_IMODE(zone.settings.keys.stat().st_mode) == 0o700
