@@ -47,7 +47,9 @@ REFUSALS = {
     "already_carried_out": "It had been carried out before",
     "custodian_key": "The custodian's key did not open the escrow",
     "escrow_altered": "The escrow did not hold what was put there",
-    "list_is_old": "Nobody knew who is registered at the practice today",  # only the source finds it out
+    # These only the source finds out.
+    "key_destroyed": "The key that its codes were made with was destroyed since",
+    "list_is_old": "Nobody knew who is registered at the practice today",
 }
 
 

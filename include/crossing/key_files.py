@@ -61,17 +61,34 @@ def _check_closed(path: Path, found: os.stat_result) -> None:
 
 
 def write_key_file(path: Path, data: bytes) -> None:
-    """Makes a new key file, mode 0400. An existing file is never replaced: raises KeyRefused."""
+    """Makes a new key file, mode 0400, whole or not at all. An existing file is never replaced: raises KeyRefused.
+
+    Half a key under the name of the newest would stop every night, so the name is given when all of it is on disk.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)  # a killed run's
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
     except FileExistsError:
         raise KeyRefused(
             f"Key {path.name} is already there, and replacing it would orphan every token made with it."
         ) from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        draft.unlink()
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def destroy_key_file(path: Path) -> None:

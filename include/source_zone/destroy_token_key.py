@@ -26,7 +26,7 @@ def destroy_token_key(collection: str, version: int, statement: bytes, settings:
     _check_statement(name, collection, statement, settings)
     if version >= newest_version(settings.keys, collection):
         raise KeyStillNeeded(f"{name} is the newest there is. Make the next one first: gp-source keys rotate")
-    behind = [code for code, at in _versions(collection, settings).items() if any(each <= version for each in at)]
+    behind = [code for code, at in versions_in_use(collection, settings).items() if any(each <= version for each in at)]
     if behind:
         raise KeyStillNeeded(
             f"{name} is still the key of {', '.join(behind)}. Bring them to the newest: gp-source keys bridge"
@@ -34,7 +34,7 @@ def destroy_token_key(collection: str, version: int, statement: bytes, settings:
     return {"key": name, "state": "destroyed" if destroy(settings.keys, collection, version) else "already"}
 
 
-def _versions(collection: str, settings: Settings) -> dict[str, list[int]]:
+def versions_in_use(collection: str, settings: Settings) -> dict[str, list[int]]:
     """By its memory, and by the one that a killed run left beside it: nobody has looked yet whether its parcel left."""
     key = memory_key(settings.keys)
     files = {code: MemoryFile(settings.memory / collection / code, key) for code in remembered(collection, settings)}

@@ -11,6 +11,7 @@ from key_custody.whereabouts.airflow_folders import airflow_folders
 from key_custody.whereabouts.deployment import Deployment, Secrets
 from key_custody.whereabouts.register import look_at_register
 from key_custody.whereabouts.verdict import Verdict, ok, wrong
+from source_zone.destroy_token_key import versions_in_use
 from source_zone.keys import KEY_BYTES, TOKEN_FIELDS, field_key, load_keys
 from source_zone.settings import Settings
 from source_zone.token_key_names import token_key_of
@@ -64,14 +65,17 @@ def field_keys(secrets: Secrets) -> Secrets:
 
 
 def _keys_parse(settings: Settings) -> list[Verdict]:
-    policy, said = settings.policy(), []
-    for collection in policy.collections():
-        try:
-            keys = load_keys(settings.keys, collection, newest_version(settings.keys, collection))
-        except GPCollectError as error:
-            said.append(wrong("keys in use", str(error)))
-        except ValueError:  # a library's, about a key that is none
-            said.append(wrong("keys in use", "the centre's public key recipient-v1 is none. Ask the centre for it."))
-        else:
-            said.append(ok("keys in use", f"{keys.token_key_name} and what goes with it can be used"))
-    return said
+    return [_parses(settings, each) for each in settings.policy().collections()]
+
+
+def _parses(settings: Settings, collection: str) -> Verdict:
+    """The newest key, and every older one that the memory of some practice is still under."""
+    try:
+        newest = newest_version(settings.keys, collection)
+        in_use = {each for at in versions_in_use(collection, settings).values() for each in at}
+        names = [load_keys(settings.keys, collection, each).token_key_name for each in sorted({newest, *in_use})]
+    except GPCollectError as error:
+        return wrong("keys in use", str(error))
+    except ValueError:  # a library's, about a key that is none
+        return wrong("keys in use", "the centre's public key recipient-v1 is none. Ask the centre for it.")
+    return ok("keys in use", f"{', '.join(names)} and what goes with it can be used")

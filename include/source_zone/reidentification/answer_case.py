@@ -22,6 +22,7 @@ from source_zone.reidentification.read_case import Case, read_bytes, read_case
 from source_zone.reidentification.registered_today import Answer, answer
 from source_zone.release import Clock, Release, now, prepare
 from source_zone.settings import SettingMissing, Settings
+from source_zone.token_key_versions import versions
 
 _COLUMNS = ("reference", "local_id", "nhs_number")
 Said = dict[str, Any]
@@ -93,10 +94,12 @@ def _found(case: Case, asked: list[Asked], desk: Desk) -> Answer:
 
 
 def _keys(release: Release, collection: str, name: str) -> SourceKeys:
-    """Those that the tokens were made with, which need not be today's. Raises KeyRefused where they were destroyed."""
+    """Those that the tokens were made with, which need not be today's. Raises CaseRefused where they were destroyed."""
     version = int(name.rpartition("-v")[2])
     if name != token_key_name(collection, version):
         raise CaseRefused("unreadable", "its tokens are of another collection than its request.")
+    if version not in versions(release.settings.keys, collection):
+        raise CaseRefused("key_destroyed", f"{name} was destroyed since it was made. Whoever asked may ask again.")
     return load_keys(release.settings.keys, collection, version)
 
 

@@ -26,6 +26,7 @@ from key_custody.whereabouts.search_places import METADATA, OTHERS, search_metad
 from key_custody.whereabouts.verdict import OK, TAKE_CARE, WRONG, KeysOutOfPlace, Verdict, check
 from leak_search.needles import Needle
 from source_zone import doctor as source_doctor
+from source_zone.memory import Memory, MemoryFile
 from support.own_processes import own_processes
 from support.postgres import Postgres, a_server, psycopg_url
 from support.source_zone import SourceZone, make_source_zone
@@ -173,6 +174,14 @@ def lose_a_key(keys: Path) -> None:
     (keys / "token-gpdpr-v1.key").unlink()
 
 
+def forget_an_older_key(keys: Path) -> None:
+    """A practice's memory is still under the first key; only the second is here."""
+    memory = MemoryFile(keys.parent.parent / "memory" / "gpdpr" / "Y99001", (keys / "memory-v1.key").read_bytes())
+    memory.prepare(Memory(sequence=1, token_key_version=1))
+    memory.commit()
+    (keys / "token-gpdpr-v1.key").rename(keys / "token-gpdpr-v2.key")
+
+
 def take_a_published_key(keys: Path) -> None:
     (keys / "token-gpdpr-v1.key").unlink()
     (keys / "token-gpdpr-v1.key").write_bytes(bytes(range(32)))
@@ -201,6 +210,7 @@ def spoil_the_centres_key(keys: Path) -> None:
         (bring_a_strange_key, "keys folder", "no key that this zone knows"),
         (put_a_link, "keys folder", "link"),
         (lose_a_key, "keys in use", "no token key of gpdpr"),
+        (forget_an_older_key, "keys in use", "token-gpdpr-v1"),
         (take_a_published_key, "secrets", "random"),
         (spoil_the_register, "register of keys", "key_register"),
         (spoil_the_centres_key, "keys in use", "recipient-v1"),

@@ -176,3 +176,14 @@ def test_destroying_what_is_not_there_or_a_link_is_an_error(folder: Path) -> Non
     with pytest.raises(KeyRefused):
         destroy_key_file(folder / "link.key")
     assert open_custody(folder).secret(NAME, expected_bytes=32)
+
+
+def test_a_key_has_its_name_only_once_it_is_whole(folder: Path) -> None:
+    """A run killed while it wrote left half a key: it is no key, and the next run is not stopped by it."""
+    half = folder / ".token-gpdpr-v2.key.draft"
+    half.write_bytes(b"half")
+    assert "token-gpdpr-v2" not in open_custody(folder).names()
+    whole = os.urandom(32)
+    open_custody(folder).write("token-gpdpr-v2", whole)
+    assert open_custody(folder).secret("token-gpdpr-v2", expected_bytes=32) == whole
+    assert not half.exists()
