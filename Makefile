@@ -10,7 +10,7 @@ OPENBAO_READY := $(OPENBAO)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: demo test lint fix pages lock bench differential up down clean install
+.PHONY: demo test rehearse lint fix pages lock bench differential up down clean install
 
 install: $(READY)
 
@@ -47,7 +47,11 @@ $(OPENBAO_READY): tests/openbao.txt | $(READY)
 	@touch $@
 
 test: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not rehearsal"
+
+# What takes minutes a test: before a release, and by whoever changes what it rehearses.
+rehearse: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m rehearsal
 
 lint: $(READY)
 	@$(VENV)/bin/ruff format --check .

@@ -17,7 +17,10 @@ from support import sshd
 from support.emis_files import PRACTICE, a_patient, an_observation
 from support.sftp_world import World
 
-pytestmark = pytest.mark.skipif(not sshd.is_installed(), reason="needs the Debian package openssh-server")
+pytestmark = [
+    pytest.mark.rehearsal,
+    pytest.mark.skipif(not sshd.is_installed(), reason="needs the Debian package openssh-server"),
+]
 COMMAND = [str(Path(sys.executable).parent / "gp-source"), "release", "--collection", "gpdpr", "--practice", PRACTICE]
 NIGHTS = ("20260902010000", "20260903010000")
 ENTRIES = 20_000

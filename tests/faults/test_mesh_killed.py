@@ -19,9 +19,10 @@ from support.mesh_both_ends import BothEnds
 from support.mesh_server import Sandbox
 from support.mesh_world import World
 
-pytestmark = pytest.mark.skipif(
-    not mesh_server.is_installed(), reason="needs the MESH sandbox: `make test` installs it"
-)
+pytestmark = [
+    pytest.mark.rehearsal,
+    pytest.mark.skipif(not mesh_server.is_installed(), reason="needs the MESH sandbox: `make test` installs it"),
+]
 COMMANDS = Path(sys.executable).parent
 RELEASE = [str(COMMANDS / "gp-source"), "release", "--collection", "gpdpr", "--practice", PRACTICE]
 SEND = [str(COMMANDS / "gp-source"), "send", "--collection", "gpdpr"]

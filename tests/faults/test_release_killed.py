@@ -15,6 +15,8 @@ from crossing.parcel import read_manifest_bytes
 from support.emis_files import a_patient, an_observation, write_extract
 from support.source_zone import SourceZone, make_source_zone
 
+pytestmark = pytest.mark.rehearsal
+
 COMMAND = [str(Path(sys.executable).parent / "gp-source"), "release", "--collection", "gpdpr", "--practice", "Y99001"]
 NIGHTS = ("20260902010000", "20260903010000")
 ENTRIES = 3_000

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from support.for_each import for_each
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
@@ -29,7 +29,7 @@ def test_imports_go_one_way() -> None:
     assert ran.returncode == 0, ran.stdout
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@for_each(SOURCES)
 def test_files_are_the_size_of_a_room(path: Path) -> None:
     lines = path.read_text().count("\n")
     assert lines <= LONGEST_FILE, (
@@ -37,7 +37,7 @@ def test_files_are_the_size_of_a_room(path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if "dags" not in path.parts], ids=name_of)
+@for_each([path for path in SOURCES if "dags" not in path.parts])
 def test_functions_can_be_read_at_once(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef):
@@ -47,13 +47,13 @@ def test_functions_can_be_read_at_once(path: Path) -> None:
             )
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@for_each(SOURCES)
 def test_no_room_is_named_for_everything(path: Path) -> None:
     banned = {"utils", "common", "helpers", "manager", "base", "misc", "processor"}
     assert not banned & {path.stem, *path.relative_to(ROOT).parts}, "Name the module for what it does or is."
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@for_each(SOURCES)
 def test_privacy_never_rests_on_assert(path: Path) -> None:
     asserts = [node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
     assert not asserts, f"{name_of(path)}, lines {asserts}: asserts vanish under python -O. Raise an error of ours."

@@ -16,6 +16,7 @@ import pytest
 import source_zone
 from crossing.policy import Policy
 from source_zone.adapters.fhir_r4.policy import read_field_policy
+from support.for_each import for_each
 
 ROOT = Path(__file__).parents[2]
 ZONES = [path for room in ("include", "plugins", "dags") for path in sorted((ROOT / room).rglob("*.py"))]
@@ -235,7 +236,7 @@ _REVIEWED = {
 }
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
+@for_each(OURS)
 def test_an_error_of_ours_never_carries_a_foreign_one(path: Path) -> None:
     """`from None`, wherever one is raised while a foreign error is handled."""
     for handler in foreign_handlers(path):
@@ -245,7 +246,7 @@ def test_an_error_of_ours_never_carries_a_foreign_one(path: Path) -> None:
                 assert none, f"line {node.lineno}: raise it `from None`; the error it was made of quotes values."
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
+@for_each(OURS)
 def test_nothing_of_a_foreign_errors_text_is_used(path: Path) -> None:
     if any(str(path.relative_to(ROOT)).startswith(each) for each in _REVIEWED):
         return
@@ -277,7 +278,7 @@ def within(handler: ast.ExceptHandler) -> Iterator[ast.AST]:
         yield from ast.walk(statement)
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
+@for_each(OURS)
 def test_no_traceback_is_ever_printed(path: Path) -> None:
     loud = re.compile(
         r"exc_info|stack_info|\.exception\(|print_exc|format_exc|format_exception|print_tb|faulthandler|show_locals"
@@ -297,4 +298,4 @@ def test_the_rules_about_errors_can_fail(tmp_path: Path) -> None:
     assert list(uses_of_its_text(first)) == [4]
     assert list(uses_of_its_text(second)) == []
     with pytest.raises(AssertionError, match="line 5"):
-        test_an_error_of_ours_never_carries_a_foreign_one(careless)
+        test_an_error_of_ours_never_carries_a_foreign_one.of_one(careless)

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from support.for_each import for_each
 
 INCLUDE = Path(__file__).parents[2] / "include"
 # The files' own layer, custody itself, and the run's key, which is made for one spool and dies with it.
@@ -24,7 +24,7 @@ def is_of_a_public_key(call: ast.Call) -> bool:
     return any(word.arg == "secret" and getattr(word.value, "value", None) is False for word in call.keywords)
 
 
-@pytest.mark.parametrize("path", sorted(INCLUDE.rglob("*.py")), ids=lambda path: str(path.relative_to(INCLUDE)))
+@for_each(sorted(INCLUDE.rglob("*.py")))
 def test_secret_keys_are_asked_of_custody(path: Path) -> None:
     name = str(path.relative_to(INCLUDE))
     if name in ALLOWED | PUBLIC or name.startswith("key_custody/"):

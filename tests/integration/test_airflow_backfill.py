@@ -14,7 +14,7 @@ from demo.airflow_api import FINISHED, wait_for
 from demo.nights import prepare_zones
 from demo.stack import CommandFailed, Stack, begin, start_airflow
 
-pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(600)]
 
 PRACTICE = "Y99001"
 COLLECT = "collect__gpdpr"

@@ -17,7 +17,7 @@ from demo.stack import Stack, begin, start_airflow
 from simulator.simulate import simulate
 from support.bulk_fhir_server import BulkFhirServer, Plan, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(300)]
 PRACTICE = "Y99001"
 
 

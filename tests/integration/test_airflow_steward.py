@@ -18,7 +18,7 @@ from demo.airflow_api import AirflowAPI, wait_for
 from demo.nights import prepare_zones
 from demo.stack import Stack, begin, start_airflow
 
-pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(400)]
 
 PRACTICES = ("Y99001", "Y99002", "Y99003")
 QUIET_SECONDS = 5  # Airflow 3.3.2 loses an answer given within a second of the question

@@ -13,7 +13,7 @@ from support.gates import AT_THE_SOURCE, IN_THE_STORE, SLOWLY, Gate, differences
 from support.histories_lived import HistoriesLived
 from support.releases_lived import NIGHTS, ReleasesLived, differing, objects_nationally
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow]
 
 GATES = (*AT_THE_SOURCE, *IN_THE_STORE)
 _COMES_FIRST = ("test_patient", "confidential_patient")

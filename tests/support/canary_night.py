@@ -122,6 +122,9 @@ def _add_practices(planted: list[PlantedPractice], policy: Path) -> None:
         "gpdpr_xml_practices.csv": [f"{each.code},clear,,yes,simulated,Synthetic practice." for each in planted],
         "tpp_csv_practices.csv": [f"{each.code},yes,simulated,Synthetic practice." for each in planted],
     }
+    # A shard a format: what is searched is the same, and Airflow starts a third of the tasks.
+    collection = policy / "collections" / f"{COLLECTION}.toml"
+    collection.write_text(collection.read_text().replace("practices_per_shard = 1", "practices_per_shard = 5"))
     for name, lines in rows.items():
         with (policy / name).open("a") as file:
             file.writelines(f"{line}\n" for line in lines)

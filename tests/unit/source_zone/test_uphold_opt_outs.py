@@ -233,7 +233,7 @@ def test_a_memory_older_than_an_erasure_that_left_asks_for_nothing(zone: SourceZ
     night(zone, bert_too, THIRD)
     with pytest.raises(MemoryIsOld, match="1 has left already"):
         uphold_practice(zone.release())
-    assert len([path for path in parcels(zone) if "erasure" in path.read_text()]) == 1
+    assert len([path for path in parcels(zone) if '"extract_kind":"erasure"' in path.read_text()]) == 1
 
 
 def test_a_memory_of_before_this_was_kept_counts_everybody_as_sent(zone: SourceZone) -> None:
