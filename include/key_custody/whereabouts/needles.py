@@ -1,5 +1,6 @@
 """What is looked for: every secret of the zone, its sub-keys, the data key and what opens that, in every form it might take."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,13 +65,25 @@ def _secret(custody: KeyCustody, name: str, deployment: Deployment) -> bytes:
 
 
 def key_needles(name: str, key: bytes) -> Iterator[Needle]:
-    """Each in the forms of the search, and in those that have backslashes once more inside JSON, where these are doubled."""
+    """Each in the forms of the search, and in those that JSON or Python writes otherwise once more."""
     for start in range(0, len(key), _PIECE):
         for needle in needles_for_key(name, key[start : start + _PIECE]):
             yield needle
-            if b"\\" in needle.pattern and needle.pattern.isascii():
-                doubled = needle.pattern.replace(b"\\", b"\\\\")
-                yield Needle(label=name, encoding=f"{needle.encoding}, in JSON", pattern=doubled)
+            for again, pattern in _written_again(needle.pattern):
+                yield Needle(label=name, encoding=f"{needle.encoding}, {again}", pattern=pattern)
+
+
+def _written_again(pattern: bytes) -> Iterator[tuple[str, bytes]]:
+    """JSON puts a backslash before backslashes and quotation marks; Python before an apostrophe where there are both marks."""
+    if not pattern.isascii():
+        return
+    apostrophe = pattern.replace(b"'", b"\\'")
+    for said, form in (("in JSON", pattern), ("apostrophes marked, in JSON", apostrophe)):
+        in_json = json.dumps(form.decode())[1:-1].encode()
+        if in_json not in (pattern, apostrophe) or form != pattern:
+            yield said, in_json
+    if apostrophe != pattern:
+        yield "apostrophes marked", apostrophe
 
 
 def _words(keys: Path) -> tuple[dict[str, str], list[str]]:
