@@ -115,8 +115,8 @@ def test_nothing_identifying_is_found_anywhere(night: Night) -> None:
 
 
 def _pieces(where: str, text: str) -> set[str]:
-    """Of sealed files only longer ones: four letters stand in a million random bytes by chance."""
-    shortest = 8 if where.endswith((".sealed", ".hpke")) else 4
+    """Of sealed files and signatures only longer ones: four letters stand in a million random bytes by chance."""
+    shortest = 8 if where.endswith((".sealed", ".hpke", ".sig")) else 4
     return {each for each in _WORDS.findall(text) if len(each) >= shortest}
 
 
