@@ -14,7 +14,7 @@ from journey.conftest import Live
 from simulator.formats import formats
 from support.simulated_nights import SimulatedNights
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow]
 
 FIRST, SECOND = "Y99001", "Y99002"
 EXTRACTS = [(practice, night) for practice in (FIRST, SECOND) for night in ("1", "2", "3")]

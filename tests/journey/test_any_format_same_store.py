@@ -16,7 +16,7 @@ from journey.conftest import Live
 from journey.formats_compared import State, differences, state_of
 from simulator.formats import formats
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow]
 
 MEASURE = "emis_csv"
 OTHERS = [name for name in formats() if name != MEASURE]
