@@ -15,9 +15,9 @@ import pyarrow as pa
 sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("include", "tests")]
 
 # After the path is set: a benchmark is run as a file, and borrows the tests' world.
-from support.parcels import Keys, events, patients, tokens  # noqa: E402
-from support.postgres import a_server  # noqa: E402
-from support.release_world import ReleaseWorld  # noqa: E402
+from support.parcels import Keys, events, patients, tokens  # noqa: E402  (the paths come first)
+from support.postgres import a_server  # noqa: E402  (the paths come first)
+from support.release_world import ReleaseWorld  # noqa: E402  (the paths come first)
 
 PRACTICES, PEOPLE, OBSERVATIONS = 10, 2_000, 100_000
 

@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "include"), str(ROOT / "tests")]
 
 from demo.embedded_postgres import embedded_postgres  # noqa: E402  (the paths come first)
-from journey.both_zones import make_both_zones  # noqa: E402
-from journey.rotation_lived import bridge_all, query, retire_and_destroy, rotate, with_practices  # noqa: E402
-from simulator.simulate import simulate  # noqa: E402
-from support.postgres import Postgres  # noqa: E402
+from journey.both_zones import make_both_zones  # noqa: E402  (the paths come first)
+from journey.rotation_lived import bridge_all, query, retire_and_destroy, rotate, with_practices  # noqa: E402  (the paths come first)
+from simulator.simulate import simulate  # noqa: E402  (the paths come first)
+from support.postgres import Postgres  # noqa: E402  (the paths come first)
 
 
 def timed(server: psutil.Process, what: str, do, *arguments):

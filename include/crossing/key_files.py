@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from crossing.errors import PersonMustAct
+from crossing.parcel import sync_folder
 
 MODE = 0o400
 _LARGEST = 64 * 1024
@@ -80,15 +81,7 @@ def write_key_file(path: Path, data: bytes) -> None:
         ) from None
     finally:
         draft.unlink()
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def destroy_key_file(path: Path) -> None:

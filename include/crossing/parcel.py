@@ -113,9 +113,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def destroy_parts(folder: Path) -> int:
-    """Removes a parcel's sealed parts, durably; manifest and signature stay as evidence. Answers how many there were."""
-    parts = [path for path in folder.iterdir() if _PART_NAME.match(path.name)]
+    """Removes a parcel's sealed parts, durably; manifest and signatures stay as evidence. Answers how many there were.
+
+    A part that was about to replace another goes too: a killed run may have left it.
+    """
+    parts = [path for path in folder.iterdir() if _PART_NAME.match(path.name.removesuffix(NEW_PART_SUFFIX))]
     for part in parts:
-        part.unlink()
+        part.unlink(missing_ok=True)
     sync_folder(folder)
     return len(parts)

@@ -67,7 +67,7 @@ class Processes:
     def plant(self, control: str) -> set[str]:
         """A process of ours that waits for a line, with the control as an argument and in its environment."""
         waiting = ["/bin/sh", "-c", "read line", control]
-        self._control = subprocess.Popen(waiting, stdin=subprocess.PIPE, env={"CONTROL": control})  # noqa: S603
+        self._control = subprocess.Popen(waiting, stdin=subprocess.PIPE, env={"CONTROL": control})  # noqa: S603  (the control is ours)
         _wait_until_it_shows(self._control.pid)
         return {ARGUMENTS, ENVIRONMENT}
 

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 
 from crossing.policy import policy_folder
-from demo.airflow_api import FINISHED, wait_for
+from demo.airflow_api import FINISHED, AirflowAPI, wait_for
 from demo.places import DAGS
 from demo.stack import Stack, begin, start_airflow
 from simulator.simulate import simulate
@@ -151,6 +152,12 @@ def refuse_everything(stack: Stack, canary: str) -> None:
         )
 
 
+def end_of(api: AirflowAPI, dag: str) -> Any:
+    """The state in which its newest run ended; nothing while there is none, or it goes on."""
+    runs = api.runs(dag)
+    return bool(runs) and runs[0]["state"] in FINISHED and runs[0]["state"]
+
+
 def run_all(stack: Stack) -> dict[str, str]:
     """Triggers what is triggered by hand, and waits for all of it and for the load, which the parcel wakes."""
     api, alive, states = stack.api(), stack.processes.ended, {}
@@ -159,8 +166,7 @@ def run_all(stack: Stack) -> dict[str, str]:
     for dag in ("collect__gpdpr", "surprises", "controls"):
         api.trigger(dag, run_of(dag))
     for dag in ("collect__gpdpr", "surprises", "controls", "load__gpdpr"):
-        ended = lambda dag=dag: (runs := api.runs(dag)) and runs[0]["state"] in FINISHED and runs[0]["state"]  # noqa: E731
-        states[dag] = str(wait_for(dag, ended, seconds=300, alive=alive))
+        states[dag] = str(wait_for(dag, partial(end_of, api, dag), seconds=300, alive=alive))
     return states
 
 

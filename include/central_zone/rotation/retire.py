@@ -25,7 +25,7 @@ from central_zone.zone import Zone, opened
 from crossing import answers
 from crossing.canonical import BRIDGE, ERASURE
 from crossing.manifest import Manifest, canonical_json
-from crossing.parcel import sync_folder
+from crossing.parcel import destroy_parts
 
 _UNSETTLED = (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED, ledger.WAITING, ledger.HELD)
 _LISTED = 20
@@ -144,13 +144,9 @@ def _kept_under(zone: Zone, collection: str, token_key: str) -> Iterator[tuple[P
 
 
 def _destroy_parts(folder: Path) -> bool:
-    """Manifest and signature stay: what was sent can still be told. Whether there was anything to destroy."""
+    """Whether there was anything to destroy. What was sent can still be told by what stays."""
     with usable("GP_INBOX_DIR"):
-        parts = sorted(folder.glob("part-*"))
-        for part in parts:
-            part.unlink(missing_ok=True)
-        sync_folder(folder)
-    return bool(parts)
+        return bool(destroy_parts(folder))
 
 
 def _give_statement(zone: Zone, row: Row[Any]) -> None:

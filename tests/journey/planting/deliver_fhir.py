@@ -115,8 +115,8 @@ class FhirPlanter:
     def _like(self, kind: str, sound: dict[str, list[Resource]]) -> Resource:
         """A sound resource with an id of its own; of a type that was not delivered, the least there can be."""
         if kind in sound:
-            return copy.deepcopy(random.choice(sound[kind])) | {"id": str(uuid4())}  # noqa: S311
-        patient = random.choice(sound["Patient"])["id"]  # noqa: S311
+            return copy.deepcopy(random.choice(sound[kind])) | {"id": str(uuid4())}
+        patient = random.choice(sound["Patient"])["id"]
         known = {name for name, _ in elements(self.policy.resources[kind])}
         about = {name: {"reference": f"Patient/{patient}"} for name in _SUBJECTS if name in known}
         return {"resourceType": kind, "id": str(uuid4()), **about}

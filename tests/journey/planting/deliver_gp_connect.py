@@ -103,7 +103,7 @@ def _samples(bundles: list[Resource]) -> dict[str, list[Resource]]:
 
 
 def _like(kind: str, samples: dict[str, list[Resource]]) -> Resource:
-    resource = copy.deepcopy(random.choice(samples[kind])) if kind in samples else {"resourceType": kind}  # noqa: S311
+    resource = copy.deepcopy(random.choice(samples[kind])) if kind in samples else {"resourceType": kind}
     return resource | {"id": str(uuid4())}
 
 

@@ -44,7 +44,7 @@ class GpdprPlanter:
     def plant(self) -> None:
         ET.register_namespace("", _NAMESPACE)
         for path in sorted(self.folder.glob("*EXTRACT*.gz")):
-            tree = ET.ElementTree(ET.fromstring(gzip.decompress(path.read_bytes())))  # noqa: S314  (our own simulator's)
+            tree = ET.ElementTree(ET.fromstring(gzip.decompress(path.read_bytes())))  # noqa: S314  (the simulator wrote it)  (our own simulator's)
             self._plant(tree.getroot(), with_appointments="_APPT_" in path.name)
             self._report(path, sum(_name(each) in _ROWS for each in tree.getroot().iter()))
             path.write_bytes(gzip.compress(ET.tostring(tree.getroot(), encoding="utf-8", xml_declaration=True)))
@@ -101,7 +101,7 @@ class GpdprPlanter:
 
 def note_identities(canaries: Canaries, folder: Path) -> None:
     for path in sorted(folder.glob("*PAT_EXTRACT*.gz")):
-        root = ET.fromstring(gzip.decompress(path.read_bytes()))  # noqa: S314
+        root = ET.fromstring(gzip.decompress(path.read_bytes()))  # noqa: S314  (the simulator wrote it)
         for element in root.iter(_full("patient")):
             for attribute in ("id", "patient_id_deid", "local_id_deid", "postcode_deid"):
                 canaries.note(FORMAT, f"patient.{attribute}", element.get(attribute, ""))
@@ -110,8 +110,8 @@ def note_identities(canaries: Canaries, folder: Path) -> None:
 def _sample(name: str, samples: Samples) -> tuple[ET.Element, ET.Element]:
     """A copy of one that was delivered, and where that stands: a snapshot holds one patient's rows."""
     if name not in samples:
-        return random.choice(samples["patient-extract-snapshot"])[1], ET.Element(_full(name))  # noqa: S311
-    parent, element = random.choice(samples[name])  # noqa: S311
+        return random.choice(samples["patient-extract-snapshot"])[1], ET.Element(_full(name))
+    parent, element = random.choice(samples[name])
     return parent, copy.deepcopy(element)
 
 

@@ -54,7 +54,7 @@ class Planter:
 
     def _like_another(self, table: Table, lines: Mapping[str, Mapping[str, Any]], rows: list[Row]) -> Row:
         """A sound row of its own, with an id that no other has."""
-        row = dict(random.choice(rows))  # noqa: S311
+        row = dict(random.choice(rows))
         for column in table.header:
             if is_own_id(table.name, column, lines[column]):
                 row[column] = fresh_id(row[column])

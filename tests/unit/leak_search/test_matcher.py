@@ -14,7 +14,7 @@ VALUE = "Zorblatt-4711"
 
 def noise_of(seed: int) -> random.Random:
     """The same noise at each run."""
-    return random.Random(seed)  # noqa: S311
+    return random.Random(seed)
 
 
 class Dribble:

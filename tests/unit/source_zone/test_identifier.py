@@ -36,8 +36,8 @@ REFUSED: dict[str, Callable[[], object]] = (
         "str": lambda: str(PERSON),
         "f-string": lambda: f"{PERSON}",
         "a format": lambda: f"{PERSON:>12}",
-        "%s": lambda: "%s" % PERSON,  # noqa: UP031  (the old way is what is tried)
-        "%d": lambda: "%d" % PERSON,  # noqa: UP031
+        "%s": lambda: "%s" % PERSON,  # noqa: UP031  (the old way must be refused too)  (the old way is what is tried)
+        "%d": lambda: "%d" % PERSON,  # noqa: UP031  (the old way must be refused too)
         "glued": lambda: "number " + PERSON,  # type: ignore[operator]
         "joined": lambda: "".join([PERSON]),  # type: ignore[list-item]
         "bytes": lambda: bytes(PERSON),  # type: ignore[call-overload]

@@ -196,7 +196,7 @@ DAMAGES = (_flip, _cut_off, _repeat_a_line, _lose_a_line, _insert_a_column, _swa
 @given(choice=st.integers(min_value=0), seed=st.integers(min_value=0, max_value=2**32), damage=st.sampled_from(DAMAGES))
 @settings(_EXAMPLES, max_examples=40)
 def test_a_damaged_delivery(delivery: Delivery, choice: int, seed: int, damage: Damage) -> None:
-    by, files = random.Random(seed), delivery.files()  # noqa: S311 (chance, not secrecy)
+    by, files = random.Random(seed), delivery.files()
     with TemporaryDirectory() as name:
         folder = Path(name) / PRACTICE
         shutil.copytree(delivery.folder, folder)
@@ -227,5 +227,5 @@ def _with_a_damaged_member(data: bytes, damage: Damage, by: random.Random) -> by
 
 def test_every_damage_damages() -> None:
     data = b"".join(b"line %d,2020-01-01\n" % number for number in range(20))
-    by = random.Random(1)  # noqa: S311
+    by = random.Random(1)
     assert {damage.__name__ for damage in DAMAGES if zlib.crc32(damage(data, by)) == zlib.crc32(data)} == set()

@@ -88,7 +88,7 @@ def test_a_sound_delivery_is_read_and_a_careless_word_would_be_found(
         try:
             reading(format_name, folder)()
         except Exception:
-            raise type("Careless", (Exception,), {})(f"could not read {NAME}")  # noqa: B904
+            raise type("Careless", (Exception,), {})(f"could not read {NAME}")  # noqa: B904  (careless on purpose)
 
     assert not told_by(careless, capfd).has(NAME), "an edge withholds what it does not know"
 
