@@ -116,8 +116,14 @@ def test_nothing_identifying_is_found_anywhere(night: Night) -> None:
     assert {where: n for where, n in found.items() if n} == {}
 
 
+# A part may be as many bytes long as somebody's postcode is a number.
+_SIZES = re.compile(r'"(?:cipher|plain)text_bytes":[0-9]+')
+
+
 def _pieces(where: str, text: str) -> set[str]:
     """Of sealed files, signatures and public keys only longer ones: four letters stand in a million random bytes by chance."""
+    if where.endswith("manifest.json"):
+        text = _SIZES.sub("", text)
     shortest = 8 if where.endswith((".sealed", ".hpke", ".sig", "key_register.toml")) else 4
     return {each for each in _WORDS_MADE.findall(text) if len(each) >= shortest}
 
