@@ -128,7 +128,7 @@ def a_debian_server() -> Iterator[DebianPostgres]:
     if not (BIN / "postgres").exists() or not PGAUDIT.exists():
         pytest.skip("Debian's postgresql and postgresql-15-pgaudit are not installed")
     folder = Path(tempfile.mkdtemp(prefix="gp-collect-debian-postgres-"))
-    server = DebianPostgres(folder, _free_port(), authority(folder / "authority"), secrets.token_urlsafe(16))
+    server = DebianPostgres(folder, _free_port(), authority(folder / "authority", days=400), secrets.token_urlsafe(16))
     try:
         _make_cluster(server)
         server.start()
@@ -143,7 +143,7 @@ def _make_cluster(server: DebianPostgres) -> None:
     folder.chmod(0o755)
     (folder / "log").mkdir()
     password.write_text(server.password)
-    certificate, key = server.authority.sign("server")
+    certificate, key = server.authority.sign("server", days=200)
     _give_to_the_servers_user(folder, folder / "log", password, key, certificate)
     server.run(
         "initdb", "--pgdata", str(server.data), "--username", ADMINISTRATOR, "--pwfile", str(password), "--no-sync",
