@@ -18,6 +18,9 @@ from central_zone.store.migrate import migrate
 from demo.embedded_postgres import embedded_postgres, log_no_values
 
 _numbers = count(1)
+# What every address over a network has to ask for, and an address where nobody is.
+AS_PROMISED = "sslmode=verify-full&sslrootcert=/nobody/ca.pem&channel_binding=require&ssl_min_protocol_version=TLSv1.3"
+NOBODY_THERE = f"postgresql+psycopg://nobody@127.0.0.1:1/store?{AS_PROMISED}"
 
 
 @dataclass(slots=True)

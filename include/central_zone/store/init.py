@@ -13,15 +13,16 @@ from central_zone.errors import NotAdministrator
 from central_zone.store.connection import store_errors, store_of, transaction
 from central_zone.store.facts import Facts, read_facts
 from central_zone.store.migrate import migrate
-from central_zone.store.passwords import make_missing, read_all, verifiers
+from central_zone.store.passwords import make_missing, not_known_yet, read_all
 from central_zone.store.rights import apply_rights, check_rights
-from central_zone.store.roles import LOGINS, make_roles
+from central_zone.store.role_names import AUDITOR, OWNER, ROLES
+from central_zone.store.roles import make_roles
 from central_zone.store.server_settings import ADMINISTRATOR, LACKS, Promise, read_promises
 from central_zone.store.weaker import is_accepted, weaker
 from crossing.policy import Policy
 from key_custody.whereabouts.verdict import Verdict
 
-AUDITOR = "gp_auditor"
+_LOGINS = tuple(role for role in ROLES if role != OWNER)  # the owner never signs in
 _TAKES_EFFECT_WITHIN_SECONDS = 10
 # Roles belong to the server and not to a database, and so does this catalogue: whoever else makes roles waits, in whatever
 # database. Nobody who merely signs in does.
@@ -76,19 +77,18 @@ def _alone(store: Engine) -> Iterator[None]:
 
 
 def _roles(store: Engine, asked: Asked) -> list[str]:
-    made = make_missing(asked.passwords, LOGINS) if asked.passwords and asked.make_passwords else []
-    passwords = read_all(asked.passwords, LOGINS) if asked.passwords else {}
+    made = make_missing(asked.passwords, _LOGINS) if asked.passwords and asked.make_passwords else []
+    passwords = read_all(asked.passwords, _LOGINS) if asked.passwords else {}
     with transaction(store, "make roles") as connection:
-        driver = connection.connection.driver_connection
-        make_roles(connection, verifiers(driver, passwords))  # type: ignore[arg-type]  # psycopg's own
+        make_roles(connection, not_known_yet(connection, passwords))
     return made
 
 
 def _let_the_auditor_look(connection: Connection) -> None:
-    """At settings and at who may sign in how; so the doctor need not be an administrator."""
+    """At who may sign in how, and nothing else: so the doctor need not be an administrator."""
     if not connection.scalar(text("SELECT to_regrole(:role)"), {"role": AUDITOR}):
         return
-    for right in ("pg_read_all_settings", "SELECT ON pg_hba_file_rules", "EXECUTE ON FUNCTION pg_hba_file_rules()"):
+    for right in ("SELECT ON pg_hba_file_rules", "EXECUTE ON FUNCTION pg_hba_file_rules()"):
         connection.execute(text(f"GRANT {right} TO {AUDITOR}"))
 
 

@@ -1,4 +1,4 @@
-"""Passwords of the store's roles: files of ours, SCRAM verifiers for the server, which never learns a password from us."""
+"""Passwords of the store's roles, a file each. The server has a SCRAM verifier of it, and never learns a password from us."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from psycopg import Connection
+from sqlalchemy import Connection, text
 
 from crossing.connections import read_secret_file
 from crossing.key_files import write_key_file
@@ -30,17 +30,10 @@ def read_all(folder: Path, roles: Iterable[str]) -> dict[str, str]:
     return {role: read_secret_file(folder / role).decode() for role in roles if (folder / role).exists()}
 
 
-def verifiers(connection: Connection[tuple[object, ...]], passwords: Mapping[str, str]) -> dict[str, str]:
-    """Role -> what PostgreSQL keeps instead of its password, for those whose password it does not have yet.
-
-    Made here, so that no statement with a password ever travels, is logged, or lies in a list of what runs.
-    """
-    present = dict(connection.execute("SELECT rolname, rolpassword FROM pg_authid").fetchall())
-    return {
-        role: connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-        for role, password in passwords.items()
-        if not is_of(str(present.get(role) or ""), password)
-    }
+def not_known_yet(connection: Connection, passwords: Mapping[str, str]) -> dict[str, str]:
+    """Those of the passwords that the server does not have: a new role's, and one that was replaced."""
+    present = {row[0]: row[1] for row in connection.execute(text("SELECT rolname, rolpassword FROM pg_authid"))}
+    return {role: password for role, password in passwords.items() if not is_of(present.get(role) or "", password)}
 
 
 def is_of(verifier: str, password: str) -> bool:

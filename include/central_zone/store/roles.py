@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-LOGINS: tuple[str, ...] = ()
-
 
 def make_roles(connection: Connection, passwords: Mapping[str, str]) -> None:
-    """Makes what is missing; `passwords` are SCRAM verifiers."""
+    """Makes what is missing; a role without a password here keeps the one it has."""

@@ -1,6 +1,6 @@
 """What is weaker about the store than promised: what, why it matters, what to do. From facts alone, so that each can be shown."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from central_zone.store.facts import Facts, HbaLine
 from central_zone.store.server_settings import ADMINISTRATOR, LACKS, Promise
@@ -11,7 +11,7 @@ _LIBRARIES = frozenset({"pgaudit"})
 _EXTENSIONS = frozenset({"plpgsql", "pgaudit"})
 _LOCAL = frozenset({"peer", "scram-sha-256", "reject", "cert"})
 _OVER_TLS = frozenset({"scram-sha-256", "reject"})
-_GRANT_SETTINGS = "Run gp-central store init, which lets the auditor see settings."
+_ONLY_AN_ADMINISTRATOR = "only an administrator sees it: gp-central store check with GP_STORE_ADMIN_URL_FILE."
 DEMONSTRATION = "demonstration, on a socket of this machine"
 
 
@@ -66,13 +66,24 @@ def _settings(facts: Facts, promises: Sequence[Promise], accepts: bool) -> Itera
         yield from said or [ok(place(about), "every setting is as policy/store_settings.toml promises")]
 
 
-def _of(facts: Facts, promises: Iterable[Promise], accepts: bool) -> Iterator[Verdict]:
+def _of(facts: Facts, promises: Sequence[Promise], accepts: bool) -> Iterator[Verdict]:
+    strangers = [promise.name for promise in promises if _is_of_a_library_not_loaded(promise, facts)]
     for promise in promises:
         if promise.name in facts.unseen:
-            yield not_looked_at(place(promise.about), f"{facts.user} may not see {promise.name}. {_GRANT_SETTINGS}")
-        elif not promise.holds(facts.settings):
+            yield take_care(place(promise.about), f"{promise.name}: {_ONLY_AN_ADMINISTRATOR}")
+        elif not promise.holds(facts.settings) and not _is_told_by_another(promise, strangers, facts):
             yield _not_kept(facts, promise, accepts)
         yield from _own(facts, promise)
+
+
+def _is_of_a_library_not_loaded(promise: Promise, facts: Facts) -> bool:
+    return "." in promise.name and promise.name not in facts.settings
+
+
+def _is_told_by_another(promise: Promise, strangers: Sequence[str], facts: Facts) -> bool:
+    """A library that is not loaded is one thing to mend, not one for each of its settings."""
+    is_seen = "shared_preload_libraries" not in facts.unseen
+    return promise.name in strangers and (is_seen or promise.name != strangers[0])
 
 
 def _not_kept(facts: Facts, promise: Promise, accepts: bool) -> Verdict:
@@ -117,16 +128,19 @@ def _hba(facts: Facts, accepts: bool) -> Iterator[Verdict]:
             place("signing in"),
             f"{facts.user} may not see pg_hba.conf. Run gp-central store init, which lets the auditor.",
         )
-    for line in facts.hba or ():
-        what = _wrong_with(line)
-        if what and accepts and line.method == "trust" and line.kind in ("local", "host"):
-            yield take_care(
-                place("signing in"), f"pg_hba.conf, line {line.number}: {what} Accepted here: {DEMONSTRATION}"
-            )
-        elif what:
+    bad = [(line, what) for line in facts.hba or () if (what := _wrong_with(line))]
+    accepted = [line for line, _ in bad if accepts and line.method == "trust" and line.kind in ("local", "host")]
+    if accepted:
+        numbers = ", ".join(str(line.number) for line in accepted)
+        yield take_care(
+            place("signing in"),
+            f"pg_hba.conf, lines {numbers}: trust lets whoever reaches the socket be anybody. Accepted here: {DEMONSTRATION}",
+        )
+    for line, what in bad:
+        if line not in accepted:
             yield wrong(
                 place("signing in"),
-                f"pg_hba.conf, line {line.number}: {what} Correct the line (docs/store.md has a whole file) and reload the server.",
+                f"pg_hba.conf, line {line.number}: {what} Correct it (docs/store.md has a whole file) and reload the server.",
             )
 
 
@@ -148,7 +162,7 @@ def _passwords(facts: Facts) -> Iterator[Verdict]:
     if facts.passwords is None:
         yield take_care(
             place("signing in"),
-            "only an administrator sees of which kind others' passwords are: gp-central store check with GP_STORE_ADMIN_URL_FILE.",
+            f"of which kind others' passwords are: {_ONLY_AN_ADMINISTRATOR}",
         )
     for role, kind in (facts.passwords or {}).items():
         if kind == "md5":
