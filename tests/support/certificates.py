@@ -7,9 +7,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,9 @@ class Authority:
     def path(self) -> Path:
         return self.folder / "ca.pem"
 
-    def sign(self, name: str, *, days: int = 1) -> tuple[Path, Path]:
-        """Files of a certificate and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def sign(self, name: str, *, days: int = 1, key: PrivateKey | None = None) -> tuple[Path, Path]:
+        """Files of a certificate and its key: ECDSA, unless a key is given."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName(
             [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         )
@@ -63,7 +65,7 @@ def authority(folder: Path, *, days: int = 1) -> Authority:
     return Authority(folder, key, certificate)
 
 
-def _builder(name: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Name, days: int) -> x509.CertificateBuilder:
+def _builder(name: str, key: PrivateKey, issuer: x509.Name, days: int) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -76,7 +78,7 @@ def _builder(name: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Name, days
     )
 
 
-def _written(path: Path, what: x509.Certificate | ec.EllipticCurvePrivateKey) -> Path:
+def _written(path: Path, what: x509.Certificate | PrivateKey) -> Path:
     if isinstance(what, x509.Certificate):
         path.write_bytes(what.public_bytes(serialization.Encoding.PEM))
     else:

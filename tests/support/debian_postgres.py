@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from support.certificates import Authority, authority
 
@@ -98,6 +99,23 @@ class DebianPostgres:
             connection.execute("SELECT pg_reload_conf()")
             while connection.execute("SELECT pg_conf_load_time()").fetchone() == before:
                 time.sleep(0.01)
+
+    def set(self, name: str, value: str | None, *, reload: bool = True) -> None:
+        """As an administrator does; None is the default again."""
+        called, to = sql.SQL(".").join(map(sql.Identifier, name.split("."))), sql.Literal(value)
+        with self.connect() as connection:
+            if value is None:
+                connection.execute(sql.SQL("ALTER SYSTEM RESET {}").format(called))
+            else:
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(called, to))
+        if reload:
+            self.reload()
+
+    def show_certificate(self, certificate: Path, key: Path) -> None:
+        """The server shows this one from now on."""
+        _give_to_the_servers_user(certificate, key)
+        self.set("ssl_key_file", str(key), reload=False)
+        self.set("ssl_cert_file", str(certificate))
 
     def start(self, *options: str) -> None:
         words = [str(BIN / "postgres"), "-D", str(self.data), *options]

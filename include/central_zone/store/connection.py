@@ -23,6 +23,7 @@ _SAYS_NOT_LET_IN = (
     "does not exist",
     "no password supplied",
     "no pg_hba.conf entry",
+    "pg_hba.conf rejects connection",
     "is not permitted to log in",
     "permission denied for database",
 )

@@ -52,7 +52,7 @@ class Done:
 def init(address: str, asked: Asked, policy: Policy | None = None) -> Done:
     """As a superuser of the server. Raises NotAdministrator, KeyRefused, StoreDown or StoreRefused; run it again then."""
     promises = read_promises(policy or Policy())
-    with store_of(address) as store, _alone(store):
+    with _alone(address), store_of(address) as store:
         made = _roles(store, asked)
         migrated = migrate(store)
         with transaction(store, "give rights") as connection:
@@ -66,8 +66,8 @@ def init(address: str, asked: Asked, policy: Policy | None = None) -> Done:
 
 
 @contextmanager
-def _alone(store: Engine) -> Iterator[None]:
-    with transaction(store, "wait for other administrators") as guard:
+def _alone(address: str) -> Iterator[None]:
+    with store_of(address) as store, transaction(store, "wait for other administrators") as guard:
         if guard.scalar(text("SELECT current_setting('is_superuser')")) != "on":
             raise NotAdministrator(
                 "GP_STORE_ADMIN_URL names no superuser of the server, which making roles and settings takes. Name one."
