@@ -19,6 +19,7 @@ _OWN = """
          unnest(setconfig) AS setting
     WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) ORDER BY 1, 2
 """
+_SOURCES_OF_OWN = ("user", "database", "database user")
 _NOT_ALLOWED = "42501"
 
 
@@ -55,6 +56,7 @@ class Facts:
     unseen: frozenset[str]  # settings that this role may not see
     on_command_line: frozenset[str]
     waits_for_restart: frozenset[str]
+    overridden: frozenset[str]  # for this very connection, by its role or database: what the server has is not seen
     own: tuple[OwnSetting, ...]
     hba: tuple[HbaLine, ...] | None
     passwords: Mapping[str, str] | None  # role that may log in -> scram, md5 or none; never the password
@@ -79,6 +81,7 @@ def read_facts(connection: Connection) -> Facts:
         unseen=_unseen(connection),
         on_command_line=frozenset(row.name for row in rows if row.source in ("command line", "environment variable")),
         waits_for_restart=frozenset(row.name for row in rows if row.pending_restart),
+        overridden=frozenset(row.name for row in rows if row.source in _SOURCES_OF_OWN),
         own=tuple(OwnSetting(*row) for row in connection.execute(text(_OWN))),
         hba=_hba(connection),
         passwords=_passwords(connection),

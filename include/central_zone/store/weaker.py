@@ -71,6 +71,8 @@ def _of(facts: Facts, promises: Sequence[Promise], accepts: bool) -> Iterator[Ve
     for promise in promises:
         if promise.name in facts.unseen:
             yield take_care(place(promise.about), f"{promise.name}: {_ONLY_AN_ADMINISTRATOR}")
+        elif promise.name in facts.overridden:
+            pass  # told below, where it is worse
         elif not promise.holds(facts.settings) and not _is_told_by_another(promise, strangers, facts):
             yield _not_kept(facts, promise, accepts)
         yield from _own(facts, promise)
