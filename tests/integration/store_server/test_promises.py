@@ -233,7 +233,7 @@ def test_a_demonstration_is_none_where_a_network_reaches_the_server(whole: Debia
 def test_without_an_administrators_eyes_what_cannot_be_seen_is_said(whole: DebianStore) -> None:
     said = look_at_store(whole.settings("gp_auditor"))
     unseen = [each.why for each in said if each.said != OK]
-    assert {each.said for each in said} == {"ok", "take care"}
+    assert {each.said for each in said} == {"ok", "take care"}, [each.line() for each in said]
     assert all("only an administrator sees it" in why for why in unseen)
 
 
