@@ -18,6 +18,8 @@ from central_zone.store.migrate import migrate
 from demo.embedded_postgres import embedded_postgres, log_no_values
 
 _numbers = count(1)
+# Enough that practices share one and lie in different ones. Each costs a store some 70 files, which are copied for each test.
+PARTITIONS = 2
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ class Postgres:
         if self._template is None:
             name = self._create("")
             with store_of(self._url(name)) as store:
-                migrate(store)
+                migrate(store, partitions=PARTITIONS)
             self._template = name
         return self._confirmed(self._create(f"TEMPLATE {self._template} STRATEGY FILE_COPY"))
 
