@@ -111,10 +111,10 @@ def _add_audit(commands: Commands) -> None:
 def _migrate(_: argparse.Namespace) -> int:
     from central_zone import settings
     from central_zone.store.connection import store_of
-    from central_zone.store.migrate import migrate
+    from central_zone.store.prepare import prepare
 
     with store_of(settings.load().store_url) as store:
-        changed = migrate(store)
+        changed = prepare(store)
     _print({"store": "migrated" if changed else "already at this version"})
     return 0
 

@@ -27,6 +27,7 @@ from central_zone.settle import settle
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
+from central_zone.store.role_names import ERASER
 from central_zone.store.tables import outbox
 from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
@@ -60,12 +61,18 @@ def commit(zone: Zone, parcel_id: str) -> Entry:
     with transaction(zone.store, "load") as connection:
         entry = ledger.entry(connection, parcel_id)
     if entry.state in _MAY_LOAD:
-        entry = _load(zone, entry)
+        entry = _load_bridge(zone, entry) if entry.extract_kind == BRIDGE else _load(zone, entry)
     if entry.state in ledger.TAKEN_IN:
         if entry.rows_erased:
             strip_late(zone, entry)
         settle(zone, entry)
     return entry
+
+
+def _load_bridge(zone: Zone, entry: Entry) -> Entry:
+    """It changes rows that are there, which a loader may not."""
+    with zone.under(ERASER) as of_eraser:
+        return _load(of_eraser, entry)
 
 
 def _load(zone: Zone, entry: Entry) -> Entry:

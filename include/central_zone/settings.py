@@ -5,8 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
 from central_zone.errors import SettingMissing
 from crossing.carriers import carrier
+from crossing.connections import read_secret_file
+from crossing.key_files import KeyRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +22,29 @@ class Settings:
 
     @property
     def store_url(self) -> str:
-        """SQLAlchemy URL of the store, psycopg driver. A password belongs in the file form, GP_STORE_URL_FILE."""
+        """SQLAlchemy URL of the store, psycopg driver, for who administers it. A password belongs in the file form, GP_STORE_URL_FILE."""
         if "GP_STORE_URL_FILE" in self.values:
             return _first_line(Path(self.values["GP_STORE_URL_FILE"]))
         return self._needed("GP_STORE_URL")
+
+    def store_url_of(self, role: str) -> str:
+        """The same server and database under one of the store's roles; the user that GP_STORE_URL names is for `store init` alone.
+
+        Its password is the file of its name in GP_STORE_PASSWORDS_DIR. Without that folder there is none: the server knows
+        whoever may open its socket, or a certificate. Raises SettingMissing, KeyRefused.
+        """
+        url = _parsed(self.store_url)
+        folder = self.values.get("GP_STORE_PASSWORDS_DIR")
+        if folder:
+            password = _password(Path(folder) / role)
+        elif url.password:
+            raise SettingMissing(
+                "GP_STORE_URL has a password, which is nobody's who works here. Put each role's into GP_STORE_PASSWORDS_DIR, "
+                "and leave user and password out of the address."
+            )
+        else:
+            password = None
+        return url._replace(username=role, password=password).render_as_string(hide_password=False)
 
     @property
     def keys_folder(self) -> Path:
@@ -73,6 +97,20 @@ class Settings:
 def load() -> Settings:
     """The settings of this process, from its environment."""
     return Settings({name: value for name, value in os.environ.items() if name.startswith("GP_") and value})
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:  # its text quotes the address
+        raise SettingMissing("GP_STORE_URL is no address: postgresql+psycopg://HOST/DATABASE") from None
+
+
+def _password(path: Path) -> str:
+    try:
+        return read_secret_file(path).decode()
+    except UnicodeDecodeError:
+        raise KeyRefused(f"Secret {path.name} in {path.parent} is not text. Put the right file there.") from None
 
 
 def _first_line(path: Path) -> str:

@@ -19,6 +19,7 @@ from central_zone.erasures.people import OF_PATIENTS, PEOPLE, Word
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
 from central_zone.store.erasure_tables import serving
+from central_zone.store.role_names import ERASER
 from central_zone.zone import Zone, opened
 from crossing.canonical import ERASURE
 from crossing.policy import PERSON
@@ -44,7 +45,7 @@ class _Known:
 def reapply(settings: Settings) -> dict[str, Any]:
     """Applies what is missing, then lets the store serve again. Safe to repeat. Raises JournalMissing or JournalBroken."""
     journal.tail(settings.erasure_journal_folder)  # without one nobody can say what is missing
-    with opened(settings) as zone:
+    with opened(settings, role=ERASER) as zone:
         applied = catch_up(zone)
         restored = _restore_notices(zone)
         with transaction(zone.store, "confirm the store") as connection:

@@ -11,6 +11,7 @@ from central_zone.register.read_data_uses import read_data_uses
 from central_zone.register.read_ledger import Ledger, read_ledger
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
+from central_zone.store.role_names import PUBLISHER
 from crossing.case_rules import read_case_rules
 from crossing.policy import Policy
 
@@ -21,7 +22,7 @@ def build(out: Path, settings: Settings) -> dict[str, Any]:
     Returns {"state": "published" | "already", ...counts and the audit head}. Raises StoreDown (try again),
     StoreRefused, PolicyRefused, or an error about erasures that the store lacks; the register that was there stays there.
     """
-    with store_of(settings.store_url) as store:
+    with store_of(settings.store_url_of(PUBLISHER)) as store:
         with transaction(store, "look at the erasure journal") as connection:
             check_erasures_agree(connection, settings)
         ledger = read_ledger(store)
