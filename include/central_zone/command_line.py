@@ -13,6 +13,7 @@ from central_zone.command_line_keys import add_keys
 from central_zone.command_line_notices import add_notices
 from central_zone.command_line_reidentify import add_reidentify
 from central_zone.command_line_release import add_release_commands
+from central_zone.command_line_store import add_store
 from crossing.errors import run_command
 
 Commands = Any  # argparse keeps the type of its sub-commands private
@@ -29,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="gp-central", description="The central zone: receive, validate, load, publish."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("migrate", help="bring the store to this version").set_defaults(run=_migrate)
+    add_store(commands)
     _add_fetch(commands)
     command_line_load.add_to(commands)
     _add_ledger(commands)
@@ -106,17 +107,6 @@ def _add_audit(commands: Commands) -> None:
     verify = audit.add_parser("verify", help="read the whole chain; exit 4 where it breaks")
     verify.add_argument("--published-head", metavar="HASH", help="a head seen earlier: it must still be in the chain")
     verify.set_defaults(run=_audit_verify)
-
-
-def _migrate(_: argparse.Namespace) -> int:
-    from central_zone import settings
-    from central_zone.store.connection import store_of
-    from central_zone.store.prepare import prepare
-
-    with store_of(settings.load().store_url) as store:
-        changed = prepare(store)
-    _print({"store": "migrated" if changed else "already at this version"})
-    return 0
 
 
 def _fetch(arguments: argparse.Namespace) -> int:

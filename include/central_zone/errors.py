@@ -117,3 +117,11 @@ class JournalBroken(PersonMustAct):
 
 class CaseFolderInUse(PersonMustAct):
     """A folder that was named for a case has a request already, which nobody overwrites."""
+
+
+class NotAdministrator(PersonMustAct):
+    """The address for administrators names somebody who is none."""
+
+
+class StoreWeaker(PersonMustAct):
+    """The store is weaker than promised; the lines above say in what, why it matters, and what to do."""

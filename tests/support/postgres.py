@@ -26,6 +26,9 @@ from demo.embedded_postgres import embedded_postgres, log_no_values
 _numbers = count(1)
 # Enough that practices share one and lie in different ones. Each costs a store some 70 files, which are copied for each test.
 PARTITIONS = 2
+# What every address over a network has to ask for, and an address where nobody is.
+AS_PROMISED = "sslmode=verify-full&sslrootcert=/nobody/ca.pem&channel_binding=require&ssl_min_protocol_version=TLSv1.3"
+NOBODY_THERE = f"postgresql+psycopg://nobody@127.0.0.1:1/store?{AS_PROMISED}"
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from central_zone import load_parcel
 from central_zone.errors import FolderUnusable, StoreDown, StoreRefused
 from central_zone.settings import Settings
 from support.parcels import a_night
-from support.postgres import psycopg_url
+from support.postgres import AS_PROMISED, psycopg_url
 
 INCLUDE = Path(__file__).parents[3] / "include"
 _LOADING = "SELECT pid FROM pg_stat_activity WHERE application_name = 'gp-central' AND datname = current_database()"
@@ -140,7 +140,7 @@ def test_two_loaders_of_one_parcel_load_it_once(zone):
 
 def test_a_store_that_is_down_is_to_be_tried_again_and_its_password_is_not_told(zone):
     parcel = zone.sealed(a_night())
-    url = "postgresql+psycopg://loader:open-sesame@127.0.0.1:1/store"
+    url = f"postgresql+psycopg://loader:open-sesame@127.0.0.1:1/store?{AS_PROMISED}"
     down = Settings({**zone.settings.values, "GP_STORE_URL": url})
     with pytest.raises(StoreDown, match="the store cannot be reached") as raised:
         load_parcel.load_parcel(parcel.folder, down)
