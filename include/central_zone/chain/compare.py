@@ -23,10 +23,10 @@ class Lost:
     def sizes(self) -> list[int]:
         return sorted(anchor.size for anchor in self.anchors if anchor.size)
 
-    def where(self) -> str:
-        """For messages: which files, the first of them by name."""
+    def who_bears(self) -> str:
+        """For messages: the first of the files by name, and how many there are."""
         files = sorted({anchor.where for anchor in self.anchors})
-        return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} other files"
+        return f"{files[0]} bears" if len(files) == 1 else f"{files[0]} and {len(files) - 1} other files bear"
 
 
 def lost(walked: Walked, anchors: Iterable[Anchor], explained: Set[str] = frozenset()) -> Lost:
@@ -47,7 +47,7 @@ def check_nothing_lost(walked: Walked, found: Lost) -> None:
     """Raises StoreIsOlder where the end is missing, AuditBroken where something in between is another."""
     if not found.anchors:
         return
-    witness = f"{found.where()} bears witness"
+    witness = f"{found.who_bears()} witness"
     up_to = found.sizes[-1] if found.sizes else None
     if not walked.size:
         raise StoreIsOlder(

@@ -45,9 +45,9 @@ def check_erasures_agree(connection: Connection, settings: Settings) -> None:
 
 def check_still_serves(connection: Connection, settings: Settings) -> None:
     """The same for who holds one of the locks already. Raises StoreIsOlder too, where audit entries are missing."""
-    check_position(connection, settings)
-    check_audit_agrees(connection, settings)
     check_is_confirmed(connection)
+    check_audit_agrees(connection, settings)
+    check_position(connection, settings)
 
 
 def check_is_confirmed(connection: Connection) -> None:

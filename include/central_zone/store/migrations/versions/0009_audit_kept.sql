@@ -39,3 +39,15 @@ REVOKE ALL ON FUNCTION audit.keep_chain(), audit.never_changes() FROM PUBLIC;
 CREATE TRIGGER keep_chain BEFORE INSERT ON audit.entry FOR EACH ROW EXECUTE FUNCTION audit.keep_chain();
 CREATE TRIGGER never_changes BEFORE UPDATE OR DELETE OR TRUNCATE ON audit.entry
 FOR EACH STATEMENT EXECUTE FUNCTION audit.never_changes();
+
+-- As before, naming the command that looks at everything a restored store lacks and not at erasures alone.
+CREATE OR REPLACE FUNCTION erasure.may_serve() RETURNS BOOLEAN
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM erasure.serving WHERE serving.identity = erasure.identity()) THEN
+    RAISE EXCEPTION 'This store is a restored copy: erasures may be missing. Run: gp-central store restored'
+      USING ERRCODE = 'GE001';
+  END IF;
+  RETURN true;
+END
+$$;
