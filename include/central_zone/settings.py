@@ -97,6 +97,20 @@ class Settings:
         return "GP_ERASURE_JOURNAL_DIR" in self.values
 
     @property
+    def checkpoints_folder(self) -> Path | None:
+        """Where checkpoints of the audit chain are written down: GP_AUDIT_CHECKPOINTS_DIR, else beside the receipts.
+
+        Never where it is restored together with the store: it is what shows that the store was.
+        """
+        folder = self.values.get("GP_AUDIT_CHECKPOINTS_DIR") or self.values.get("GP_RECEIPTS_DIR")
+        return Path(folder) if folder else None
+
+    @property
+    def audit_origin(self) -> str:
+        """The name under which checkpoints of this store's audit chain are signed; no space, no plus sign."""
+        return self.values.get("GP_AUDIT_ORIGIN", "gp-collect.example/audit")
+
+    @property
     def lineage_folder(self) -> Path:
         return self._folder("GP_LINEAGE_DIR")
 
