@@ -13,12 +13,12 @@ _PARCELS = """parcel_number IN (
   SELECT parcel.parcel_number FROM ledger.parcel AS parcel
   WHERE parcel.state = 'loaded' AND parcel.extract_taken_at <= taken_until AND parcel.loaded_at <= known_until
 )"""
-_REGISTRATIONS = f"""
-CREATE FUNCTION records.registration_as_of{_ARGUMENTS} RETURNS TABLE (practice_code text, registration_token uuid)
+_REGISTRATIONS = """
+CREATE FUNCTION records.registration_as_of{arguments} RETURNS TABLE (practice_code text, registration_token uuid)
 LANGUAGE SQL STABLE BEGIN ATOMIC
 SELECT latest.practice_code, latest.registration_token FROM (
   SELECT DISTINCT ON (practice_code, registration_token) practice_code, registration_token, is_deleted
-  FROM records.patient WHERE {_PARCELS}
+  FROM records.patient WHERE {parcels}
   ORDER BY practice_code, registration_token, parcel_number DESC, is_deleted DESC
 ) AS latest WHERE NOT latest.is_deleted AND (SELECT erasure.may_serve());
 END"""
@@ -59,7 +59,7 @@ _OTHERS = ("staff_role", "organisation")
 
 def upgrade() -> None:
     op.execute(Path(__file__).with_suffix(".sql").read_text())
-    op.execute(_REGISTRATIONS)
+    op.execute(_REGISTRATIONS.format(arguments=_ARGUMENTS, parcels=_PARCELS))
     for table in (*_OF_PATIENTS, *_OTHERS):
         further = _REGISTERED if table in _OF_PATIENTS else ""
         if table in _ENDS:
