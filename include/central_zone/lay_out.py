@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, Index, Table, func
-from sqlalchemy.schema import SetTableComment
 
 from central_zone.store.gdppr.layout import ENTRIES, Layout, Source
 from central_zone.store.gdppr.view import select
@@ -31,7 +30,8 @@ def lay_out(connection: Connection, view: Table, tables: Mapping[str, Table], at
     connection.exec_driver_sql(
         f"CREATE VIEW {_named(connection, view)} WITH (security_invoker = true) AS {select(layout)}"
     )
-    connection.execute(SetTableComment(view))
+    citation = str(view.comment).replace("'", "''")
+    connection.exec_driver_sql(f"COMMENT ON VIEW {_named(connection, view)} IS '{citation}'")
 
 
 def _index(tables: Mapping[str, Table], connection: Connection) -> None:
