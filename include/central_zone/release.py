@@ -106,6 +106,7 @@ def _made(
     making = Making(
         use_id=use.id,
         collection=use.collection,
+        at=zone.now(),
         safes=safes,
         registrations=cohort.registrations,
         subkey=keys.project_subkey(zone.settings.keys_folder, label),

@@ -89,6 +89,7 @@ def use_as_published(use: DataUse) -> dict[str, Any]:
         "opt_outs_in_words": use.opt_outs_in_words,
         "national_data_opt_out": decision_as_published(use.opt_out),
         "released_columns": {table: list(columns) for table, columns in use.safes.tables.items()} if use.safes else {},
+        "released_layout": use.safes.layout if use.safes else None,
         "fields": {FIELDS[key]: value for key, value in use.fields.items()},
     }
 
