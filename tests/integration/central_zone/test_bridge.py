@@ -156,6 +156,7 @@ def test_a_manifest_that_is_half_a_bridge_is_refused(zone, names):
         load(zone, a_bridge(zone, bridge_table(a_night()), first, **names))
 
 
+@pytest.mark.fault("F24", injected="a parcel under another key than the practice's records", happened="refused")
 def test_records_under_another_key_are_never_joined_to_the_practices(zone):
     first = zone.sealed(a_night())
     load(zone, first)

@@ -129,6 +129,11 @@ def today(settings):
         return connection.scalar(text("SELECT count(*) FROM records.current_patient"))
 
 
+@pytest.mark.fault(
+    "F39",
+    injected="a copy of the store of before an erasure takes its place",
+    happened="serves nobody and loads nothing until `erasures reapply`; then as today",
+)
 def test_a_store_restored_from_before_an_erasure_serves_nobody_until_it_is_erased_again(zone, postgres, tmp_path):
     notice = two_nights_and_a_notice(zone)
     backup = postgres.a_copy(zone.settings.store_url)
@@ -164,6 +169,9 @@ def test_a_restored_copy_that_lacks_nothing_serves_nobody_either_until_that_is_c
     assert today(old) == 7
 
 
+@pytest.mark.fault(
+    "F39", injected="the journal of erasures is gone, altered or cut short", happened="nothing is loaded"
+)
 def test_without_its_journal_or_with_another_one_nothing_is_loaded(zone):
     notice = two_nights_and_a_notice(zone)
     take_notices.take_notice(notice.folder, zone.settings)
