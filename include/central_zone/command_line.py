@@ -103,8 +103,6 @@ def _add_register(commands: Commands) -> None:
     build.set_defaults(run=_register_build)
 
 
-
-
 def _fetch(arguments: argparse.Namespace) -> int:
     from central_zone import fetch, settings
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Index, Table, func
 
 from central_zone.store.gdppr.layout import ENTRIES, Layout, Source
 from central_zone.store.gdppr.view import select
+from central_zone.store.rights import open_released_view
 
 _KEY = ("patient_token", "registration_token")
 
@@ -17,7 +18,7 @@ def drop_layout(connection: Connection, view: Table) -> None:
 
 
 def lay_out(connection: Connection, view: Table, tables: Mapping[str, Table], at: datetime) -> None:
-    """`tables` are the release's, by canonical table. The reader of the view needs rights on them: it gives none."""
+    """`tables` are the release's, by canonical table. Whoever reads the view needs rights on them too: it gives none."""
     _index(tables, connection)
     sources = {
         name: Source(_named(connection, table), frozenset(column.name for column in table.c))
@@ -28,10 +29,11 @@ def lay_out(connection: Connection, view: Table, tables: Mapping[str, Table], at
         sources=sources, key=_KEY, processed=f"'{delivered}'::timestamptz", delivered=f"'{delivered[:19]}'::text"
     )
     connection.exec_driver_sql(
-        f"CREATE VIEW {_named(connection, view)} WITH (security_invoker = true) AS {select(layout)}"
+        f"CREATE VIEW {_named(connection, view)} WITH (security_invoker = true, security_barrier = true) AS {select(layout)}"
     )
     citation = str(view.comment).replace("'", "''")
     connection.exec_driver_sql(f"COMMENT ON VIEW {_named(connection, view)} IS '{citation}'")
+    open_released_view(connection, f"{view.schema}.{view.name}")
 
 
 def _index(tables: Mapping[str, Table], connection: Connection) -> None:
