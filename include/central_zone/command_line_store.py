@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from central_zone.command_line_audit import add_restored
+
 
 def add_store(commands: Any) -> None:
     store = commands.add_parser("store", help="the store itself").add_subparsers(required=True, metavar="COMMAND")
@@ -28,6 +30,7 @@ def add_store(commands: Any) -> None:
     )
     check.add_argument("--json", action="store_true", help="a JSON object a line")
     check.set_defaults(run=_check)
+    add_restored(store)
 
 
 def _init(arguments: argparse.Namespace) -> int:

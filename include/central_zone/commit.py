@@ -14,7 +14,7 @@ from central_zone.compare import compare_with_store
 from central_zone.erasures import gate
 from central_zone.erasures.agree import check_erasures_agree
 from central_zone.erasures.strip import strip_late
-from central_zone.errors import WaitsForEarlier
+from central_zone.errors import StoreDown, WaitsForEarlier
 from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
 from central_zone.load import ROWS_IN_MEMORY, ROWS_SENT_AT_ONCE, copy_rows, load_records
@@ -27,6 +27,7 @@ from central_zone.settle import settle
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
+from central_zone.store.role_names import ERASER
 from central_zone.store.tables import outbox
 from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
@@ -60,12 +61,31 @@ def commit(zone: Zone, parcel_id: str) -> Entry:
     with transaction(zone.store, "load") as connection:
         entry = ledger.entry(connection, parcel_id)
     if entry.state in _MAY_LOAD:
-        entry = _load(zone, entry)
+        entry = _loaded(zone, entry)
     if entry.state in ledger.TAKEN_IN:
         if entry.rows_erased:
             strip_late(zone, entry)
         settle(zone, entry)
     return entry
+
+
+def _loaded(zone: Zone, entry: Entry) -> Entry:
+    """Where the line broke during COMMIT, only the ledger knows whether it happened: it is asked on a new connection."""
+    try:
+        return _load_bridge(zone, entry) if entry.extract_kind == BRIDGE else _load(zone, entry)
+    except StoreDown:
+        with transaction(zone.store, "ask whether it was loaded") as connection:
+            ledger.lock_practice(connection, *_whose(entry))  # the broken line's transaction may still be at its COMMIT
+            now = ledger.entry(connection, entry.parcel_id)
+        if now.state not in ledger.TAKEN_IN:
+            raise
+        return now
+
+
+def _load_bridge(zone: Zone, entry: Entry) -> Entry:
+    """It changes rows that are there, which a loader may not."""
+    with zone.under(ERASER) as of_eraser:
+        return _load(of_eraser, entry)
 
 
 def _load(zone: Zone, entry: Entry) -> Entry:

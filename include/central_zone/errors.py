@@ -55,6 +55,18 @@ class AuditBroken(PersonMustAct):
     """The audit chain does not hold: an entry was changed, removed or put in between."""
 
 
+class StoreIsOlder(PersonMustAct):
+    """The store lacks audit entries that something outside it bears witness to, as one restored from a backup does."""
+
+
+class NotARestore(PersonMustAct):
+    """What the store lacks is not what a restored backup lacks: nothing is explained away."""
+
+
+class CheckpointsBroken(PersonMustAct):
+    """The journal of audit checkpoints, or a signed answer, is not as we wrote it."""
+
+
 class NotAllLoaded(PersonMustAct):
     """Some practices' parcels did not load, and trying again cannot help."""
 

@@ -5,9 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
 from central_zone.errors import SettingMissing
 from central_zone.store.address import checked_address
 from crossing.carriers import carrier
+from crossing.connections import read_secret_file
+from crossing.key_files import KeyRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,24 @@ class Settings:
         """Whether what the embedded server lacks is accepted: only of a server that no network reaches."""
         return self.values.get("GP_STORE_IS_DEMONSTRATION") == "yes"
 
+    def store_url_of(self, role: str) -> str:
+        """The same server and database under one of the store's roles; the user that GP_STORE_URL names is for `store init` alone.
+
+        Its password is the file of its name in GP_STORE_PASSWORDS_DIR. Without that folder there is none: the server knows
+        whoever may open its socket, or a certificate. Raises SettingMissing, KeyRefused.
+        """
+        url = _parsed(self.store_url)
+        if self.store_passwords_folder:
+            password = _password(self.store_passwords_folder / role)
+        elif url.password:
+            raise SettingMissing(
+                "GP_STORE_URL has a password, which is nobody's who works here. Put each role's into GP_STORE_PASSWORDS_DIR, "
+                "and leave user and password out of the address."
+            )
+        else:
+            password = None
+        return url._replace(username=role, password=password).render_as_string(hide_password=False)
+
     @property
     def keys_folder(self) -> Path:
         return self._folder("GP_CENTRAL_KEYS_DIR")
@@ -74,6 +97,20 @@ class Settings:
         return "GP_ERASURE_JOURNAL_DIR" in self.values
 
     @property
+    def checkpoints_folder(self) -> Path | None:
+        """Where checkpoints of the audit chain are written down: GP_AUDIT_CHECKPOINTS_DIR, else beside the receipts.
+
+        Never where it is restored together with the store: it is what shows that the store was.
+        """
+        folder = self.values.get("GP_AUDIT_CHECKPOINTS_DIR") or self.values.get("GP_RECEIPTS_DIR")
+        return Path(folder) if folder else None
+
+    @property
+    def audit_origin(self) -> str:
+        """The name under which checkpoints of this store's audit chain are signed; no space, no plus sign."""
+        return self.values.get("GP_AUDIT_ORIGIN", "gp-collect.example/audit")
+
+    @property
     def lineage_folder(self) -> Path:
         return self._folder("GP_LINEAGE_DIR")
 
@@ -100,6 +137,20 @@ class Settings:
 def load() -> Settings:
     """The settings of this process, from its environment."""
     return Settings({name: value for name, value in os.environ.items() if name.startswith("GP_") and value})
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:  # its text quotes the address
+        raise SettingMissing("GP_STORE_URL is no address: postgresql+psycopg://HOST/DATABASE") from None
+
+
+def _password(path: Path) -> str:
+    try:
+        return read_secret_file(path).decode()
+    except UnicodeDecodeError:
+        raise KeyRefused(f"Secret {path.name} in {path.parent} is not text. Put the right file there.") from None
 
 
 def _first_line(path: Path, name: str) -> str:

@@ -20,6 +20,8 @@ from demo.processes import Processes, still_running
 Say = Callable[[str], None]
 NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 _MARK = "README"
+# Tasks are forked from the scheduler here, so what it has imported they have.
+_IMPORTED_ONCE = {"GP_WORKER_IMPORTS": "source_zone.shards central_zone.load_parcel"}
 
 
 class DemoRefused(PersonMustAct):
@@ -119,7 +121,7 @@ def _start(stack: Stack, name: str) -> None:
     """Tasks run under the scheduler here, so it alone gets the zones' settings. Nobody serves logs over the network."""
     environment = airflow_environment(stack.places, stack.socket)
     if name == "scheduler":
-        environment = zones_environment(stack.places, stack.socket) | environment
+        environment = zones_environment(stack.places, stack.socket) | environment | _IMPORTED_ONCE
     quiet = ["--skip-serve-logs"] if name in ("scheduler", "triggerer") else []
     stack.processes.start(name, [str(Path(sys.executable).parent / "airflow"), name, *quiet], environment)
 

@@ -92,7 +92,7 @@ def _ours(error: BaseException | None, doing: str) -> TryAgain | PersonMustAct:
         why = _IN_THE_WAY if state in _CLASHED else "it is stopping, starting or full of connections"
         return StoreDown(f"{doing}: the store is not ready (SQLSTATE {state}): {why}. Nothing half-done was kept.")
     if state == _RESTORED_COPY:
-        return ErasuresMissing(f"{doing}: the store is a restored copy. Run: gp-central erasures reapply")
+        return ErasuresMissing(f"{doing}: the store is a restored copy. Run: gp-central store restored")
     return StoreRefused(f"{doing}: {_why_refused(error, state)}")
 
 

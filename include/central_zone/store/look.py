@@ -7,6 +7,7 @@ from central_zone.store.certificate import look_from_outside
 from central_zone.store.connection import store_of, transaction
 from central_zone.store.facts import Facts, read_facts
 from central_zone.store.rights import check_rights
+from central_zone.store.role_names import AUDITOR
 from central_zone.store.server_settings import read_promises
 from central_zone.store.weaker import place, tasks, weaker
 from crossing.errors import GPCollectError
@@ -21,7 +22,7 @@ def look_at_store(settings: Settings, policy: Policy | None = None, *, as_admini
     try:
         url = parsed(settings.store_url, "GP_STORE_URL")
         said = [*_address(settings), *([] if is_a_socket(url) else look_from_outside(url))]
-        facts, rights = _read(settings.store_url)
+        facts, rights = _read(settings.store_url_of(AUDITOR))
         said += tasks(facts, over_network=not is_a_socket(url), demonstration=settings.is_demonstration)
         if as_administrator:
             facts, rights = _read(settings.store_admin_url)

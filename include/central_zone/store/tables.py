@@ -230,8 +230,10 @@ audit_entry = Table(
     Column("event", JSONB, nullable=False),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False, unique=True),
+    Column("written_by", Text),  # the database user who was logged in; NULL in entries from before it was kept
     schema="audit",
 )
+Index("restores", audit_entry.c.seq, postgresql_where=audit_entry.c.event.has_key("restored_from"))
 
 outbox = Table(
     "outbox",

@@ -32,6 +32,11 @@ def skip(zone, sequence, **words):
     return load_parcel.skip("gpdpr", PRACTICE, sequence, **{**WHO, **words}, settings=zone.settings)
 
 
+@pytest.mark.fault(
+    "F15",
+    injected="parcels 2 and 3 of four never come",
+    happened="the gap is shown with what is missing, what waits and since when",
+)
 def test_a_gap_is_shown_with_what_is_missing_what_waits_and_since_when(zone):
     first, *_, fourth = four(zone)
     assert load(zone, first) == "loaded"
@@ -55,6 +60,11 @@ def test_a_refused_parcel_leaves_its_place_open_until_it_is_sent_again(zone):
     assert load_parcel.gaps_of(zone.settings) == []
 
 
+@pytest.mark.fault(
+    "F15",
+    injected="as before, and a steward gives the places up",
+    happened="the later ones load; what was given up is refused should it come after all",
+)
 def test_a_steward_gives_up_what_will_never_come_and_the_later_ones_load(zone):
     first, second, _, fourth = four(zone)
     load(zone, first)

@@ -100,6 +100,11 @@ def test_a_registration_has_the_same_token_in_every_table(zone):
     assert joined == [(50,)]
 
 
+@pytest.mark.fault(
+    "F11",
+    injected="the parcel is loaded, and loaded again",
+    happened="already; one receipt of the same bytes, one audit entry, no row more",
+)
 def test_loading_twice_says_already_and_gives_the_same_receipt(zone):
     parcel = zone.sealed(a_night())
     load_parcel.load_parcel(parcel.folder, zone.settings)
@@ -144,6 +149,11 @@ def test_parcels_of_one_practice_load_in_their_order_within_one_shard(zone):
     load_parcel.account_for("gpdpr", shard, zone.settings)
 
 
+@pytest.mark.fault(
+    "F14",
+    injected="parcels 2 and 3 arrive before 1",
+    happened="both wait and say for which; once 1 is there all load, in order",
+)
 def test_a_parcel_that_comes_before_its_turn_waits_and_then_loads(zone):
     first = zone.sealed(a_night())
     second = zone.sealed(a_night(seed=4), sequence=2, previous=first)
@@ -161,6 +171,11 @@ def test_a_parcel_that_comes_before_its_turn_waits_and_then_loads(zone):
     assert [result["state"] for result in run_shards(zone)] == ["loaded"] * 3
 
 
+@pytest.mark.fault(
+    "F16",
+    injected="another parcel with a good signature, for a place that is filled",
+    happened="refused as a replay; no row of it; in ledger and audit chain",
+)
 def test_another_parcel_in_a_place_that_is_loaded_is_refused_as_a_replay(zone):
     load_parcel.load_parcel(zone.sealed(a_night()).folder, zone.settings)
     replay = zone.sealed(a_night(), extract_id="another-extract")
@@ -222,6 +237,11 @@ def test_a_refused_parcel_is_not_tried_again_until_it_is_sent_again(zone):
     assert [result["state"] for result in run_shards(zone)] == ["loaded"]
 
 
+@pytest.mark.fault(
+    "F21",
+    injected="sealed to a key that we do not have (any more)",
+    happened="refused, with the key's name; sealed again under the same id it loads",
+)
 def test_a_parcel_for_another_recipient_may_be_sealed_again_for_us(zone):
     load = load_parcel.load_parcel
     wrong = zone.sealed(a_night(), recipient_key="recipient-v2")
@@ -335,6 +355,9 @@ def test_staged_rows_that_were_cut_off_are_made_again(zone):
     assert load_parcel.load_shard("gpdpr", shard, zone.settings)[0]["rows"] == 60
 
 
+@pytest.mark.fault(
+    "F34", injected="every task of a load twice, and again after it is loaded", happened="loaded once; the tasks say so"
+)
 def test_every_task_may_be_cleared_and_run_again(zone):
     zone.sealed(a_night())
     (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)
