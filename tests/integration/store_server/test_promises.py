@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -21,6 +22,7 @@ from support.debian_postgres import ADMINISTRATOR, PLAINTEXT_REFUSED, DebianPost
 from .conftest import DebianStore
 
 pytestmark = pytest.mark.needs_debian
+CHECKOUT = Path(__file__).parents[3]
 
 # What is worse, for each setting that a running server reads anew.
 WORSE = {
@@ -162,6 +164,14 @@ def test_each_line_of_pg_hba_that_lets_in_too_much_is_named_alone(whole: DebianS
         whole.server.write_hba(*PLAINTEXT_REFUSED, line)
         only(whole, "signing in", f"line {len(PLAINTEXT_REFUSED) + 1}", words)
     whole.server.write_hba(*PLAINTEXT_REFUSED)
+
+
+def test_the_file_that_compose_gives_its_server_lets_in_nobody_too_many(whole: DebianStore) -> None:
+    whole.server.write_hba((CHECKOUT / "compose" / "pg_hba.conf").read_text())
+    whole.server.reload()
+    assert weak(whole) == []
+    whole.server.write_hba(*PLAINTEXT_REFUSED)
+    whole.server.reload()
 
 
 def test_a_server_that_talks_to_whoever_comes_without_tls_is_seen_from_outside(whole: DebianStore) -> None:
