@@ -135,5 +135,9 @@ class NotAdministrator(PersonMustAct):
     """The address for administrators names somebody who is none."""
 
 
+class ServerMustRestart(PersonMustAct):
+    """A setting of the store's server is set and not in force before it is started again, and nothing can go on without."""
+
+
 class StoreWeaker(PersonMustAct):
     """The store is weaker than promised; the lines above say in what, why it matters, and what to do."""

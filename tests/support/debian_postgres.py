@@ -101,10 +101,10 @@ class DebianPostgres:
                 time.sleep(0.01)
 
     def set(self, name: str, value: str | None, *, reload: bool = True) -> None:
-        """As an administrator does; None is the default again."""
+        """As an administrator does; None is the default again, which is how an empty list of libraries is said."""
         called, to = sql.SQL(".").join(map(sql.Identifier, name.split("."))), sql.Literal(value)
         with self.connect() as connection:
-            if value is None:
+            if value is None or (value == "" and name.endswith("_libraries")):
                 connection.execute(sql.SQL("ALTER SYSTEM RESET {}").format(called))
             else:
                 connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(called, to))
@@ -134,6 +134,10 @@ class DebianPostgres:
             self._process.send_signal(how)
             self._process.wait(60)
             self._process = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
 
     def run(self, program: str, *words: str) -> None:
         """One of PostgreSQL's own programs, as the server's user."""
@@ -170,19 +174,22 @@ def _make_cluster(server: DebianPostgres) -> None:
     password.unlink()
     server.write_hba(*PLAINTEXT_REFUSED)
     _give_to_the_servers_user(server.data / "pg_hba.conf")
+    with (server.data / "postgresql.auto.conf").open("a") as settings:
+        settings.write(
+            "shared_preload_libraries = 'pgaudit'\n"
+        )  # as ALTER SYSTEM has it, so that it can be taken away again
     with (server.data / "postgresql.conf").open("a") as settings:
-        settings.write(_AT_START.format(folder=folder, port=server.port, certificate=certificate, key=key))
+        settings.write(_IN_ITS_FILE.format(folder=folder, port=server.port, certificate=certificate, key=key))
 
 
 # What only whoever runs the server can set: where it listens, its certificate, what it loads. The rest is for `store init`.
-_AT_START = """
+_IN_ITS_FILE = """
 listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = '{folder}'
 ssl = on
 ssl_cert_file = '{certificate}'
 ssl_key_file = '{key}'
-shared_preload_libraries = 'pgaudit'
 archive_mode = on
 archive_command = 'true'
 logging_collector = on

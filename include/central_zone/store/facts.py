@@ -19,6 +19,7 @@ _OWN = """
          unnest(setconfig) AS setting
     WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) ORDER BY 1, 2
 """
+_SOURCES_OF_OWN = ("user", "database", "database user")
 _NOT_ALLOWED = "42501"
 
 
@@ -52,9 +53,12 @@ class Facts:
     version: int
     tls: str | None  # of this very connection; None over a socket, or in clear
     settings: Mapping[str, str] = field(repr=False)
-    unseen: frozenset[str]  # settings that this role may not see
+    sees_every_setting: (
+        bool  # pg_settings leaves out, in silence, what is for superusers and pg_read_all_settings alone
+    )
     on_command_line: frozenset[str]
     waits_for_restart: frozenset[str]
+    overridden: frozenset[str]  # for this very connection, by its role or database: what the server has is not seen
     own: tuple[OwnSetting, ...]
     hba: tuple[HbaLine, ...] | None
     passwords: Mapping[str, str] | None  # role that may log in -> scram, md5 or none; never the password
@@ -63,6 +67,10 @@ class Facts:
     @property
     def listens_on_a_network(self) -> bool:
         return bool(self.settings.get("listen_addresses", "").strip())
+
+    def is_unseen(self, setting: str) -> bool:
+        """A library's setting, with a dot, is seen by everybody, or is not there."""
+        return not self.sees_every_setting and "." not in setting and setting not in self.settings
 
 
 def read_facts(connection: Connection) -> Facts:
@@ -76,21 +84,15 @@ def read_facts(connection: Connection) -> Facts:
         version=int(next(row.setting for row in rows if row.name == "server_version_num")),
         tls=tls,
         settings={row.name: row.setting or "" for row in rows},
-        unseen=_unseen(connection),
+        sees_every_setting=bool(connection.scalar(text("SELECT pg_has_role('pg_read_all_settings', 'USAGE')"))),
         on_command_line=frozenset(row.name for row in rows if row.source in ("command line", "environment variable")),
         waits_for_restart=frozenset(row.name for row in rows if row.pending_restart),
+        overridden=frozenset(row.name for row in rows if row.source in _SOURCES_OF_OWN),
         own=tuple(OwnSetting(*row) for row in connection.execute(text(_OWN))),
         hba=_hba(connection),
         passwords=_passwords(connection),
         extensions=frozenset(connection.scalars(text("SELECT extname FROM pg_extension"))),
     )
-
-
-def _unseen(connection: Connection) -> frozenset[str]:
-    """pg_settings leaves out, in silence, what is for superusers and pg_read_all_settings alone."""
-    if connection.scalar(text("SELECT pg_has_role('pg_read_all_settings', 'USAGE')")):
-        return frozenset()
-    return frozenset(("shared_preload_libraries", "session_preload_libraries", "archive_command", "archive_library"))
 
 
 def _hba(connection: Connection) -> tuple[HbaLine, ...] | None:

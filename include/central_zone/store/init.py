@@ -9,7 +9,7 @@ from pathlib import Path
 from psycopg import sql
 from sqlalchemy import Connection, Engine, text
 
-from central_zone.errors import NotAdministrator
+from central_zone.errors import NotAdministrator, ServerMustRestart
 from central_zone.store.connection import store_errors, store_of, transaction
 from central_zone.store.facts import Facts, read_facts
 from central_zone.store.migrate import migrate
@@ -24,6 +24,7 @@ from key_custody.whereabouts.verdict import Verdict
 
 _LOGINS = tuple(role for role in ROLES if role != OWNER)  # the owner never signs in
 _TAKES_EFFECT_WITHIN_SECONDS = 10
+_LIBRARIES = "shared_preload_libraries"
 # Roles belong to the server and not to a database, and so does this catalogue: whoever else makes roles waits, in whatever
 # database. Nobody who merely signs in does.
 _ONE_AT_A_TIME = "LOCK TABLE pg_catalog.pg_authid IN SHARE UPDATE EXCLUSIVE MODE"
@@ -50,15 +51,16 @@ class Done:
 
 
 def init(address: str, asked: Asked, policy: Policy | None = None) -> Done:
-    """As a superuser of the server. Raises NotAdministrator, KeyRefused, StoreDown or StoreRefused; run it again then."""
+    """As a superuser of the server. Raises NotAdministrator, ServerMustRestart, KeyRefused, StoreDown, StoreRefused."""
     promises = read_promises(policy or Policy())
     with _alone(address), store_of(address) as store:
+        changed = set_settings(store, promises, asked) if asked.set_settings else []
         made = _roles(store, asked)
         migrated = migrate(store)
         with transaction(store, "give rights") as connection:
             apply_rights(connection)
             _let_the_auditor_look(connection)
-        changed = set_settings(store, promises, asked) if asked.set_settings else []
+        _install_pgaudit(store)
         with transaction(store, "look at the store") as connection:
             facts = read_facts(connection)
             verdicts = [*weaker(facts, promises, demonstration=asked.demonstration), *check_rights(connection)]
@@ -101,10 +103,24 @@ def set_settings(store: Engine, promises: Sequence[Promise], asked: Asked) -> li
         for promise in ours:
             connection.execute(_alter(promise, facts.settings.get(promise.name, "")))  # type: ignore[union-attr]
         connection.execute("SELECT pg_reload_conf()")  # type: ignore[union-attr]
-        if "pgaudit" in facts.settings.get("shared_preload_libraries", ""):
-            connection.execute("CREATE EXTENSION IF NOT EXISTS pgaudit")  # type: ignore[union-attr]
+    _wait_for_pgaudit(ours)
     _wait_until_in_force(store, [each for each in ours if not each.restart], facts)
     return [each.name for each in ours]
+
+
+def _wait_for_pgaudit(promises: Sequence[Promise]) -> None:
+    """Where its extension is installed and its library is not loaded, PostgreSQL refuses every change of tables and rights."""
+    if any(promise.name == _LIBRARIES for promise in promises):
+        raise ServerMustRestart(
+            "pgaudit is set to be loaded, which needs the server to be started again. Do that, and run this once more."
+        )
+
+
+def _install_pgaudit(store: Engine) -> None:
+    """Its event triggers name the table that a DDL statement is about."""
+    if "pgaudit" in _facts(store).settings.get(_LIBRARIES, ""):
+        with transaction(store, "install pgaudit") as connection:
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS pgaudit"))
 
 
 def _is_to_be_set(promise: Promise, facts: Facts, asked: Asked) -> bool:

@@ -69,8 +69,10 @@ def _settings(facts: Facts, promises: Sequence[Promise], accepts: bool) -> Itera
 def _of(facts: Facts, promises: Sequence[Promise], accepts: bool) -> Iterator[Verdict]:
     strangers = [promise.name for promise in promises if _is_of_a_library_not_loaded(promise, facts)]
     for promise in promises:
-        if promise.name in facts.unseen:
+        if facts.is_unseen(promise.name):
             yield take_care(place(promise.about), f"{promise.name}: {_ONLY_AN_ADMINISTRATOR}")
+        elif promise.name in facts.overridden:
+            pass  # told below, where it is worse
         elif not promise.holds(facts.settings) and not _is_told_by_another(promise, strangers, facts):
             yield _not_kept(facts, promise, accepts)
         yield from _own(facts, promise)
@@ -82,7 +84,7 @@ def _is_of_a_library_not_loaded(promise: Promise, facts: Facts) -> bool:
 
 def _is_told_by_another(promise: Promise, strangers: Sequence[str], facts: Facts) -> bool:
     """A library that is not loaded is one thing to mend, not one for each of its settings."""
-    is_seen = "shared_preload_libraries" not in facts.unseen
+    is_seen = not facts.is_unseen("shared_preload_libraries")
     return promise.name in strangers and (is_seen or promise.name != strangers[0])
 
 
