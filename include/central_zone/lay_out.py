@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, Index, Table, func
+from sqlalchemy import Connection, Index, Table, func, text
 
+from central_zone.store.gdppr.columns import comments_on
 from central_zone.store.gdppr.layout import ENTRIES, Layout, Source
 from central_zone.store.gdppr.view import select
 
+_READERS = text("""
+SELECT each.grantee::regrole::text FROM pg_class AS c, aclexplode(c.relacl) AS each
+WHERE c.oid = to_regclass(:of) AND each.privilege_type = 'SELECT' AND each.grantee NOT IN (0, c.relowner)
+""")
 _KEY = ("patient_token", "registration_token")
 
 
@@ -30,8 +35,14 @@ def lay_out(connection: Connection, view: Table, tables: Mapping[str, Table], at
     connection.exec_driver_sql(
         f"CREATE VIEW {_named(connection, view)} WITH (security_invoker = true) AS {select(layout)}"
     )
-    citation = str(view.comment).replace("'", "''")
-    connection.exec_driver_sql(f"COMMENT ON VIEW {_named(connection, view)} IS '{citation}'")
+    comments = comments_on(_named(connection, view), str(view.comment))
+    connection.exec_driver_sql("; ".join([*comments, *_open_to_whom_its_tables_are(connection, view, tables)]))
+
+
+def _open_to_whom_its_tables_are(connection: Connection, view: Table, tables: Mapping[str, Table]) -> list[str]:
+    """Whoever may read the patients' table may ask the view, and is shown of every table what that table shows them."""
+    readers = connection.execute(_READERS, {"of": _named(connection, tables["patient"])}).scalars()
+    return [f"GRANT SELECT ON {_named(connection, view)} TO {reader}" for reader in readers]
 
 
 def _index(tables: Mapping[str, Table], connection: Connection) -> None:

@@ -8,6 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from central_zone.store.comment import comment
 from central_zone.store.connection import transaction
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -24,6 +25,7 @@ def migrate(store: Engine) -> bool:
         if before == ScriptDirectory.from_config(config).get_current_head():
             return False
         command.upgrade(config, "head")
+        comment(connection)
         return True
 
 

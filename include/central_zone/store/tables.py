@@ -70,7 +70,8 @@ def _records(table: str) -> Table:
     if table == "patient":
         Index("patient_of_one_person", made.c.patient_token)
     # Costs next to nothing a row, and finds the rows of one parcel to count them.
-    Index(f"{table}_of_a_parcel", made.c.parcel_number, postgresql_using="brin")
+    brin = {"postgresql_using": "brin", "postgresql_with": {"autosummarize": "on"}}
+    Index(f"{table}_of_a_parcel", made.c.parcel_number, **brin)
     return made
 
 
