@@ -19,8 +19,10 @@ from rule_pages.page import HOW_TO_MAKE, table
 PAGE = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
 RIGHTS = "store_rights.toml"
 _SCHEMAS = {
-    "records": "Records of patients under the store's tokens, every version of each. `records.current_<table>` is today's state, "
-    "`records.<table>_as_of(taken_until, known_until)` the state [at a time](who-knew-what-when.md), `records.gdppr` today's in the layout of [GDPPR](gdppr.md).",
+    "records": "Records of patients under the store's tokens, every version of each. "
+    "`records.current_<table>` is today's state, "
+    "`records.<table>_as_of(taken_until, known_until)` the state [at a time](who-knew-what-when.md), "
+    "`records.gdppr` today's in the layout of [GDPPR](gdppr.md).",
     "quarantine": "Rows that broke a rule: which, and which rule.",
     "ledger": "What became of every parcel and notice. It alone says what is loaded.",
     "audit": "The audit chain.",
