@@ -48,6 +48,8 @@ _BY_NUMBER: dict[pa.DataType, TypeEngine[Any]] = {
     pa.int32(): Integer(),
 }
 
+_BRIN: dict[str, Any] = {"postgresql_using": "brin", "postgresql_with": {"autosummarize": "on"}}
+
 
 def _column(column: canonical.Column) -> Column[Any]:
     type_: TypeEngine[Any] = _BY_NUMBER[column.type] if column.kind == Kind.NUMBER else _BY_KIND[column.kind]
@@ -70,7 +72,7 @@ def _records(table: str) -> Table:
     if table == "patient":
         Index("patient_of_one_person", made.c.patient_token)
     # Costs next to nothing a row, and finds the rows of one parcel to count them.
-    Index(f"{table}_of_a_parcel", made.c.parcel_number, postgresql_using="brin")
+    Index(f"{table}_of_a_parcel", made.c.parcel_number, **_BRIN)
     return made
 
 
