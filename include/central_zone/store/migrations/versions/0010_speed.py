@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 
 _OF_PATIENTS = (
     *("patient", "encounter", "observation", "immunisation", "recall", "allergy", "medication", "referral"),
