@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hpke
 
 from central_zone import keys
 from central_zone.settings import Settings
+from central_zone.store.look import look_at_store
 from crossing.errors import GPCollectError
 from crossing.key_register import PARCELS
 from key_custody.whereabouts.airflow_folders import airflow_folders
@@ -44,6 +45,7 @@ def deployment(settings: Settings, environment: Mapping[str, str] = os.environ) 
         checks=lambda: [
             *_keys_work(settings.keys_folder),
             *look_at_register(settings.keys_folder, PARCELS, datetime.now(UTC)),
+            *look_at_store(settings),
         ],
         environment=environment,
     )

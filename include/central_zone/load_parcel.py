@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from central_zone import audit, inbox, ledger
+from central_zone import inbox, ledger
 from central_zone.admit import admit
+from central_zone.chain.give_checkpoint import give_checkpoint
 from central_zone.commit import commit
 from central_zone.decide import decide_on
 from central_zone.errors import (
@@ -90,7 +91,9 @@ def load_shard(collection: str, parcel_ids: list[str], settings: Settings) -> li
     """Loads what is validated or approved, one transaction a parcel. Raises StoreDown."""
     with opened(settings, role=LOADER) as zone:
         known = [entry.parcel_id for entry in _in_state(zone, parcel_ids)]
-        return [_tried(zone, parcel_id, commit) for parcel_id in known]
+        results = [_tried(zone, parcel_id, commit) for parcel_id in known]
+        give_checkpoint(settings, zone.store)
+        return results
 
 
 def load_parcel(folder: Path, settings: Settings) -> Result:
@@ -102,6 +105,7 @@ def load_parcel(folder: Path, settings: Settings) -> Result:
         if entry.state in _TO_VALIDATE:
             judge(zone, [entry])
             entry = commit(zone, entry.parcel_id)
+        give_checkpoint(settings, zone.store)
         return _result(entry)
 
 
@@ -147,12 +151,6 @@ def skip(collection: str, practice_code: str, sequence: int, *, by: str, reason:
     with opened(settings, role=STEWARD) as zone:
         waiting = skip_place(zone, place, by=by, reason=reason)
     return {"practice_code": practice_code, "sequence": sequence, "state": "skipped", "waiting": waiting}
-
-
-def verify_audit(settings: Settings, *, published_head: str | None = None) -> tuple[int, str]:
-    """The number of entries and the head of the audit chain. Raises AuditBroken."""
-    with store_of(settings.store_url_of(AUDITOR)) as store, transaction(store, "verify the audit chain") as connection:
-        return audit.verify(connection, published_head=published_head)
 
 
 def account_for(collection: str, parcel_ids: Iterable[str], settings: Settings) -> None:

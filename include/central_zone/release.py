@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from central_zone import keys, national_allow_list
 from central_zone.analysts import name_analysts
+from central_zone.chain.give_checkpoint import give_checkpoint
 from central_zone.check_five_safes import check_five_safes, check_on_register, check_only_synthetic
 from central_zone.cohort import Cohort, everybody_allowed, everybody_known
 from central_zone.current_records import read_as_a_whole
@@ -33,7 +34,9 @@ Result = dict[str, Any]
 def release(use_id: str, settings: Settings) -> Result:
     """Makes the tables of a data use anew. Raises ReleaseNotSafe and its kin, StoreDown, StoreRefused or PolicyRefused."""
     with opened(settings, role=RELEASER) as zone:
-        return release_in(zone, use_id)
+        released = release_in(zone, use_id)
+        give_checkpoint(settings, zone.store)
+        return released
 
 
 def release_in(zone: Zone, use_id: str) -> Result:
@@ -103,6 +106,7 @@ def _made(
     making = Making(
         use_id=use.id,
         collection=use.collection,
+        at=zone.now(),
         safes=safes,
         registrations=cohort.registrations,
         subkey=keys.project_subkey(zone.settings.keys_folder, label),

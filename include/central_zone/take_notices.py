@@ -10,6 +10,7 @@ from typing import Any
 
 from central_zone import inbox, ledger, national_allow_list, notice
 from central_zone.admit import PARCELS_OWN_FAULT
+from central_zone.chain.give_checkpoint import give_checkpoint
 from central_zone.erasures.erase import erase
 from central_zone.erasures.strip import destroy_parts
 from central_zone.errors import NotAllTaken, NotAllTakenYet, StoreDown
@@ -69,13 +70,17 @@ def _is_notice_of(collection: str, claim: inbox.Claim) -> bool:
 def take_notices(parcel_ids: Iterable[str], settings: Settings) -> list[Result]:
     """Acts on each; one that fails is told, and the others go on. Raises StoreDown."""
     with opened(settings, role=ERASER) as zone:
-        return [_tried(zone, parcel_id) for parcel_id in parcel_ids]
+        results = [_tried(zone, parcel_id) for parcel_id in parcel_ids]
+        give_checkpoint(settings, zone.store)
+        return results
 
 
 def take_notice(folder: Path, settings: Settings) -> Result:
     """One notice, by hand. Raises our errors."""
     with opened(settings, inbox=folder.parent, role=ERASER) as zone:
-        return _take(zone, folder.name)
+        told = _take(zone, folder.name)
+        give_checkpoint(settings, zone.store)
+        return told
 
 
 def every_notice(settings: Settings) -> list[dict[str, Any]]:

@@ -24,6 +24,11 @@ from central_zone.store.roles import make_roles
 from demo.embedded_postgres import embedded_postgres, log_no_values
 
 _numbers = count(1)
+# Enough that practices share one and lie in different ones. Each costs a store some 70 files, which are copied for each test.
+PARTITIONS = 2
+# What every address over a network has to ask for, and an address where nobody is.
+AS_PROMISED = "sslmode=verify-full&sslrootcert=/nobody/ca.pem&channel_binding=require&ssl_min_protocol_version=TLSv1.3"
+NOBODY_THERE = f"postgresql+psycopg://nobody@127.0.0.1:1/store?{AS_PROMISED}"
 
 
 @dataclass(slots=True)
@@ -43,7 +48,7 @@ class Postgres:
         if self._template is None:
             name = self._create("")
             with store_of(self._url(name)) as store:
-                prepare(store)
+                prepare(store, partitions=PARTITIONS)
             self._template = name
         return self._confirmed(self._create(f"TEMPLATE {self._template} STRATEGY FILE_COPY"))
 
@@ -79,7 +84,7 @@ def a_server() -> Iterator[Postgres]:
         _make_roles(server.get_uri())
         yield Postgres(folder / "data", server.get_uri())
     finally:
-        _stop_at_once(server.get_pid())
+        _stop_at_once(int((folder / "data" / "postmaster.pid").read_text().split()[0]))  # some tests restart it
         # Hundreds of thousands of files take most of a minute, for which nobody need wait.
         os.posix_spawnp("rm", ["rm", "-rf", str(folder)], os.environ)
 

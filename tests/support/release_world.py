@@ -69,10 +69,12 @@ class ReleaseWorld:
             yield self._zone(store)
 
     def empty_the_store(self) -> None:
-        """Quicker than a new one: a store has some 400 partitions."""
+        """Quicker than a new one."""
         names = self.query("SELECT tablename FROM pg_tables WHERE schemaname = 'release' AND tablename LIKE '%\\_\\_%'")
         fixed = "SELECT schemaname || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname IN ('audit', 'lineage', 'release')"
         with store_of(self.store_url) as store, store.begin() as connection:
+            # As the administrator it is: nobody else gets an entry out of the audit chain.
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
             for (name,) in names:
                 connection.exec_driver_sql(f"DROP TABLE release.{name}")
             rows = [row for (row,) in connection.execute(text(fixed))]

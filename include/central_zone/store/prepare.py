@@ -13,11 +13,11 @@ from central_zone.store.roles import make_roles
 NO_PASSWORDS: Mapping[str, str] = MappingProxyType({})
 
 
-def prepare(store: Engine, passwords: Mapping[str, str] = NO_PASSWORDS) -> bool:
+def prepare(store: Engine, passwords: Mapping[str, str] = NO_PASSWORDS, *, partitions: int | None = None) -> bool:
     """Answers whether a migration was missing. Raises StoreDown or StoreRefused."""
     with transaction(store, "make the store's roles") as connection:
         make_roles(connection, passwords)
-    migrated = migrate(store)
+    migrated = migrate(store, partitions=partitions)
     with transaction(store, "give the store's rights") as connection:
         apply_rights(connection)
     return migrated

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from central_zone.store import row_policies
 from central_zone.store.connection import store_errors
 from central_zone.store.rights_faults import faults
-from central_zone.store.rights_file import FILE, RELEASED, Rights, read_rights
+from central_zone.store.rights_file import FILE, RELEASED, RELEASED_VIEW, Rights, read_rights
 from central_zone.store.rights_found import (
     COUNTER,
     EVERYBODY,
@@ -119,15 +119,23 @@ def _policing(connection: Connection, rights: Rights, objects: list[Found]) -> I
 def guard_released(connection: Connection, table: str, rights: Rights | None = None) -> None:
     """A table that a release just made: its rows are guarded and its rights given before there is a row in it."""
     rights = rights or read_rights()
-    found = Found(kind=RELEASED, name=table, owner=rights.released.owner, options=(), rows_are_guarded=False)
+    decided = rights.made(RELEASED)
+    found = Found(kind=RELEASED, name=table, owner=decided.owner, options=(), rows_are_guarded=False)
     _run(
         connection,
         [
             row_policies.guard(table),
-            *(row_policies.create(each) for each in row_policies.policies_of(rights, rights.released, table)),
-            *give(grants_of(rights.released, found)),
+            *(row_policies.create(each) for each in row_policies.policies_of(rights, decided, table)),
+            *give(grants_of(decided, found)),
         ],
     )
+
+
+def open_released_view(connection: Connection, view: str, rights: Rights | None = None) -> None:
+    """A view over the tables of a release: it shows nobody more than those do."""
+    decided = (rights or read_rights()).made(RELEASED_VIEW)
+    found = Found(kind=RELEASED_VIEW, name=view, owner=decided.owner, options=(), rows_are_guarded=False)
+    _run(connection, give(grants_of(decided, found)))
 
 
 def _run(connection: Connection, statements: Iterable[sql.Composed]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from central_zone.store.rights_file import FUNCTION, RELEASED, SEQUENCE, TABLE, VIEW, Rights
+from central_zone.store.rights_file import FUNCTION, RELEASED, RELEASED_VIEW, SEQUENCE, TABLE, VIEW, Rights
 from central_zone.store.rights_found import (
     COUNTER,
     PARTITION,
@@ -24,7 +24,7 @@ from central_zone.store.role_names import ROLES
 from central_zone.store.roles import faults_of_roles
 from central_zone.store.row_policies import policies_wanted
 
-_KINDS = (TABLE, VIEW, RELEASED, PARTITION, SEQUENCE, COUNTER, FUNCTION)
+_KINDS = (TABLE, VIEW, RELEASED, RELEASED_VIEW, PARTITION, SEQUENCE, COUNTER, FUNCTION)
 _AS_A_VIEW_IS = {"security_invoker=true", "security_barrier=true"}
 _FIXED_PATH = "search_path=pg_catalog, pg_temp"
 _DEFAULTS = """
@@ -98,7 +98,7 @@ def _of_object(rights: Rights, found: Found) -> Iterator[Fault]:
 
 def _of_its_kind(found: Found) -> Iterator[Fault]:
     lacking = _AS_A_VIEW_IS - set(found.options)
-    if found.kind == VIEW and lacking:
+    if found.kind in (VIEW, RELEASED_VIEW) and lacking:
         yield Fault("views", f"{found.name} may show more than its tables do: it lacks {', '.join(sorted(lacking))}")
     if found.kind == FUNCTION and "security_definer" in found.options and _FIXED_PATH not in found.options:
         yield Fault("functions", f"{found.name} acts as its owner, and looks for names where its caller says")

@@ -9,7 +9,8 @@ from crossing.policy import Policy, PolicyRefused
 
 FILE = "store_rights.toml"
 DATABASE, SCHEMA, TABLE, VIEW = "database", "schema", "table", "view"
-SEQUENCE, FUNCTION, RELEASED = "sequence", "function", "released table"
+SEQUENCE, FUNCTION = "sequence", "function"
+RELEASED, RELEASED_VIEW = MADE_BY_RELEASES = "released table", "released view"
 WORDS: dict[str, frozenset[str]] = {
     DATABASE: frozenset({"CONNECT", "TEMP"}),
     SCHEMA: frozenset({"USAGE", "CREATE"}),
@@ -18,6 +19,7 @@ WORDS: dict[str, frozenset[str]] = {
     SEQUENCE: frozenset({"USAGE"}),
     FUNCTION: frozenset({"EXECUTE"}),
     RELEASED: frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"}),
+    RELEASED_VIEW: frozenset({"SELECT"}),
 }
 NAMED_AND_IN_DATE = "the login is named for the use and in date"
 
@@ -64,13 +66,13 @@ class Rights:
     def find(self, kind: str, name: str) -> Object | None:
         """What is said of an object. None: nobody decided about it."""
         for each in self.objects:
-            if each.kind == kind and (name in each.names or kind in (RELEASED, DATABASE)):
+            if each.kind == kind and (name in each.names or kind in (*MADE_BY_RELEASES, DATABASE)):
                 return each
         return None
 
-    @property
-    def released(self) -> Object:
-        return next(each for each in self.objects if each.kind == RELEASED)
+    def made(self, kind: str) -> Object:
+        """What is said of everything that releases make of a kind."""
+        return next(each for each in self.objects if each.kind == kind)
 
 
 def read_rights(policy: Policy | None = None) -> Rights:
@@ -83,7 +85,7 @@ def read_rights(policy: Policy | None = None) -> Rights:
     objects = tuple(_object(said) for said in content["objects"])
     named = [(each.kind, name) for each in objects for name in each.names or ("",)]
     _check(len(set(named)) == len(named), "an object is decided about twice")
-    _check({DATABASE, RELEASED} <= {each.kind for each in objects}, "it says nothing of the database or of releases")
+    _check({DATABASE, *MADE_BY_RELEASES} <= {each.kind for each in objects}, "it says nothing of the database or of releases")
     return Rights(roles=roles, objects=objects)
 
 
@@ -103,7 +105,7 @@ def _object(said: dict[str, Any]) -> Object:
     kind, names = said.get("is", ""), tuple(said.get("names", ()))
     where = ", ".join(names) or kind
     _check(kind in WORDS, f"{where}: it is none of {', '.join(WORDS)}")
-    _check(bool(names) != (kind in (DATABASE, RELEASED)), f"{where}: names are missing, or too many")
+    _check(bool(names) != (kind in (DATABASE, *MADE_BY_RELEASES)), f"{where}: names are missing, or too many")
     _check(bool(said.get("holds")), f"{where}: nobody can tell what it holds")
     others = {name: value for name, value in said.items() if name not in _ABOUT}
     _check(set(others) <= set(ROLES), f"{where}: {sorted(set(others) - set(ROLES))} are no roles")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-from central_zone.store.rights_file import DATABASE, FUNCTION, RELEASED, SCHEMA, SEQUENCE, TABLE, VIEW
+from central_zone.store.rights_file import DATABASE, FUNCTION, RELEASED, RELEASED_VIEW, SCHEMA, SEQUENCE, TABLE, VIEW
 
 PARTITION, COUNTER = "partition", "sequence of a table"  # kinds that the file does not name
 EVERYBODY = "PUBLIC"
@@ -28,6 +28,7 @@ WITH ours AS (
   UNION ALL SELECT 'schema', nspname, nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner)), NULL, NULL, false FROM ours
   UNION ALL SELECT
     CASE WHEN c.relkind = 'S' THEN CASE WHEN c.oid IN (SELECT objid FROM counters) THEN 'sequence of a table' ELSE 'sequence' END
+      WHEN n.nspname = 'release' AND c.relkind = 'v' AND c.relname ~ '.__.' THEN 'released view'
       WHEN c.relkind = 'v' THEN 'view' WHEN c.relispartition THEN 'partition'
       WHEN n.nspname = 'release' AND c.relkind = 'r' AND c.relname ~ '.__.' THEN 'released table'
       WHEN c.relkind IN ('r', 'p') THEN 'table' ELSE 'relation of kind ' || c.relkind::text END,
@@ -147,6 +148,7 @@ _IN_SQL = {
     TABLE: "TABLE",
     VIEW: "TABLE",
     RELEASED: "TABLE",
+    RELEASED_VIEW: "TABLE",
     PARTITION: "TABLE",
     SEQUENCE: "SEQUENCE",
     COUNTER: "SEQUENCE",

@@ -327,6 +327,9 @@ def test_who_may_not_speak_for_a_practice_gets_no_answer_in_its_name(zone):
     assert (receipt(zone, parcel), zone.state(parcel)) == (None, None)
 
 
+@pytest.mark.fault(
+    "F20", injected="the key is revoked after the parcel was verified, before it is loaded", happened="not loaded"
+)
 def test_a_parcel_whose_key_is_revoked_while_it_waits_is_not_loaded(zone):
     parcel = Making(zone).made()
     ids = [parcel.manifest.parcel_id]

@@ -316,6 +316,11 @@ def test_a_release_that_fails_leaves_the_former_one_as_it_was(world):
     assert len(world.released("patient")) == 20
 
 
+@pytest.mark.fault(
+    "F38",
+    injected="a released record is deleted by a later parcel",
+    happened="the next release takes the place of the last and does not have it; the register counts both",
+)
 def test_yesterdays_version_and_deleted_records_are_not_released(world):
     people = a_practice(world)
     registrations = tokens(20, int(HERE[1:]))
@@ -333,6 +338,7 @@ def test_yesterdays_version_and_deleted_records_are_not_released(world):
     assert (said["persons_released"], said["rows"]["encounter"]) == (19, 38)
 
 
+@pytest.mark.fault("F38", injected="somebody who was released is erased", happened="gone from every release at once")
 def test_an_erased_person_is_gone_from_every_release_and_every_list(world):
     other = world.folder / "data_uses" / "another_use.toml"
     other.write_text((world.folder / "data_uses" / f"{USE}.toml").read_text())

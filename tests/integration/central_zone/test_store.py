@@ -63,7 +63,7 @@ def test_a_change_to_the_expected_tables_would_be_seen(postgres):
 
 def test_a_store_that_was_never_migrated_says_which_command_to_run(zone, postgres):
     bare = Settings({**zone.settings.values, "GP_STORE_URL": postgres.an_empty_database()})
-    with pytest.raises(StoreRefused, match="gp-central migrate"):
+    with pytest.raises(StoreRefused, match="gp-central store init"):
         load_parcel.parcels_waiting("gpdpr", bare)
 
 

@@ -12,7 +12,6 @@ from crossing.key_files import KeyRefused
 @pytest.mark.parametrize(
     ("name", "read"),
     [
-        ("GP_STORE_URL", lambda these: these.store_url),
         ("GP_CENTRAL_KEYS_DIR", lambda these: these.keys_folder),
         ("GP_INBOX_DIR", lambda these: these.inbox_folder),
         ("GP_CENTRAL_WORK_DIR", lambda these: these.work_folder),
@@ -28,11 +27,19 @@ def test_each_missing_setting_is_named(name, read):
     assert str(read(Settings({name: "/here"}))) == "/here"
 
 
+def test_a_missing_address_of_the_store_is_named():
+    with pytest.raises(SettingMissing, match="GP_STORE_URL is not set"):
+        _ = Settings({}).store_url
+    with pytest.raises(SettingMissing, match="GP_STORE_ADMIN_URL is not set"):
+        _ = Settings({}).store_admin_url
+
+
 def test_the_file_goes_before_the_plain_url_and_must_be_readable(tmp_path):
     file = tmp_path / "url"
-    file.write_text("from the file\n")
-    both = {"GP_STORE_URL": "plain", "GP_STORE_URL_FILE": str(file)}
-    assert Settings(both).store_url == "from the file"
+    of_file, plain = (f"postgresql+psycopg://u@/{name}?host=/run" for name in ("of_the_file", "plain"))
+    file.write_text(of_file + "\n")
+    both = {"GP_STORE_URL": plain, "GP_STORE_URL_FILE": str(file)}
+    assert Settings(both).store_url == of_file
     file.write_text("")
     with pytest.raises(SettingMissing, match="GP_STORE_URL_FILE"):
         _ = Settings(both).store_url
