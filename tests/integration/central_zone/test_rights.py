@@ -37,7 +37,7 @@ def url(postgres) -> str:
 def filled(postgres) -> Iterator[psycopg.Connection[Any]]:
     """A store with a row in each table, as its administrator sees it; nothing is ever committed."""
     with psycopg.connect(psycopg_url(postgres.a_store())) as connection:  # its own: nobody else could change its tables
-        fill(connection, tables_of(connection).values())
+        fill(connection, list(tables_of(connection).values()))
         prepare_to_try(connection)
         yield connection
         connection.rollback()
