@@ -27,6 +27,7 @@ from support.parcels import a_night
 from support.pg_control import a_small_disk, leave_room_for, make_room, pg_ctl
 from support.postgres import Postgres, psycopg_url
 
+
 @pytest.mark.fault(
     "F06",
     injected="PostgreSQL's immediate restart (`pg_ctl -m immediate`) in the middle of a load",
@@ -81,17 +82,19 @@ def test_a_full_disk_stops_the_practice_whose_rows_it_is_for(zone: CentralZone, 
     second = zone.sealed(a_night(observation_count=40_000, seed=4), sequence=2, previous=first)
     other = zone.sealed(a_night(), practice_code=practice_elsewhere(zone))
     ids = judged(zone, second, other)
-    with a_small_disk(postgres.folder.parent / "disk", 16, of_server=True) as disk:
-        with on_the_disk(zone, partition_of(zone), disk):
-            leave_room_for(disk, 800)
-            failed, loaded = load_parcel.load_shard("gpdpr", ids, zone.settings)
-            assert "disk is full (SQLSTATE 53100). Make room" in failed["reason"]
-            assert (failed["state"], loaded["state"]) == ("validated", "loaded")
-            assert zone.query("SELECT count(*) FROM records.observation WHERE practice_code = 'A12345'") == [(50,)]
-            with pytest.raises(load_parcel.NotAllLoaded, match="A12345 parcel 2 validated"):
-                load_parcel.account_for("gpdpr", ids, zone.settings)
-            make_room(disk, 64)
-            assert load(zone.settings, ids) == ["loaded", "loaded"]
+    with (
+        a_small_disk(postgres.folder.parent / "disk", 16, of_server=True) as disk,
+        on_the_disk(zone, partition_of(zone), disk),
+    ):
+        leave_room_for(disk, 800)
+        failed, loaded = load_parcel.load_shard("gpdpr", ids, zone.settings)
+        assert "disk is full (SQLSTATE 53100). Make room" in failed["reason"]
+        assert (failed["state"], loaded["state"]) == ("validated", "loaded")
+        assert zone.query("SELECT count(*) FROM records.observation WHERE practice_code = 'A12345'") == [(50,)]
+        with pytest.raises(load_parcel.NotAllLoaded, match="A12345 parcel 2 validated"):
+            load_parcel.account_for("gpdpr", ids, zone.settings)
+        make_room(disk, 64)
+        assert load(zone.settings, ids) == ["loaded", "loaded"]
     assert zone.query("SELECT count(*) FROM records.observation WHERE practice_code = 'A12345'") == [(40_050,)]
     assert load_parcel.verify_audit(zone.settings)[0] == 3
 
@@ -100,8 +103,10 @@ def partition_of(zone: CentralZone, practice_code: str = "A12345") -> str:
     """Where the practice's observations go, as the server decides."""
     return next(
         name
-        for (name,) in zone.query("SELECT c.oid::regclass::text FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid "
-            "WHERE i.inhparent = 'records.observation'::regclass ORDER BY c.oid")
+        for (name,) in zone.query(
+            "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid "
+            "WHERE i.inhparent = 'records.observation'::regclass ORDER BY c.oid"
+        )
         if goes_to(zone, name, practice_code)
     )
 
@@ -199,10 +204,14 @@ def test_a_line_cut_after_commit_and_nobody_can_be_asked(zone: CentralZone, line
 def test_a_line_cut_while_the_server_is_at_its_commit(zone: CentralZone, line: CutLine) -> None:
     parcel = zone.sealed(a_night())
     ids, told = judged(zone, parcel), []
-    zone.execute("CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$")
-    zone.execute("CREATE CONSTRAINT TRIGGER hold_up AFTER INSERT ON lineage.outbox DEFERRABLE INITIALLY DEFERRED "
-        "FOR EACH ROW EXECUTE FUNCTION hold_up()")
+    zone.execute(
+        "CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$"
+    )
+    zone.execute(
+        "CREATE CONSTRAINT TRIGGER hold_up AFTER INSERT ON lineage.outbox DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION hold_up()"
+    )
     with psycopg.connect(psycopg_url(zone.settings.store_url)) as holding:
         holding.execute("SELECT pg_advisory_xact_lock(4711)")
         thread = in_background(told, lambda: load(over(line, zone), ids))

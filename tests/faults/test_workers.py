@@ -1,6 +1,5 @@
 """Workers that run out of memory, hang, come back from the dead, or do what another has done; and an Airflow that forgot."""
 
-import os
 import shutil
 import signal
 
@@ -165,7 +164,7 @@ def test_what_airflow_forgets_the_ledger_knows(zone: CentralZone) -> None:
         step("gpdpr", waiting, zone.settings)
     load_parcel.account_for("gpdpr", ids.values(), zone.settings)
     assert store_and_ledger(zone) == [40, 200, 4, 4]
-    assert len(os.listdir(zone.settings.receipts_folder)) == 4
+    assert len(list(zone.settings.receipts_folder.iterdir())) == 4
     assert load_parcel.verify_audit(zone.settings)[0] == 4
 
 

@@ -28,7 +28,9 @@ def a_small_disk(folder: Path, megabytes: int, *, of_server: bool = False) -> It
     """A file system in memory that is soon full. Skips, loudly, where we may not mount one."""
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "gp-collect-test", folder], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "gp-collect-test", folder],
+        capture_output=True,
+        check=False,
     )
     if mounted.returncode != 0:
         pytest.skip("a full disk needs a small file system, and we may not mount one: run it as root")
