@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from central_zone.store.role_names import ANALYST, AUDITOR, CUSTODIAN, OWNER, ROLES
 from demo.embedded_postgres import LOGS_NO_VALUES
 from demo.places import Places, airflow_environment
 
@@ -80,8 +81,37 @@ def test_only_the_ui_is_on_a_network_with_a_way_out() -> None:
 
 def test_the_store_is_reached_by_the_central_zone_only() -> None:
     assert members_of("store") == {"central-worker", "store-init", "postgres-store"}
-    assert holders_of("store_url") == {"central-worker", "store-init"}
+    assert holders_of("store_url") == {"central-worker"}
+    assert holders_of("store_admin_url") == {"store-init"}
     assert holders_of("store_password") == {"postgres-store"}
+
+
+def test_each_role_of_the_store_has_its_password_only_where_its_work_is_done() -> None:
+    by_hand = {OWNER, ANALYST, AUDITOR, CUSTODIAN}
+    for role in ROLES:
+        held = {"store-init"} if role in by_hand else {"store-init", "central-worker"}
+        assert holders_of(role) == (set() if role == OWNER else held), role
+    roles_in_dags = {name for name in ROLES if name not in by_hand}
+    assert roles_in_dags == roles_opened_by_tasks()
+
+
+def roles_opened_by_tasks() -> set[str]:
+    """Those under which the modules that tasks call open the store: what is done by hand alone is left out."""
+    by_hand = (
+        "command_line",
+        "doctor.py",
+        "state.py",
+        "status.py",
+        "look.py",
+        "init.py",
+        "settings.py",
+        "role_names.py",
+    )
+    room = CHECKOUT / "include" / "central_zone"
+    modules = [path for path in room.rglob("*.py") if not path.name.startswith(by_hand)]
+    opened = re.compile(r"(?:role=|store_url_of\(|under\()([A-Z]+)\b")
+    names = {name for path in modules for name in opened.findall(path.read_text())}
+    return {f"gp_{name.lower()}" for name in names} - {AUDITOR}
 
 
 def test_no_worker_reaches_the_metadata_database() -> None:
@@ -162,7 +192,7 @@ def test_no_secret_stands_in_the_file() -> None:
         for key, value in service.get("environment", {}).items():
             assert not re.search(r"://[^/\s]*:[^/\s]+@", str(value)), f"{name}: {key} holds a password"
             secret = re.search(r"PASSWORD|SECRET|TOKEN|BROKER_URL|BACKEND", key)
-            assert not secret or key.endswith(("_CMD", "_FILE")), f"{name}: read {key} from a file"
+            assert not secret or key.endswith(("_CMD", "_FILE", "_DIR")), f"{name}: read {key} from a file"
 
 
 def test_every_airflow_setting_exists_in_this_airflow() -> None:
