@@ -68,6 +68,7 @@ pages: $(READY)
 	@PYTHONPATH=include:tests $(PYTHON) -m rule_pages
 	@PYTHONPATH=include:tests $(PYTHON) -m journey.write_formats_page
 	@PYTHONPATH=include:tests $(PYTHON) -m faults.write_faults_page
+	@PYTHONPATH=include:tests $(PYTHON) -m dictionary
 
 lock:
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes -o requirements.txt

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Index, Table, func
 
+from central_zone.store.gdppr.columns import comments_on
 from central_zone.store.gdppr.layout import ENTRIES, Layout, Source
 from central_zone.store.gdppr.view import select
 from central_zone.store.rights import open_released_view
@@ -31,8 +32,8 @@ def lay_out(connection: Connection, view: Table, tables: Mapping[str, Table], at
     connection.exec_driver_sql(
         f"CREATE VIEW {_named(connection, view)} WITH (security_invoker = true, security_barrier = true) AS {select(layout)}"
     )
-    citation = str(view.comment).replace("'", "''")
-    connection.exec_driver_sql(f"COMMENT ON VIEW {_named(connection, view)} IS '{citation}'")
+    comments = comments_on(_named(connection, view), str(view.comment))
+    connection.exec_driver_sql("; ".join(comments))
     open_released_view(connection, f"{view.schema}.{view.name}")
 
 

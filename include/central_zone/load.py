@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import sql
 from sqlalchemy import Connection
@@ -25,10 +26,14 @@ def load_records(
     practice_code: str,
     parcel_number: int,
     schema: str = "records",
+    may_replace: bool = True,
 ) -> int:
-    """Appends the rows of one canonical table and answers how many. Raises StoreDown or StoreRefused."""
+    """Appends the rows of one canonical table and answers how many. Raises StoreDown or StoreRefused.
+
+    Where nothing of the practice can be older, and none of its records comes twice, only tombstones `may_replace` a row.
+    """
     batches = (
-        _of_this_parcel(batch, practice_code, parcel_number)
+        _of_this_parcel(batch, practice_code, parcel_number, may_replace=may_replace)
         for some in rows
         for batch in _by_registration(some).to_batches(max_chunksize=ROWS_SENT_AT_ONCE)
     )
@@ -89,11 +94,25 @@ def _copy_statement(table: tuple[str, str], columns: list[str]) -> sql.Composed:
     return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(sql.Identifier(*table), names)
 
 
-def _of_this_parcel(batch: pa.RecordBatch, practice_code: str, parcel_number: int) -> pa.RecordBatch:
+def comes_twice(rows: pa.Table) -> bool:
+    """Whether a record is in the table more than once."""
+    tokens = rows["record_token"].combine_chunks().cast(pa.binary())
+    return pl.Series(tokens).n_unique() < rows.num_rows
+
+
+def _of_this_parcel(
+    batch: pa.RecordBatch, practice_code: str, parcel_number: int, *, may_replace: bool
+) -> pa.RecordBatch:
     practice = pa.repeat(practice_code, batch.num_rows)
     number = pa.repeat(pa.scalar(parcel_number, pa.int64()), batch.num_rows)
-    names = [*batch.schema.names, "practice_code", "parcel_number"]
-    return pa.RecordBatch.from_arrays([*batch.columns, practice, number], names=names)
+    marks = pa.repeat(True, batch.num_rows) if may_replace else _true_or_null(batch["is_deleted"])
+    names = [*batch.schema.names, "practice_code", "parcel_number", "may_replace"]
+    return pa.RecordBatch.from_arrays([*batch.columns, practice, number, marks], names=names)
+
+
+def _true_or_null(flags: pa.Array) -> pa.Array:
+    """NULL in place of false takes no room in a row, and none in the index of rows that may replace others."""
+    return pc.if_else(flags, flags, pa.scalar(None, pa.bool_()))
 
 
 def _driver(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:

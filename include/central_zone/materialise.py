@@ -35,6 +35,7 @@ from crossing.canonical import Kind, column_names, has_patient
 
 SCHEMA = "release"
 PERSON = "patient_token"
+_PERSON_IN_WORDS = "The person: a token of this project alone, the same in each of its tables and at every practice."
 # The words that use MY data asks everybody who works with patients' records to repeat; on a table, nobody can miss them.
 CITATION = "This work uses data provided by patients and collected by the NHS as part of their care and support."
 SYNTHETIC_CITATION = (
@@ -111,13 +112,17 @@ def _materialise(connection: Connection, making: Making, table: str, persons: Ta
 
 
 def _released_table(making: Making, table: str) -> Table:
-    person = [Column(PERSON, Uuid, nullable=False)] if has_patient(table) else []
-    columns = [
-        Column(name, (_OF_THE_PARCEL[name] if name in _OF_THE_PARCEL else RECORDS[table].c[name]).type)
-        for name in making.safes.tables[table]
-    ]
+    person = [Column(PERSON, Uuid, nullable=False, comment=_PERSON_IN_WORDS)] if has_patient(table) else []
+    columns = [_released_column(table, name) for name in making.safes.tables[table]]
     name = name_of_released(making.use_id, table)
     return Table(name, MetaData(), *person, *columns, schema=SCHEMA, comment=_citation(making))
+
+
+def _released_column(table: str, name: str) -> Column[Any]:
+    if name in _OF_THE_PARCEL:
+        return Column(name, _OF_THE_PARCEL[name].type)
+    ours = RECORDS[table].c[name]
+    return Column(name, ours.type, comment=ours.comment)
 
 
 def _rows(making: Making, table: str, persons: Table) -> Select[Any]:

@@ -16,6 +16,7 @@ from central_zone.errors import ErasuresMissing, StoreIsOlder
 from central_zone.register.build_register import build
 from central_zone.restored.resume import resume
 from crossing.policy import policy_folder
+from support.archived_postgres import an_archived_server
 from support.centre_lived import Centre
 from support.postgres import a_server, psycopg_url
 from support.restores import PRACTICES, PRACTICES_FILE, Nights, nights, refused_by_the_loader
@@ -33,16 +34,20 @@ def postgres():
 
 
 @pytest.fixture
-def lived(tmp_path, postgres, monkeypatch) -> Nights:
+def begun(tmp_path, monkeypatch):
     """Two nights, and everybody's practice checked for national opt-outs."""
     shutil.copytree(policy_folder(), tmp_path / "policy")
     (tmp_path / "policy" / "practices.csv").write_text(PRACTICES_FILE)
     monkeypatch.setenv("GP_POLICY_DIR", str(tmp_path / "policy"))
-    made = nights(tmp_path / "central", postgres.a_store())
-    made.night(1)
-    made.night(2)
-    made.say_who_is_allowed(1)
-    return made
+
+    def begin(url: str) -> Nights:
+        made = nights(tmp_path / "central", url)
+        made.night(1)
+        made.night(2)
+        made.say_who_is_allowed(1)
+        return made
+
+    return begin
 
 
 def run(program: str, *words: str) -> None:
@@ -90,7 +95,8 @@ def check_it_is_as_if_it_had_never_been_lost(lived: Nights, oracle: tuple[dict, 
     happened="loader, register, release and readers refuse, naming the command; it erases again, says what is missing, and "
     "the next load brings the rest; equal to the store that was never lost",
 )
-def test_a_store_restored_from_a_dump_catches_up_and_equals_the_one_that_was_never_lost(lived, postgres, tmp_path):
+def test_a_store_restored_from_a_dump_catches_up_and_equals_the_one_that_was_never_lost(begun, postgres, tmp_path):
+    lived = begun(postgres.a_store())
     dump = dumped(lived, tmp_path / "store.dump")
     oracle = third_night(lived)
     old_receipts = lived.receipts()
@@ -130,3 +136,39 @@ def test_a_store_restored_from_a_dump_catches_up_and_equals_the_one_that_was_nev
     assert claimed(note, "").origin == "gp-collect.example/audit/restored-1"
     assert checkpoints.last_checkpoint(lived.settings.receipts_folder) == claimed(note, "")
     assert "went on from a backup" in (lived.settings.register_folder / "index.html").read_text()
+
+
+@pytest.mark.needs_debian
+@pytest.mark.rehearsal
+@pytest.mark.fault(
+    "F39",
+    injected="server and disk lost in the middle of a night; recovered from a base backup and the archived log to the last "
+    "moment that was archived, before people were erased",
+    happened="as after a dump, though the half of the night that had been archived is there: nothing is loaded twice",
+)
+def test_a_store_recovered_to_a_point_in_time_in_the_middle_of_a_night_goes_on_from_there(begun, tmp_path):
+    with an_archived_server() as server:
+        lived = begun(server.url)
+        backup = server.base_backup(server.folder / "backup")
+        lived.night(3)
+        server.name_this_moment("night 3 loaded")
+        server.archive_everything()
+        lived.night(4)
+        lived.erase(0, 1)
+        Centre(lived.settings).release()
+        build(lived.settings.register_folder, lived.settings)
+        oracle = lived.contents(), Centre(lived.settings).released()
+        server.destroy()
+
+        server.recover(backup, "night 3 loaded")
+        check_it_serves_nobody(lived)
+        said = resume(lived.settings, **SAID)
+        assert (said["store"], said["batches_reapplied"], len(said["to_load"]), said["to_ask_for"]) == (
+            "goes on",
+            1,
+            3,
+            [],
+        )
+        assert Centre(lived.settings).load() == 3
+        check_it_is_as_if_it_had_never_been_lost(lived, oracle)
+        assert verify(lived.settings)["restores"] == 1

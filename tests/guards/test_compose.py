@@ -146,6 +146,29 @@ def test_nobody_comes_into_the_store_in_clear_or_without_proof() -> None:
     assert "COPY compose/pg_hba.conf /etc/postgresql/pg_hba.conf" in (CHECKOUT / "Dockerfile").read_text()
 
 
+def test_the_worker_has_the_passwords_of_the_roles_that_its_tasks_work_as() -> None:
+    assert roles_opened_by_tasks() == {role for role in set(ROLES) - {OWNER} if "central-worker" in holders_of(role)}
+
+
+def roles_opened_by_tasks() -> set[str]:
+    """Those under which the modules that tasks call open the store: what is done by hand alone is left out."""
+    by_hand = (
+        "command_line",
+        "doctor.py",
+        "state.py",
+        "status.py",
+        "look.py",
+        "init.py",
+        "settings.py",
+        "role_names.py",
+    )
+    room = CHECKOUT / "include" / "central_zone"
+    modules = [path for path in room.rglob("*.py") if not path.name.startswith(by_hand)]
+    opened = re.compile(r"(?:role=|store_url_of\(|under\()([A-Z]+)\b")
+    names = {name for path in modules for name in opened.findall(path.read_text())}
+    return {f"gp_{name.lower()}" for name in names}
+
+
 def test_no_worker_reaches_the_metadata_database() -> None:
     assert members_of("metadata") == AIRFLOW - {"source-worker", "central-worker"} | {"postgres-metadata"}
     for name in ("source-worker", "central-worker"):

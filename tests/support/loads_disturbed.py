@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 
 from central_zone import load_parcel
+from central_zone.chain.verify import verify
 from central_zone.settings import Settings
 from integration.central_zone.conftest import CentralZone
 from support.parcels import Sealed
@@ -41,7 +42,7 @@ def check_loaded_once(zone: CentralZone, parcel: Sealed) -> None:
     """One line in ledger and audit chain, the rows it says, its receipt, and nothing left over."""
     assert zone.state(parcel) == "loaded"
     assert store_and_ledger(zone) == WHOLE
-    assert load_parcel.verify_audit(zone.settings)[0] == 1
+    assert verify(zone.settings)["entries"] == 1
     assert [path.name for path in zone.settings.receipts_folder.iterdir()] == [
         f"{parcel.manifest.parcel_id}.receipt.json"
     ]

@@ -77,9 +77,9 @@ class Nights:
         Centre(self.settings).take_notices()
 
     def erase(self, *people: int) -> list[dict[str, Any]]:
-        """These people of the first practice opted out."""
-        if people:
-            a_notice(self, [(token(row, 1), token(row, 2), 3) for row in people])
+        """These people of the first practice opted out, whose records left with every night until now."""
+        so_far = self.last[PRACTICES[0]].manifest.sequence
+        a_notice(self, [(token(row, 1), token(row, 2), so_far) for row in people])
         return Centre(self.settings).take_notices()
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:

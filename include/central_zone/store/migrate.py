@@ -8,6 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from central_zone.store.comment import comment
 from central_zone.store.connection import transaction
 from central_zone.store.rights import take_over
 from central_zone.store.role_names import OWNER
@@ -31,6 +32,7 @@ def migrate(store: Engine, *, partitions: int | None = None) -> bool:
         if before == ScriptDirectory.from_config(config).get_current_head():
             return False
         command.upgrade(config, "head")
+        comment(connection)
         return True
 
 

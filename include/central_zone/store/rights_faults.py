@@ -36,14 +36,16 @@ _EFFECTIVE = """
 WITH roles AS (SELECT oid, rolname FROM pg_roles WHERE rolname = ANY(:roles)), ours AS (
   SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
 ), relations AS (
-  SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind FROM pg_class AS c JOIN ours AS n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p', 'v', 'S')
+  SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind, c.relispartition
+  FROM pg_class AS c JOIN ours AS n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'S')
 ), rights AS (
   SELECT unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']
     || CASE WHEN current_setting('server_version_num')::int >= 170000 THEN ARRAY['MAINTAIN'] ELSE '{}' END) AS word
 )
 SELECT r.name, o.rolname, w.word FROM relations AS r, roles AS o, rights AS w
-WHERE r.relkind <> 'S' AND has_table_privilege(o.oid, r.oid, w.word)
+WHERE r.relkind <> 'S' AND NOT r.relispartition AND has_table_privilege(o.oid, r.oid, w.word)
+UNION ALL SELECT r.name, o.rolname, 'anything' FROM relations AS r, roles AS o, (SELECT string_agg(word, ',') AS words FROM rights) AS w
+WHERE r.relispartition AND has_table_privilege(o.oid, r.oid, w.words)
 UNION ALL SELECT r.name, o.rolname, w FROM relations AS r, roles AS o, unnest(ARRAY['USAGE', 'SELECT', 'UPDATE']) AS w
 WHERE r.relkind = 'S' AND CASE WHEN r.relkind = 'S' THEN has_sequence_privilege(o.oid, r.oid, w) END
 UNION ALL SELECT n.nspname, o.rolname, w FROM ours AS n, roles AS o, unnest(ARRAY['USAGE', 'CREATE']) AS w

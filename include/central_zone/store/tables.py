@@ -32,6 +32,7 @@ from crossing import canonical
 from crossing.canonical import Kind
 from crossing.manifest_fields import IN_SEQUENCE
 
+MAY_REPLACE = "may_replace"
 STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
 
 _BY_KIND: dict[Kind, TypeEngine[Any]] = {
@@ -48,6 +49,8 @@ _BY_NUMBER: dict[pa.DataType, TypeEngine[Any]] = {
     pa.int32(): Integer(),
 }
 
+_BRIN: dict[str, Any] = {"postgresql_using": "brin", "postgresql_with": {"autosummarize": "on"}}
+
 
 def _column(column: canonical.Column) -> Column[Any]:
     type_: TypeEngine[Any] = _BY_NUMBER[column.type] if column.kind == Kind.NUMBER else _BY_KIND[column.kind]
@@ -62,6 +65,8 @@ def _records(table: str) -> Table:
         *(_column(column) for column in canonical.TABLES[table]),
         Column("practice_code", PRACTICE, nullable=False),
         Column("parcel_number", BigInteger, nullable=False),
+        # True: there may be an earlier word on this record. NULL, which takes no room: there is none.
+        Column(MAY_REPLACE, Boolean, server_default=text("true")),
         schema="records",
         postgresql_partition_by="HASH (practice_code)",
     )
@@ -69,8 +74,12 @@ def _records(table: str) -> Table:
         Index(f"{table}_of_one_registration", made.c.practice_code, made.c.registration_token)
     if table == "patient":
         Index("patient_of_one_person", made.c.patient_token)
+    if "snomed_concept_id" in made.c:
+        Index(f"{table}_of_one_code", made.c.snomed_concept_id)
+    may_replace = made.c[MAY_REPLACE]
+    Index(f"{table}_that_may_replace", made.c.practice_code, made.c.record_token, postgresql_where=may_replace)
     # Costs next to nothing a row, and finds the rows of one parcel to count them.
-    Index(f"{table}_of_a_parcel", made.c.parcel_number, postgresql_using="brin")
+    Index(f"{table}_of_a_parcel", made.c.parcel_number, **_BRIN)
     return made
 
 

@@ -77,8 +77,10 @@ def _a_parcel(connection: Connection, drawn: random.Random, number: int) -> tupl
     return taken_at, loaded_at
 
 
-def rows_of(connection: Connection, relation: str, **times: datetime) -> list[str]:
-    return sorted(str(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {relation}"), times))
+def rows_of(connection: Connection, table: str, relation: str, **times: datetime) -> list[str]:
+    told = [*(column.name for column in TABLES[table]), "parcel_number"] if table in TABLES else ["registration_token"]
+    columns = ", ".join(["practice_code", *told])
+    return sorted(str(tuple(row)) for row in connection.execute(text(f"SELECT {columns} FROM {relation}"), times))
 
 
 def had_nothing_come_since(connection: Connection, until: dict[str, datetime]) -> dict[str, list[str]]:
@@ -87,14 +89,14 @@ def had_nothing_come_since(connection: Connection, until: dict[str, datetime]) -
     later = "SELECT parcel_number FROM ledger.parcel WHERE extract_taken_at > :taken OR loaded_at > :known"
     for table in TABLES:
         connection.execute(text(f"DELETE FROM records.{table} WHERE parcel_number IN ({later})"), until)
-    found = {table: rows_of(connection, f"records.current_{table}") for table in ("registration", *TABLES)}
+    found = {table: rows_of(connection, table, f"records.current_{table}") for table in ("registration", *TABLES)}
     nested.rollback()
     return found
 
 
 def as_it_was(connection: Connection, until: dict[str, datetime]) -> dict[str, list[str]]:
     return {
-        table: rows_of(connection, f"records.{table}_as_of(:taken, :known)", **until)
+        table: rows_of(connection, table, f"records.{table}_as_of(:taken, :known)", **until)
         for table in ("registration", *TABLES)
     }
 

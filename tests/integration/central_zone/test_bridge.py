@@ -21,6 +21,7 @@ from central_zone.rotation.retire import retire
 from central_zone.rotation.status import status
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
+from central_zone.store.rights import apply_rights
 from crossing.canonical import Kind, column_names, schema
 from crossing.manifest import ManifestRefused
 from support.erasures import a_notice, as_mark, as_stored, token
@@ -450,6 +451,8 @@ def test_what_was_released_and_who_is_allowed_keep_their_people_under_the_new_to
     zone.execute(
         "CREATE TABLE release.a_use__observation (patient_token UUID NOT NULL, record_token UUID, value INTEGER)"
     )
+    with store_of(zone.settings.store_url) as store, store.begin() as connection:
+        apply_rights(connection)  # as a release does
     ((number,),) = zone.query(_DISCLOSURE)
     zone.execute(f"INSERT INTO release.released_table VALUES ('a_use', 'observation', {number}, 1)")
     # Somebody on the list who was never in a parcel: nobody can say who they are under the new key.

@@ -170,6 +170,7 @@ def test_a_release_stands_as_long_as_its_check_and_is_withdrawn_then(world):
     world.today += timedelta(seconds=1)
     assert withdrawn(world) == {USE: "national check has expired"}
     assert world.query("SELECT tablename FROM pg_tables WHERE schemaname = 'release' ORDER BY 1") == [
+        ("analyst",),
         ("disclosure",),
         ("national_allow_list",),
         ("released_table",),

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 
 _ARGUMENTS = "(taken_until timestamptz, known_until timestamptz)"
 # Of two times, `taken_until` is the practice's (extracts taken until then) and `known_until` ours (loaded until then).
