@@ -32,9 +32,8 @@ def lay_out(connection: Connection, view: Table, tables: Mapping[str, Table], at
     layout = Layout(
         sources=sources, key=_KEY, processed=f"'{delivered}'::timestamptz", delivered=f"'{delivered[:19]}'::text"
     )
-    connection.exec_driver_sql(
-        f"CREATE VIEW {_named(connection, view)} WITH (security_invoker = true) AS {select(layout)}"
-    )
+    safely = "security_invoker = true, security_barrier = true"
+    connection.exec_driver_sql(f"CREATE VIEW {_named(connection, view)} WITH ({safely}) AS {select(layout)}")
     comments = comments_on(_named(connection, view), str(view.comment))
     connection.exec_driver_sql("; ".join([*comments, *_open_to_whom_its_tables_are(connection, view, tables)]))
 

@@ -301,7 +301,7 @@ def test_the_views_give_no_right_on_what_they_read(world):
         "SELECT relnamespace::regnamespace || '.' || relname, reloptions FROM pg_class WHERE relkind = 'v' AND relname LIKE '%gdppr'"
     )
     assert len(found) == 2
-    assert all("security_invoker=true" in options for _, options in found)
+    assert all({"security_invoker=true", "security_barrier=true"} == set(options) for _, options in found)
 
 
 def test_a_later_release_makes_the_view_anew_and_one_in_another_layout_takes_it_away(world):

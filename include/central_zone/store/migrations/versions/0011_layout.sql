@@ -1,7 +1,7 @@
 -- The GDPPR layout over today's records. Written by central_zone/store/gdppr; a test holds the store's view against it, and
 -- a change there is a new migration. A reader needs the rights on what it reads: the view gives none.
 
-CREATE VIEW records.gdppr WITH (security_invoker = true) AS
+CREATE VIEW records.gdppr WITH (security_invoker = true, security_barrier = true) AS
 SELECT
   patient.patient_token AS NHS_NUMBER_DEID,
   patient.practice_code AS PRACTICE,
