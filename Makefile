@@ -67,6 +67,7 @@ fix: $(READY)
 pages: $(READY)
 	@PYTHONPATH=include:tests $(PYTHON) -m rule_pages
 	@PYTHONPATH=include:tests $(PYTHON) -m journey.write_formats_page
+	@PYTHONPATH=include:tests $(PYTHON) -m faults.write_faults_page
 	@PYTHONPATH=include:tests $(PYTHON) -m dictionary
 
 lock:

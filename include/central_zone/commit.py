@@ -14,10 +14,11 @@ from central_zone.compare import compare_with_store
 from central_zone.erasures import gate
 from central_zone.erasures.agree import check_erasures_agree
 from central_zone.erasures.strip import strip_late
-from central_zone.errors import WaitsForEarlier
+from central_zone.errors import StoreDown, WaitsForEarlier
+from central_zone.first_words import first_words_may_replace
 from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
-from central_zone.load import ROWS_IN_MEMORY, ROWS_SENT_AT_ONCE, copy_rows, load_records
+from central_zone.load import ROWS_IN_MEMORY, ROWS_SENT_AT_ONCE, comes_twice, copy_rows, load_records
 from central_zone.places import Place, check_turn
 from central_zone.reidentification.escrow import ESCROW, load_escrow, of_these
 from central_zone.rotation import practice_keys
@@ -27,6 +28,7 @@ from central_zone.settle import settle
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
+from central_zone.store.role_names import ERASER
 from central_zone.store.tables import outbox
 from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
@@ -60,12 +62,31 @@ def commit(zone: Zone, parcel_id: str) -> Entry:
     with transaction(zone.store, "load") as connection:
         entry = ledger.entry(connection, parcel_id)
     if entry.state in _MAY_LOAD:
-        entry = _load(zone, entry)
+        entry = _loaded(zone, entry)
     if entry.state in ledger.TAKEN_IN:
         if entry.rows_erased:
             strip_late(zone, entry)
         settle(zone, entry)
     return entry
+
+
+def _loaded(zone: Zone, entry: Entry) -> Entry:
+    """Where the line broke during COMMIT, only the ledger knows whether it happened: it is asked on a new connection."""
+    try:
+        return _load_bridge(zone, entry) if entry.extract_kind == BRIDGE else _load(zone, entry)
+    except StoreDown:
+        with transaction(zone.store, "ask whether it was loaded") as connection:
+            ledger.lock_practice(connection, *_whose(entry))  # the broken line's transaction may still be at its COMMIT
+            now = ledger.entry(connection, entry.parcel_id)
+        if now.state not in ledger.TAKEN_IN:
+            raise
+        return now
+
+
+def _load_bridge(zone: Zone, entry: Entry) -> Entry:
+    """It changes rows that are there, which a loader may not."""
+    with zone.under(ERASER) as of_eraser:
+        return _load(of_eraser, entry)
 
 
 def _load(zone: Zone, entry: Entry) -> Entry:
@@ -116,7 +137,7 @@ def _write(zone: Zone, connection: Connection, staged_rows: _Ready) -> None:
     # A practice's first snapshot is as large as all of it, and there is nothing yet to compare it with.
     if only_compared or (ready.entry.extract_kind == SNAPSHOT and ledger.has_loaded_before(connection, ready.entry)):
         _compare(connection, ready)
-    loaded = {} if only_compared else {table: _load_table(connection, ready, table) for table in ready.tables}
+    loaded = {} if only_compared else _load_rows(connection, ready)
     kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number, ready.entry.practice_code)
     copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
     if not only_compared:
@@ -165,14 +186,21 @@ def _compare(connection: Connection, ready: _Ready) -> None:
     compare_with_store(connection, ready.entry, whole, in_extract=read)
 
 
-def _load_table(connection: Connection, ready: _Ready, table: str) -> int:
-    return load_records(
-        connection,
-        table,
-        _sound_rows(ready, table),
-        practice_code=ready.entry.practice_code,
-        parcel_number=ready.entry.parcel_number,
-    )
+def _load_rows(connection: Connection, ready: _Ready) -> dict[str, int]:
+    entry, is_first = ready.entry, not ledger.has_loaded_before(connection, ready.entry)
+    if ledger.has_loaded_later(connection, entry):
+        first_words_may_replace(connection, entry)
+    return {
+        table: load_records(
+            connection,
+            table,
+            _sound_rows(ready, table),
+            practice_code=entry.practice_code,
+            parcel_number=entry.parcel_number,
+            may_replace=not is_first or comes_twice(rows),
+        )
+        for table, rows in ready.tables.items()
+    }
 
 
 def _load_escrow(zone: Zone, connection: Connection, ready: _Ready) -> None:

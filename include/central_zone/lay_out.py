@@ -3,16 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, Index, Table, func, text
+from sqlalchemy import Connection, Index, Table, func
 
 from central_zone.store.gdppr.columns import comments_on
 from central_zone.store.gdppr.layout import ENTRIES, Layout, Source
 from central_zone.store.gdppr.view import select
+from central_zone.store.rights import open_released_view
 
-_READERS = text("""
-SELECT each.grantee::regrole::text FROM pg_class AS c, aclexplode(c.relacl) AS each
-WHERE c.oid = to_regclass(:of) AND each.privilege_type = 'SELECT' AND each.grantee NOT IN (0, c.relowner)
-""")
 _KEY = ("patient_token", "registration_token")
 
 
@@ -22,7 +19,7 @@ def drop_layout(connection: Connection, view: Table) -> None:
 
 
 def lay_out(connection: Connection, view: Table, tables: Mapping[str, Table], at: datetime) -> None:
-    """`tables` are the release's, by canonical table. The reader of the view needs rights on them: it gives none."""
+    """`tables` are the release's, by canonical table. Whoever reads the view needs rights on them too: it gives none."""
     _index(tables, connection)
     sources = {
         name: Source(_named(connection, table), frozenset(column.name for column in table.c))
@@ -32,16 +29,12 @@ def lay_out(connection: Connection, view: Table, tables: Mapping[str, Table], at
     layout = Layout(
         sources=sources, key=_KEY, processed=f"'{delivered}'::timestamptz", delivered=f"'{delivered[:19]}'::text"
     )
-    safely = "security_invoker = true, security_barrier = true"
-    connection.exec_driver_sql(f"CREATE VIEW {_named(connection, view)} WITH ({safely}) AS {select(layout)}")
+    connection.exec_driver_sql(
+        f"CREATE VIEW {_named(connection, view)} WITH (security_invoker = true, security_barrier = true) AS {select(layout)}"
+    )
     comments = comments_on(_named(connection, view), str(view.comment))
-    connection.exec_driver_sql("; ".join([*comments, *_open_to_whom_its_tables_are(connection, view, tables)]))
-
-
-def _open_to_whom_its_tables_are(connection: Connection, view: Table, tables: Mapping[str, Table]) -> list[str]:
-    """Whoever may read the patients' table may ask the view, and is shown of every table what that table shows them."""
-    readers = connection.execute(_READERS, {"of": _named(connection, tables["patient"])}).scalars()
-    return [f"GRANT SELECT ON {_named(connection, view)} TO {reader}" for reader in readers]
+    connection.exec_driver_sql("; ".join(comments))
+    open_released_view(connection, f"{view.schema}.{view.name}")
 
 
 def _index(tables: Mapping[str, Table], connection: Connection) -> None:

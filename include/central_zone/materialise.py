@@ -28,7 +28,8 @@ from central_zone.lay_out import drop_layout, lay_out
 from central_zone.project_tokens import project_tokens
 from central_zone.register.five_safes import FiveSafes
 from central_zone.store.gdppr import layout as gdppr
-from central_zone.store.release_tables import released_table
+from central_zone.store.release_tables import analyst, released_table
+from central_zone.store.rights import guard_released
 from central_zone.store.tables import RECORDS, parcel
 from crossing.canonical import Kind, column_names, has_patient
 
@@ -71,7 +72,8 @@ def drop_released(connection: Connection, use_id: str) -> int:
     tables = connection.scalars(select(released_table.c.table_name).where(released_table.c.use_id == use_id)).all()
     for table in tables:
         connection.execute(DropTable(Table(name_of_released(use_id, table), MetaData(), schema=SCHEMA), if_exists=True))
-    connection.execute(delete(released_table).where(released_table.c.use_id == use_id))
+    for of_use in (released_table, analyst):
+        connection.execute(delete(of_use).where(of_use.c.use_id == use_id))
     return len(tables)
 
 
@@ -97,6 +99,7 @@ def _materialise(connection: Connection, making: Making, table: str, persons: Ta
     listed = making.safes.tables[table]
     made = _released_table(making, table)
     made.create(connection)
+    guard_released(connection, f"{SCHEMA}.{made.name}")
     tokens = [name for name in listed if name in column_names(table, Kind.TOKEN)]
     rows = _rows(making, table, persons)
     if tokens:

@@ -15,7 +15,7 @@ from central_zone import audit, keys, ledger, notice
 from central_zone.erasures import gate
 from central_zone.erasures.agree import lock_shared
 from central_zone.errors import ParcelRefused
-from central_zone.load import copy_rows
+from central_zone.load import insert_rows
 from central_zone.notice import Notice
 from central_zone.store.connection import transaction
 from central_zone.store.release_tables import national_allow_list
@@ -142,7 +142,7 @@ def _insert(
         "expires_at": pa.repeat(pa.scalar(expires_at, instant), count),
     }
     batches = pa.table(columns).to_batches(max_chunksize=_ROWS_SENT_AT_ONCE)
-    return copy_rows(connection, ("release", "national_allow_list"), batches)
+    return insert_rows(connection, ("release", "national_allow_list"), batches)
 
 
 def _audited(manifest: Manifest, outcome: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How each practice's last release ended, for `status` and the summary of a night: states, counts and our own error lines."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,9 @@ class Outcomes:
         return content
 
     def record_failure(self, practice_code: str, step: str, error: GPCollectError) -> None:
-        self.record(practice_code, {"state": "failed", "step": step, "error": f"{type(error).__name__}: {error}"})
+        """As well as can be: a failure that cannot be written down is still told by whoever runs the step."""
+        with suppress(OSError):
+            self.record(practice_code, {"state": "failed", "step": step, "error": f"{type(error).__name__}: {error}"})
 
     def read(self, practice_code: str) -> dict[str, Any]:
         path = self.folder / practice_code / "outcome.json"

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,17 @@ def copied_into(target: str) -> set[str]:
     stages = re.split(r"^FROM ", (CHECKOUT / "Dockerfile").read_text(), flags=re.MULTILINE)[1:]
     stage = next(stage for stage in stages if stage.splitlines()[0].endswith(f"AS {target}"))
     return set(re.findall(r"^COPY (\S+) \S+$", stage, re.MULTILINE)) | set(re.findall(r"^ADD .*", stage, re.MULTILINE))
+
+
+def test_a_worker_imports_its_own_zone_before_it_forks() -> None:
+    named = {
+        name: service["environment"]["GP_WORKER_IMPORTS"]
+        for name, service in SERVICES.items()
+        if name.endswith("-worker")
+    }
+    assert named["source-worker"].startswith("source_zone.")
+    assert named["central-worker"].startswith("central_zone.")
+    assert not any(
+        zone in named[worker] for worker, zone in (("source-worker", "central_zone"), ("central-worker", "source_zone"))
+    )
+    assert all(find_spec(module) for each in named.values() for module in each.split())

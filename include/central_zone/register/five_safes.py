@@ -29,6 +29,7 @@ class Person:
     organisation: str
     accreditation: str
     accredited_until: date
+    login: str  # their own in the store; see central_zone.analysts
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from crossing import canonical
 from crossing.canonical import Kind
 from crossing.manifest_fields import IN_SEQUENCE
 
+MAY_REPLACE = "may_replace"
 STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
 
 _BY_KIND: dict[Kind, TypeEngine[Any]] = {
@@ -64,6 +65,8 @@ def _records(table: str) -> Table:
         *(_column(column) for column in canonical.TABLES[table]),
         Column("practice_code", PRACTICE, nullable=False),
         Column("parcel_number", BigInteger, nullable=False),
+        # True: there may be an earlier word on this record. NULL, which takes no room: there is none.
+        Column(MAY_REPLACE, Boolean, server_default=text("true")),
         schema="records",
         postgresql_partition_by="HASH (practice_code)",
     )
@@ -71,6 +74,10 @@ def _records(table: str) -> Table:
         Index(f"{table}_of_one_registration", made.c.practice_code, made.c.registration_token)
     if table == "patient":
         Index("patient_of_one_person", made.c.patient_token)
+    if "snomed_concept_id" in made.c:
+        Index(f"{table}_of_one_code", made.c.snomed_concept_id)
+    may_replace = made.c[MAY_REPLACE]
+    Index(f"{table}_that_may_replace", made.c.practice_code, made.c.record_token, postgresql_where=may_replace)
     # Costs next to nothing a row, and finds the rows of one parcel to count them.
     Index(f"{table}_of_a_parcel", made.c.parcel_number, **_BRIN)
     return made
@@ -232,8 +239,10 @@ audit_entry = Table(
     Column("event", JSONB, nullable=False),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False, unique=True),
+    Column("written_by", Text),  # the database user who was logged in; NULL in entries from before it was kept
     schema="audit",
 )
+Index("restores", audit_entry.c.seq, postgresql_where=audit_entry.c.event.has_key("restored_from"))
 
 outbox = Table(
     "outbox",

@@ -159,6 +159,11 @@ def test_whoever_a_parcel_names_under_the_new_key_is_named_under_older_ones_firs
     assert [manifest.extract_kind for manifest, _ in parcels(zone)][4:] == ["delta"]
 
 
+@pytest.mark.fault(
+    "F24",
+    injected="a new version of the key is made between pull and seal",
+    happened="the parcel is wholly under the version that the run began with",
+)
 def test_a_run_keeps_the_key_it_began_with(zone: SourceZone) -> None:
     write_extract(zone.deliveries, EVERYBODY, FIRST)
     pull_practice(zone.release("run"))
@@ -169,6 +174,11 @@ def test_a_run_keeps_the_key_it_began_with(zone: SourceZone) -> None:
     assert zone.release().memory_file().read().token_key_version == 1
 
 
+@pytest.mark.fault(
+    "F24",
+    injected="the practice goes over to a new key while its run is under way",
+    happened="the run begins again from `pull`; nothing left under two keys",
+)
 def test_a_run_whose_practice_went_over_meanwhile_begins_again(zone: SourceZone) -> None:
     night(zone, EVERYBODY, FIRST)
     write_extract(zone.deliveries, NO, SECOND)
