@@ -154,7 +154,7 @@ def found(connection: psycopg.Connection[Any], login: str, statement: str) -> in
 def test_a_release_leaves_the_store_as_the_file_has_it_and_takes_its_people_with_it(world):
     with store_of(world.store_url) as store, store.begin() as connection:
         assert [each.line() for each in rights.check_rights(connection) if each.said != "ok"] == []
-        owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE tablename LIKE '%\\_\\_%'"
+        owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE tablename ~ '.__.'"
         assert connection.exec_driver_sql(owners).scalars().all() == ["gp_releaser"]
         assert rights.apply_rights(connection) == 0
     (world.folder / "data_uses" / f"{OTHER}.toml").unlink()

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from central_zone.store.rights_file import FILE, read_rights
+from central_zone.store.rights_file import FILE, RELEASED, read_rights
 from central_zone.store.role_names import ROLES
 from central_zone.store.row_policies import policies_of, use_of
 from crossing.policy import Policy, PolicyRefused, policy_folder
@@ -72,7 +72,7 @@ def test_no_words_but_reading_are_an_analysts_and_an_auditors():
 
 def test_a_policy_says_in_its_name_what_it_allows_and_to_whom():
     rights = read_rights()
-    policies = list(policies_of(rights, rights.released, "release.a_use__of__it__patient"))
+    policies = list(policies_of(rights, rights.made(RELEASED), "release.a_use__of__it__patient"))
     assert use_of("release.a_use__of__it__patient") == "a_use__of__it"
     (of_analyst,) = [each for each in policies if each.role == "gp_analyst"]
     assert of_analyst.name == "gp_analyst may SELECT where named for the use and in date"
