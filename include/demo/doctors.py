@@ -32,11 +32,9 @@ def keys_in_words(stack: Stack) -> Iterator[str]:
 def _store_in_words(said: list[dict[str, str]]) -> Iterator[str]:
     """What this server cannot keep is told as often as the demonstration is run."""
     of_store = [each for each in said if each["place"].startswith("store")]
-    kept, lacks = (
-        sorted({_subject(each) for each in of_store if each["said"] == word}) for word in ("ok", "take care")
-    )
+    lacks = sorted({_subject(each) for each in of_store if "Accepted here" in each["why"]})
     if of_store:
-        whole = ", ".join(subject for subject in kept if subject not in lacks)
+        whole = ", ".join(sorted({_subject(each) for each in of_store} - {*lacks}))
         yield f"gp-central of the store: as promised in {whole}; as a demonstration not wholly in {', '.join(lacks)} (docs/store.md)."
     yield from (
         f"  {each['said']}: {each['place']}: {each['why']}"

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from crossing.connections import read_secret_file
 from crossing.key_files import write_key_file
 
-_VERIFIER = re.compile(r"SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):[A-Za-z0-9+/=]+")
+_VERIFIER = re.compile(r"SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)")
 _CHARACTERS = 32  # of 64 kinds each: 192 bits
 
 
@@ -43,4 +43,6 @@ def is_of(verifier: str, password: str) -> bool:
         return False
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(found[2]), int(found[1]))
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
-    return hmac.compare_digest(stored, base64.b64decode(found[3]))
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    kept = f"{found[3]}:{found[4]}"
+    return hmac.compare_digest(f"{base64.b64encode(stored).decode()}:{base64.b64encode(server).decode()}", kept)

@@ -96,7 +96,9 @@ def test_today_is_the_latest_word_on_each_record_whatever_came_in_which_order(
             now, before = (todays(connection, schema, table, whose) for schema in ("records", "first_version"))
             assert now == before, table
         now, before = (
-            connection.execute(text(f"SELECT practice_code, registration_token FROM {schema}.current_registration")).all()  # noqa: S608
+            connection.execute(
+                text(f"SELECT practice_code, registration_token FROM {schema}.current_registration")
+            ).all()  # noqa: S608
             for schema in ("records", "first_version")
         )
         assert sorted(map(str, now)) == sorted(map(str, before))
@@ -120,7 +122,9 @@ def test_a_first_parcel_leaves_no_row_in_the_index_of_later_words_but_its_tombst
 def test_one_persons_history_reads_no_whole_table(zone, question):
     from central_zone import load_parcel
 
-    load_parcel.load_parcel(zone.sealed({"patient": patients(), "observation": events("observation")}).folder, zone.settings)
+    load_parcel.load_parcel(
+        zone.sealed({"patient": patients(), "observation": events("observation")}).folder, zone.settings
+    )
     ((person, registration),) = zone.query("SELECT patient_token, registration_token FROM records.patient LIMIT 1")
     asked = {
         "person": f"SELECT o.* FROM records.current_patient AS p JOIN records.current_observation AS o USING (practice_code, registration_token) WHERE p.patient_token = '{person}'",

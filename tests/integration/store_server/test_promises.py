@@ -89,6 +89,8 @@ def whole(store: DebianStore) -> Iterator[DebianStore]:
     """As promised before, and after."""
     assert weak(store) == []
     yield store
+    store.server.write_hba(*PLAINTEXT_REFUSED)
+    store.server.reload()
     assert weak(store) == []
 
 
@@ -163,27 +165,22 @@ def test_each_line_of_pg_hba_that_lets_in_too_much_is_named_alone(whole: DebianS
     for line, words in LINES.items():
         whole.server.write_hba(*PLAINTEXT_REFUSED, line)
         only(whole, "signing in", f"line {len(PLAINTEXT_REFUSED) + 1}", words)
-    whole.server.write_hba(*PLAINTEXT_REFUSED)
 
 
 def test_the_file_that_compose_gives_its_server_lets_in_nobody_too_many(whole: DebianStore) -> None:
     whole.server.write_hba((CHECKOUT / "compose" / "pg_hba.conf").read_text())
     whole.server.reload()
     assert weak(whole) == []
-    whole.server.write_hba(*PLAINTEXT_REFUSED)
-    whole.server.reload()
 
 
 def test_a_server_that_talks_to_whoever_comes_without_tls_is_seen_from_outside(whole: DebianStore) -> None:
     whole.server.write_hba(
-        *PLAINTEXT_REFUSED[:2], f"hostnossl all {LOADER} 127.0.0.1/32 scram-sha-256", *PLAINTEXT_REFUSED[2:]
+        *PLAINTEXT_REFUSED[:2], f"hostnossl all {AUDITOR} 127.0.0.1/32 scram-sha-256", *PLAINTEXT_REFUSED[2:]
     )
     whole.server.reload()
     said = weak(whole)
     assert {each.place for each in said} == {"store: encryption", "store: signing in"}
     assert "whoever comes without TLS" in said[0].why
-    whole.server.write_hba(*PLAINTEXT_REFUSED)
-    whole.server.reload()
 
 
 @contextmanager
