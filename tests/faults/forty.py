@@ -50,6 +50,10 @@ CANNOT_BE_INJECTED = {
     "F10": "The kernel's OOM killer needs a memory cgroup of our own, which neither this machine nor CI lets us make. To the process "
     "it is SIGKILL, which F01 to F03 inject; here memory is refused by a limit (RLIMIT_AS).",
     "F22": "The machine's own clock is not set: it is shared. The clock is handed to every step, so another one is handed in.",
+    "F33": "Two real schedulers of Airflow were not started: what they would do to us, the same task twice or a task that wakes "
+    "up, is done here without them, and no step asks Airflow what is loaded.",
+    "F40": "A real metadata database was not dropped: all that Airflow hands to a step are ids of parcels, so forgetting them is "
+    "what is injected.",
 }
 
 # Faults whose only tests are rehearsals (`make rehearse`), and why.
