@@ -85,7 +85,10 @@ def read_rights(policy: Policy | None = None) -> Rights:
     objects = tuple(_object(said) for said in content["objects"])
     named = [(each.kind, name) for each in objects for name in each.names or ("",)]
     _check(len(set(named)) == len(named), "an object is decided about twice")
-    _check({DATABASE, *MADE_BY_RELEASES} <= {each.kind for each in objects}, "it says nothing of the database or of releases")
+    _check(
+        {DATABASE, *MADE_BY_RELEASES} <= {each.kind for each in objects},
+        "it says nothing of the database or of releases",
+    )
     return Rights(roles=roles, objects=objects)
 
 
