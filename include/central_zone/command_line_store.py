@@ -24,6 +24,7 @@ def add_store(commands: Any) -> None:
         action="store_true",
         help="the server's settings are another's business: neither set nor judged",
     )
+    init.add_argument("--partitions", type=int, metavar="N", help="of each table, in a store that is made now")
     init.set_defaults(run=_init)
     check = store.add_parser(
         "check", help="a look alone, with the administrator's eyes where GP_STORE_ADMIN_URL is set"
@@ -46,6 +47,7 @@ def _init(arguments: argparse.Namespace) -> int:
             make_passwords=arguments.make_passwords,
             set_settings=not arguments.leave_settings,
             demonstration=settings.is_demonstration,
+            partitions=arguments.partitions,
         ),
     )
     print(

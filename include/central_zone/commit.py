@@ -15,10 +15,10 @@ from central_zone.erasures import gate
 from central_zone.erasures.agree import check_erasures_agree
 from central_zone.erasures.strip import strip_late
 from central_zone.errors import StoreDown, WaitsForEarlier
+from central_zone.first_words import first_words_may_replace
 from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
 from central_zone.load import ROWS_IN_MEMORY, ROWS_SENT_AT_ONCE, comes_twice, copy_rows, load_records
-from central_zone.first_words import first_words_may_replace
 from central_zone.places import Place, check_turn
 from central_zone.reidentification.escrow import ESCROW, load_escrow, of_these
 from central_zone.rotation import practice_keys

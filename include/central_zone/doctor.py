@@ -25,6 +25,7 @@ _FOLDERS = {
     "work": "GP_CENTRAL_WORK_DIR",
     "receipts": "GP_RECEIPTS_DIR",
     "erasure journal": "GP_ERASURE_JOURNAL_DIR",
+    "audit checkpoints": "GP_AUDIT_CHECKPOINTS_DIR",
     "lineage": "GP_LINEAGE_DIR",
     "register": "GP_REGISTER_DIR",
 }

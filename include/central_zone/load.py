@@ -105,7 +105,7 @@ def _of_this_parcel(
 ) -> pa.RecordBatch:
     practice = pa.repeat(practice_code, batch.num_rows)
     number = pa.repeat(pa.scalar(parcel_number, pa.int64()), batch.num_rows)
-    marks = pa.repeat(True, batch.num_rows) if may_replace else _true_or_null(batch["is_deleted"])  # noqa: FBT003
+    marks = pa.repeat(True, batch.num_rows) if may_replace else _true_or_null(batch["is_deleted"])
     names = [*batch.schema.names, "practice_code", "parcel_number", "may_replace"]
     return pa.RecordBatch.from_arrays([*batch.columns, practice, number, marks], names=names)
 

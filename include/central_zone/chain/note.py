@@ -49,10 +49,8 @@ def read_note(note: str, key: Ed25519PublicKey, where: str) -> Checkpoint:
     """The checkpoint in a note that bears our signature; others' signatures beside it are left alone. Raises CheckpointsBroken."""
     checkpoint, signatures = _parsed(note, where)
     ours = key_id(checkpoint.origin, key)
-    for line in signatures:
-        dash, name, encoded = line.split(" ")
-        data = b64decode(encoded, validate=True)
-        if (dash, name, data[:_KEY_ID_BYTES]) == (_DASH, checkpoint.origin, ours):
+    for name, data in signatures:
+        if (name, data[:_KEY_ID_BYTES]) == (checkpoint.origin, ours):
             try:
                 key.verify(data[_KEY_ID_BYTES:], checkpoint.text().encode())
             except InvalidSignature:
@@ -66,16 +64,23 @@ def claimed(note: str, where: str) -> Checkpoint:
     return _parsed(note, where)[0]
 
 
-def _parsed(note: str, where: str) -> tuple[Checkpoint, list[str]]:
+def _parsed(note: str, where: str) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
     try:
         if len(note) > _LARGEST_BYTES:
             raise ValueError
         text, signatures = note.rsplit("\n\n", 1)
         origin, size, root = text.split("\n")
         checkpoint = Checkpoint(origin, int(size), b64decode(root, validate=True).hex())
-        lines = signatures.removesuffix("\n").split("\n")
-        if checkpoint.text() != text + "\n" or any(line.count(" ") != 2 for line in lines):
+        signed = [_signature(line) for line in signatures.removesuffix("\n").split("\n")]
+        if checkpoint.text() != text + "\n":
             raise ValueError
     except ValueError:
         raise CheckpointsBroken(f"{where} holds something that is no checkpoint. Restore it from its copy.") from None
-    return checkpoint, lines
+    return checkpoint, signed
+
+
+def _signature(line: str) -> tuple[str, bytes]:
+    dash, name, encoded = line.split(" ")
+    if dash != _DASH:
+        raise ValueError
+    return name, b64decode(encoded, validate=True)

@@ -69,8 +69,9 @@ def resume(settings: Settings, *, by: str, reason: str) -> dict[str, Any]:
 def _check_it_was_restored(walked: Walked, found: Lost) -> None:
     if not is_as_after_a_restore(walked, found):
         raise NotARestore(
-            f"Entry {found.sizes[0]} of the audit chain is not the one it was, and later ones are: no backup is like that. "
-            "Nothing was changed. This is an incident: docs/runbook.md, The audit chain does not hold."
+            f"Entry {found.sizes[0]} of the audit chain is not the one that was published, and later ones are: no backup is like "
+            "that. Another copy of the store went on in its place, or the chain was forged. Nothing was changed. Use the copy "
+            "that went on: docs/runbook.md, The store was lost."
         )
 
 

@@ -38,6 +38,7 @@ class Asked:
     make_passwords: bool = False
     set_settings: bool = True
     demonstration: bool = False
+    partitions: int | None = None  # of a store that is made now; None is the usual number
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def init(address: str, asked: Asked, policy: Policy | None = None) -> Done:
     with _alone(address), store_of(address) as store:
         changed = set_settings(store, promises, asked) if asked.set_settings else []
         made = _roles(store, asked)
-        migrated = migrate(store)
+        migrated = migrate(store, partitions=asked.partitions)
         with transaction(store, "give rights") as connection:
             apply_rights(connection)
             _let_the_auditor_look(connection)
@@ -117,10 +118,10 @@ def _wait_for_pgaudit(promises: Sequence[Promise]) -> None:
 
 
 def _install_pgaudit(store: Engine) -> None:
-    """Its event triggers name the table that a DDL statement is about."""
+    """Its event triggers name the table that a DDL statement is about. Where PostgreSQL's own are: it is none of our objects."""
     if "pgaudit" in _facts(store).settings.get(_LIBRARIES, ""):
         with transaction(store, "install pgaudit") as connection:
-            connection.execute(text("CREATE EXTENSION IF NOT EXISTS pgaudit"))
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS pgaudit SCHEMA pg_catalog"))
 
 
 def _is_to_be_set(promise: Promise, facts: Facts, asked: Asked) -> bool:

@@ -21,8 +21,9 @@ def look_at_store(settings: Settings, policy: Policy | None = None, *, as_admini
     """All that is to be said. A store that cannot be looked at is a verdict, never an error."""
     try:
         url = parsed(settings.store_url, "GP_STORE_URL")
-        said = [*_address(settings), *([] if is_a_socket(url) else look_from_outside(url))]
-        facts, rights = _read(settings.store_url_of(AUDITOR))
+        ours = settings.store_url_of(AUDITOR)
+        said = [*_address(settings), *([] if is_a_socket(url) else look_from_outside(parsed(ours, "GP_STORE_URL")))]
+        facts, rights = _read(ours)
         said += tasks(facts, over_network=not is_a_socket(url), demonstration=settings.is_demonstration)
         if as_administrator:
             facts, rights = _read(settings.store_admin_url)

@@ -57,6 +57,22 @@ def test_the_database_lets_in_the_next_entry_under_ones_own_name_and_nothing_els
     assert verified(zone) == (3, heads[-1])
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE audit.entry SET at = at + interval '1 microsecond' WHERE seq = 2", "entry 2 was changed"),
+        ("UPDATE audit.entry SET previous_hash = hash WHERE seq = 2", "entry 2 was changed"),
+        ("DELETE FROM audit.entry WHERE seq = 2", "entry 2 was removed"),
+        ("UPDATE audit.entry SET seq = 9 WHERE seq = 2", "entry 2 was removed"),
+    ],
+)
+def test_a_changed_or_missing_entry_breaks_the_chain_there(zone, change, said):
+    append(zone, 3)
+    zone.execute(f"SET session_replication_role = replica; {change}")
+    with pytest.raises(AuditBroken, match=said):
+        verified(zone)
+
+
 def test_entries_cut_off_the_end_show_against_a_published_head(zone):
     heads = append(zone, 3)
     zone.execute("SET session_replication_role = replica; DELETE FROM audit.entry WHERE seq = 3")

@@ -65,7 +65,7 @@ def store(server: DebianPostgres, tmp_path_factory: pytest.TempPathFactory) -> D
     made = DebianStore(server, server.an_empty_database(), tmp_path_factory.mktemp("store"))
     made.passwords.mkdir()
     with environment_of(made.administrators()):
-        assert main(["store", "init", "--passwords", str(made.passwords), "--make-passwords"]) == 0
+        assert main(["store", "init", "--partitions", "2", "--passwords", str(made.passwords), "--make-passwords"]) == 0
     return made
 
 

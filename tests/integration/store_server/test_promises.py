@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
+from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
 from central_zone.store.facts import read_facts
 from central_zone.store.look import look_at_store
-from central_zone.store.role_names import LOADER, OWNER
+from central_zone.store.role_names import AUDITOR, LOADER
 from central_zone.store.server_settings import Promise, read_promises
 from central_zone.store.weaker import weaker
 from crossing.policy import Policy
@@ -20,6 +22,7 @@ from support.debian_postgres import ADMINISTRATOR, PLAINTEXT_REFUSED, DebianPost
 from .conftest import DebianStore
 
 pytestmark = pytest.mark.needs_debian
+CHECKOUT = Path(__file__).parents[3]
 
 # What is worse, for each setting that a running server reads anew.
 WORSE = {
@@ -163,6 +166,14 @@ def test_each_line_of_pg_hba_that_lets_in_too_much_is_named_alone(whole: DebianS
     whole.server.write_hba(*PLAINTEXT_REFUSED)
 
 
+def test_the_file_that_compose_gives_its_server_lets_in_nobody_too_many(whole: DebianStore) -> None:
+    whole.server.write_hba((CHECKOUT / "compose" / "pg_hba.conf").read_text())
+    whole.server.reload()
+    assert weak(whole) == []
+    whole.server.write_hba(*PLAINTEXT_REFUSED)
+    whole.server.reload()
+
+
 def test_a_server_that_talks_to_whoever_comes_without_tls_is_seen_from_outside(whole: DebianStore) -> None:
     whole.server.write_hba(
         *PLAINTEXT_REFUSED[:2], f"hostnossl all {LOADER} 127.0.0.1/32 scram-sha-256", *PLAINTEXT_REFUSED[2:]
@@ -199,29 +210,35 @@ def test_an_ed25519_key_under_an_ecdsa_authority_still_is_not_as_promised(whole:
 
 def test_what_a_role_a_database_or_the_environment_has_of_its_own_is_named_alone(whole: DebianStore) -> None:
     with whole.server.connect(whole.database) as connection:
-        connection.execute(f"ALTER ROLE {LOADER} SET synchronous_commit = off")
-        only(whole, "durability", "synchronous_commit is 'off' for gp_loader in every database")
-        connection.execute(f"ALTER ROLE {LOADER} RESET synchronous_commit")
+        connection.execute("CREATE ROLE old; ALTER ROLE old SET synchronous_commit = off")
+        only(whole, "durability", "synchronous_commit is 'off' for old in every database")
+        connection.execute("ALTER ROLE old RESET ALL; ALTER ROLE old SET local_preload_libraries = 'auto_explain'")
+        only(whole, "code", "local_preload_libraries is 'auto_explain' for old")
+        connection.execute("DROP ROLE old")
         connection.execute(f"ALTER DATABASE {whole.database} SET log_statement = 'all'")
         only(whole, "logs", f"log_statement is 'all' for every role in {whole.database}")
         connection.execute(f"ALTER DATABASE {whole.database} RESET log_statement")
         connection.execute("SET password_encryption = 'md5'; CREATE ROLE old LOGIN PASSWORD 'x'")
         only(whole, "signing in", "the password of old is kept as md5")
         connection.execute("DROP ROLE old")
-        connection.execute(f"ALTER ROLE {OWNER} SET local_preload_libraries = 'auto_explain'")
-        only(whole, "code", "local_preload_libraries is 'auto_explain' for gp_owner")
-        connection.execute(f"ALTER ROLE {OWNER} RESET local_preload_libraries")
-        connection.execute("CREATE EXTENSION pg_prewarm")
+        connection.execute("CREATE EXTENSION pg_prewarm SCHEMA pg_catalog")
         only(whole, "server", "extension pg_prewarm")
         connection.execute("DROP EXTENSION pg_prewarm")
 
 
-def test_a_superuser_by_night_or_a_password_in_the_environment_is_named_alone(whole: DebianStore) -> None:
-    address = whole.folder / "superusers_address"
-    address.write_text(whole.server.administrators_url(whole.database))
-    only(whole, "tasks", "a superuser", GP_STORE_URL_FILE=str(address))
-    loose = {"GP_STORE_URL": whole.address(LOADER)}
-    said = look_at_store(type(whole.settings())({**whole.administrators(), **loose}), as_administrator=True)
+def test_a_superuser_by_night_is_named_and_a_right_too_many(whole: DebianStore) -> None:
+    with whole.server.connect(whole.database) as connection:
+        connection.execute(f"ALTER ROLE {AUDITOR} SUPERUSER")
+        assert {each.place for each in weak(whole)} == {"store: tasks", "store: roles", "store: rights in effect"}
+        connection.execute(f"ALTER ROLE {AUDITOR} NOSUPERUSER")
+        connection.execute(f"GRANT DELETE ON records.patient TO {LOADER}")
+        assert {each.place for each in weak(whole)} == {"store: rights", "store: rights in effect"}
+        connection.execute(f"REVOKE DELETE ON records.patient FROM {LOADER}")
+
+
+def test_a_password_in_the_environment_is_named_alone(whole: DebianStore) -> None:
+    values = {**whole.administrators(), "GP_STORE_PASSWORDS_DIR": str(whole.passwords)}
+    said = look_at_store(Settings({**values, "GP_STORE_URL": whole.address(LOADER)}), as_administrator=True)
     assert [each.place for each in said if each.said != OK] == ["store: address"]
     assert whole.address(LOADER) not in str(said)
 
@@ -242,5 +259,5 @@ def test_a_store_that_is_not_there_is_one_verdict(whole: DebianStore) -> None:
     (whole.folder / "nowhere").write_text(
         whole.server.url("nowhere", ADMINISTRATOR).replace(f":{whole.server.port}/", ":1/")
     )
-    said = look_at_store(type(whole.settings())(values))
+    said = look_at_store(Settings(values))
     assert [each.said for each in said if each.place == "store"] == ["wrong"]
