@@ -69,6 +69,7 @@ pages: $(READY)
 	@PYTHONPATH=include:tests $(PYTHON) -m journey.write_formats_page
 	@PYTHONPATH=include:tests $(PYTHON) -m faults.write_faults_page
 	@PYTHONPATH=include:tests $(PYTHON) -m dictionary
+	@PYTHONPATH=include:tests $(PYTHON) -m rights_page
 
 lock:
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes -o requirements.txt
