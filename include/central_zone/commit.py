@@ -28,8 +28,8 @@ from central_zone.settle import settle
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
+from central_zone.store.lineage_tables import outbox
 from central_zone.store.role_names import ERASER
-from central_zone.store.tables import outbox
 from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
 from crossing.canonical import BRIDGE
