@@ -8,6 +8,7 @@ from typing import Any
 from central_zone import keys
 from central_zone.ledger import Entry
 from crossing import answers
+from crossing.faultpoint import faultpoint
 from crossing.manifest import canonical_json
 from crossing.parcel import sync_folder
 
@@ -59,6 +60,7 @@ def replace_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    faultpoint("receipt.drafted")
     Path(draft).chmod(0o644)
     Path(draft).replace(path)
     sync_folder(path.parent)

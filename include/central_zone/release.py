@@ -24,6 +24,7 @@ from central_zone.release_locks import one_at_a_time
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
 from central_zone.zone import Zone, opened
+from crossing.faultpoint import faultpoint
 
 Result = dict[str, Any]
 
@@ -48,8 +49,11 @@ def release_in(zone: Zone, use_id: str) -> Result:
         cohort = _cohort(zone, connection, use, opt_out)
         _check_cohort(use, safes, cohort)
         drop_released(connection, use_id)
+        faultpoint("release.former_dropped")
         released = _made(zone, connection, cohort, (use, safes, opt_out))
+        faultpoint("release.made")
         number = disclose(connection, released)
+        faultpoint("release.disclosed")
     return {
         "use": use_id,
         "disclosure": number,

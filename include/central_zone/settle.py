@@ -4,12 +4,14 @@ from central_zone import receipts, staged
 from central_zone.folders import usable
 from central_zone.ledger import Entry
 from central_zone.zone import Zone
+from crossing.faultpoint import faultpoint
 
 
 def settle(zone: Zone, entry: Entry) -> None:
     """Safe to repeat: the receipt has the same bytes each time."""
     with usable("GP_RECEIPTS_DIR"):
         receipts.give_receipt(zone.settings.receipts_folder, entry, zone.settings.keys_folder)
+    faultpoint("settle.receipt_given")
     staged.discard(zone.settings.work_folder, entry.parcel_id)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crossing.errors import GPCollectError
+from crossing.faultpoint import faultpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Outcomes:
         content = {"practice_code": practice_code, **outcome, "at": datetime.now(UTC).isoformat(timespec="seconds")}
         draft = folder / ".outcome.tmp"
         draft.write_text(json.dumps(content, sort_keys=True))
+        faultpoint("outcome.draft_written")
         draft.replace(folder / "outcome.json")
         return content
 

@@ -2,6 +2,7 @@
 
 import shutil
 
+from crossing.faultpoint import faultpoint
 from source_zone.memory import Memory
 from source_zone.release import Release
 from source_zone.seal import draft_folder
@@ -19,7 +20,9 @@ def finish_what_was_begun(release: Release) -> Memory:
         draft = draft_folder(release.settings.outbox, begun.parcel_id)
         if draft.exists() and not (release.settings.outbox / begun.parcel_id).exists():
             shutil.rmtree(draft)
+            faultpoint("recover.draft_removed")
             file.discard_next()
         else:
             file.commit()
+        faultpoint("recover.settled")
     return file.read()

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives import hpke
 
 from crossing.canonical import Kind, column_names
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest, Part, bytes_to_sign, part_binding
 from crossing.parcel import MANIFEST_NAME, SECOND_SIGNATURE_NAME, SIGNATURE_NAME, part_name, write_durably
 from source_zone.background import Background
@@ -100,12 +101,15 @@ def seal(manifest: Manifest, drafts: Unsealed, keys: SourceKeys, outbox: Path) -
     draft = draft_folder(outbox, manifest.parcel_id)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o750)
+    faultpoint("seal.folder_made")
     sealed = replace(manifest, parts=tuple(_seal_parts(manifest.identity(), drafts, keys, draft)))
     content = sealed.to_bytes()
     write_durably(draft / MANIFEST_NAME, content)
+    faultpoint("seal.manifest_written")
     write_durably(draft / SIGNATURE_NAME, keys.signing_key.sign(bytes_to_sign(content)))
     if keys.second_signing_key is not None:
         write_durably(draft / SECOND_SIGNATURE_NAME, keys.second_signing_key.sign(bytes_to_sign(content)))
+    faultpoint("seal.signed")
     return sealed
 
 
@@ -114,6 +118,7 @@ def _seal_parts(identity: bytes, drafts: Unsealed, keys: SourceKeys, folder: Pat
     for index, (table, rows, plaintext) in enumerate(drafts.plaintexts()):
         ciphertext = _SUITE.encrypt(plaintext, keys.recipient_key, info=part_binding(identity, index, count))
         write_durably(folder / part_name(index), ciphertext)
+        faultpoint("seal.part_written")
         yield Part(
             name=part_name(index),
             table=table,

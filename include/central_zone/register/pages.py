@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from central_zone.register.data_use import FIELDS
+from crossing.faultpoint import faultpoint
 from crossing.html_pages import rendered
 from crossing.parcel import sync_folder, write_durably
 
@@ -33,7 +34,9 @@ def write(out: Path, files: dict[str, bytes]) -> bool:
     for name, data in changed.items():
         draft = out / f".{name}.{os.getpid()}.draft"
         write_durably(draft, data)
+        faultpoint("register.file_drafted")
         draft.replace(out / name)
+        faultpoint("register.file_in_place")
     if changed:
         sync_folder(out)
     return bool(changed)
