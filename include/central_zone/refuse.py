@@ -51,8 +51,11 @@ def refuse_notice(zone: Zone, parcel_id: str, error: PersonMustAct, *, manifest:
     with transaction(zone.store, "refuse a notice") as connection:
         name = _name(parcel_id)
         if (name, fingerprint(zone.folder(parcel_id))) in ledger.refused_fingerprints(connection, [name]):
-            return
-        head = _write_down(zone, connection, parcel_id, error)
+            if _receipt(zone, parcel_id).exists():
+                return
+            _, head = audit.head(connection)  # a run was killed before it answered
+        else:
+            head = _write_down(zone, connection, parcel_id, error)
     if manifest and manifest.is_notice:
         answer_refused(zone, parcel_id, manifest.sha256(), error, head)
 

@@ -55,6 +55,8 @@ def _pull(release: Release) -> Counts:
     faultpoint("pull.fetched")
     extracts = release.waiting(memory)
     if not extracts:
+        if release.window is None:  # whatever lies there is of a run that was killed after its parcels had left
+            spool.shred_all(release.settings.spool, release.practice.practice_code)
         raise NothingToTake(f"{release.practice.practice_code}: every delivery has been taken already.")
     run_spool = spool.open_new(release.settings.spool, release.practice.practice_code, release.run_id)
     faultpoint("pull.spool_made")

@@ -47,15 +47,16 @@ class ForkServer:
         quiet = {"GX_ANALYTICS_ENABLED": "false", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "2"}
         # With Airflow's plugins: no. With the tests themselves: what is forked finds its work there.
         path = f"{INCLUDE}{os.pathsep}{TESTS}"
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", "from support.forked import serve; serve()"],
-            env={**os.environ, **quiet, "PYTHONPATH": path},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log.open("a"),
-            text=True,
-            start_new_session=True,
-        )
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", "from support.forked import serve; serve()"],
+                env={**os.environ, **quiet, "PYTHONPATH": path},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
         assert self._read()["ready"] == "", "a thread runs in the server before it forks"
 
     def start(self, work: str, arguments: Mapping[str, Any], *, fault: str = "", reached: Path | None = None) -> int:
@@ -90,7 +91,9 @@ class ForkServer:
 
     def close(self) -> None:
         assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
+        self._process.stdout.close()
         self._process.wait(30)
 
     def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +131,7 @@ def _say(said: dict[str, Any]) -> None:
 
 def _threads_of_work() -> str:
     """Threads that could hold a lock as we fork. Allocators' own and the cleaner of spilled files are made for it, or hold none."""
-    names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in os.listdir("/proc/self/task")]
+    names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
     known = ("python", "jemalloc_bg_thd", "polars-ooc-clea")
     return ", ".join(sorted(name for name in names if not name.startswith(known)))
 

@@ -26,7 +26,7 @@ from source_zone.token_key_versions import make_next
 from source_zone.uphold_practices import check_all_upheld, uphold_practices
 from support.centre_lived import USE, centre_settings, say_who_is_allowed
 from support.emis_files import a_patient, an_observation, guid, write_extract
-from support.tokens_again import SourceKey
+from support.tokens_again import SourceKey, StoreKey
 
 COLLECTION = "gpdpr"
 PRACTICE, OTHER = "Y99001", "Y99002"
@@ -35,8 +35,6 @@ PEOPLE = ["anne", "bob", "carl", "dora", *(f"p{number:02}" for number in range(1
 NUMBER_OF = {name: str(nhs_numbers_for_tests()[500 + place]) for place, name in enumerate(PEOPLE)}
 PHASES = ("collect 1", "load 1", "collect 2", "load 2", "collect 3", "load 3")
 _STAMPS = {1: "20260902010000", 2: "20260903010000", 3: "20260904010000"}
-# Where a step waits for nobody: a stopped worker's transaction is ended by the server after this, as in life after minutes.
-LEASE = "?options=-c%20idle_in_transaction_session_timeout%3D700%20-c%20statement_timeout%3D2500&"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,30 @@ class World:
     def progress(self) -> Path:
         """What Airflow would remember: which step of which run comes next, and what the steps before it answered."""
         return self.root / "harness" / "progress.json"
+
+    def must_not_be_there(self) -> set[bytes]:
+        """Of who dissents, always; of who dissents later, from when it was said until it was taken back."""
+        seen = {path.name for path in (self.root / "harness").glob("after *")}
+        gone = {DISSENTS} | ({DISSENTS_LATER} if "after load 2" in seen and "after collect 3" not in seen else set())
+        store = StoreKey(self.root / "keys" / "central")
+        found = set()
+        for version in sorted(self.source.keys.glob("token-gpdpr-v*.key")):
+            key = SourceKey(self.source.keys, version.name)
+            for name in gone:
+                found |= {store.token(key.token(PRACTICE, _spelt(name))), store.token(key.person(NUMBER_OF[name]))}
+        return found
+
+    def identifiers(self) -> dict[str, str]:
+        numbers = {f"number of {name}": number for name, number in NUMBER_OF.items()}
+        names = {f"surname of {name}": f"Surname{name}" for name in PEOPLE}
+        return {**numbers, **names, **{f"registration of {name}": _spelt(name) for name in PEOPLE}}
+
+    def note_after(self, phase: str) -> None:
+        (self.root / "harness" / f"after {phase}").touch()
+
+
+def _spelt(name: str) -> str:
+    return guid(name).strip("{}").upper()
 
 
 def make_world(root: Path, store_url: str) -> World:
@@ -132,9 +154,7 @@ def _deliver(world: World, night: int) -> None:
     said = {1: (DISSENTS, "2"), 2: (DISSENTS_LATER, "2"), 3: (DISSENTS_LATER, "3")}[night]
     entries.append(an_observation(said[0], f"says {stamp}", said[1], EffectiveDate=f"2026-09-0{night}"))
     people = [a_patient(name, NhsNumber=NUMBER_OF[name]) for name in (PEOPLE if night == 1 else names)]
-    write_extract(
-        world.source.incoming / PRACTICE, {"Admin_Patient": people, "CareRecord_Observation": entries}, stamp
-    )
+    write_extract(world.source.incoming / PRACTICE, {"Admin_Patient": people, "CareRecord_Observation": entries}, stamp)
     if night == 1:
         other = {"Admin_Patient": [a_patient("olga")], "CareRecord_Observation": [an_observation("olga", "of olga")]}
         write_extract(world.source.incoming / OTHER, other, stamp)
@@ -152,12 +172,15 @@ Step = tuple[str, Callable[[], Any]]
 
 
 def do(root: str, store_url: str, phase: str, run: str) -> None:
-    """One phase, in a process of its own. Begun before under the same `run`, it goes on at the step that did not end."""
-    world = World(Path(root), store_url)
+    """One phase, in a process of its own. Begun before under the same `run`, it goes on at the step that did not end.
+
+    What stands after a slash in `run` tells tries apart that are the same run to the zones.
+    """
+    world, run_id = World(Path(root), store_url), run.partition("/")[0]
     said = json.loads(world.progress.read_text()) if world.progress.exists() else {}
     if said.get("run") != run:
         said = {"run": run, "step": 0, "answers": {}}
-    steps = list(_collecting(world, run, said) if phase.startswith("collect") else _loading(world, said))
+    steps = list(_collecting(world, run_id, said) if phase.startswith("collect") else _loading(world, said))
     try:
         for number, (name, step) in enumerate(steps):
             if number >= said["step"]:
@@ -166,7 +189,7 @@ def do(root: str, store_url: str, phase: str, run: str) -> None:
                 _remember(world, said)
     except GPCollectError:
         if phase.startswith("collect"):  # the teardown of a run that failed
-            _shred(world, run, said["answers"].get("due", []))
+            _shred(world, run_id, said["answers"].get("due", []))
         _remember(world, {})
         raise
 
@@ -251,12 +274,7 @@ def _release(world: World) -> None:
 
 
 def _has_list(world: World) -> bool:
-    return any(json.loads(path.read_bytes())["extract_kind"] == "national_allow_list" for path in world.archive.glob("*/manifest.json"))
-
-
-def token_key(world: World) -> SourceKey:
-    return SourceKey(world.source.keys)
-
-
-def registration(name: str) -> str:
-    return guid(name).strip("{}").upper()
+    return any(
+        json.loads(path.read_bytes())["extract_kind"] == "national_allow_list"
+        for path in world.archive.glob("*/manifest.json")
+    )

@@ -212,6 +212,8 @@ def _seal_beside(folder: Path, part: Part, rows: pa.Table, binding: bytes, recip
 def _put_in_place(folder: Path, stripped: Stripped) -> None:
     """The new parts take the place of the old ones. What a killed run put beside them and did not speak of, goes too."""
     with usable("GP_INBOX_DIR"):
+        for draft in folder.glob(f".{NAME}.*"):
+            draft.unlink()
         for new in sorted(folder.glob(f"*{NEW_PART_SUFFIX}")):
             name = new.name.removesuffix(NEW_PART_SUFFIX)
             part = stripped.parts.get(name)
