@@ -26,6 +26,7 @@ def finish_what_was_begun(release: Release) -> Memory:
             _note(release, file.read(), begun)
             file.commit()
         faultpoint("recover.settled")
+    release.outcomes().finish(release.practice.practice_code)
     for draft in drafts_of(outbox, release.rules.collection.id, release.practice.practice_code):
         shutil.rmtree(draft)
     return file.read()
