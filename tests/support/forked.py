@@ -4,6 +4,7 @@ The server has used none of the libraries' threads when it forks (they start wit
 a process that was started anew, and is there in milliseconds. Each piece of work leads a process group of its own.
 """
 
+import gc
 import json
 import os
 import signal
@@ -31,6 +32,8 @@ _PRELOADED = (
     "central_zone.register.deliver_lineage",
     "central_zone.expectations.suites",
     "great_expectations",
+    "support.killed_world",  # what is forked imports nothing any more
+    "support.nights_of_kills",
 )
 DONE, FAILED, KILLED, STOPPED, RUNNING = "done", "failed", "killed", "stopped", "running"
 
@@ -111,6 +114,8 @@ def serve() -> None:
     """Until its standard input ends. Answers each line with one line."""
     for name in _PRELOADED:
         import_module(name)
+    gc.collect()
+    gc.freeze()  # what was imported is never looked through again, so that its pages stay shared
     _say({"ready": _threads_of_work()})
     states: dict[int, str] = {}
     for line in sys.stdin:
