@@ -182,7 +182,7 @@ class Killer:
             said = {"root": str(self.world.root), "store_url": self.world.store_url, "phase": zone}
             ended = self.server.run("support.nights_of_kills:do", {**said, "run": f"{zone} {self.begun}"})
             carry(self.world)
-            if ended == DONE and (zone == SOURCE or not _unfinished(self.world)):
+            if ended == DONE and (zone == SOURCE or not unfinished(self.world)):
                 return
         raise AssertionError(f"{zone} did not come to an end; see {self.server.log}")
 
@@ -192,7 +192,7 @@ def do(root: str, store_url: str, phase: str, run: str) -> None:
     killed_world.do_in(Nights(Path(root), store_url), phase, run, stuck_is_an_error=False)
 
 
-def _unfinished(world: Nights) -> int:
+def unfinished(world: Nights) -> int:
     """Parcels in the inbox that have not come to an end."""
     query = """
     SELECT parcel_id::text FROM ledger.parcel WHERE state IN ('loaded', 'compared', 'held', 'refused')
