@@ -10,7 +10,7 @@ OPENBAO_READY := $(OPENBAO)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: demo test rehearse lint fix pages lock bench bench-store differential up down clean install
+.PHONY: demo test rehearse kills nemesis lint fix pages lock bench bench-store differential up down clean install
 
 install: $(READY)
 
@@ -52,6 +52,17 @@ test: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
 # What takes minutes a test: before a release, and by whoever changes what it rehearses.
 rehearse: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m rehearsal
+
+# Nights with a killer at work in both zones: make kills N=1000 SEED=1
+N ?= 1000
+SEED ?= 1
+kills: $(READY)
+	@PYTHONPATH=$(PYTHONPATH):$(CURDIR)/tests $(PYTHON) -m support.nights_of_kills $(N) $(SEED)
+
+# For as long as that takes: make nemesis EXAMPLES=1000
+EXAMPLES ?= 200
+nemesis: $(READY)
+	@GP_NEMESIS_EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest tests/faults/test_nemesis.py -m rehearsal
 
 lint: $(READY)
 	@$(VENV)/bin/ruff format --check .
