@@ -15,6 +15,7 @@ from central_zone.erasures import gate
 from central_zone.erasures.agree import check_erasures_agree
 from central_zone.erasures.strip import strip_late
 from central_zone.errors import StoreDown, WaitsForEarlier
+from central_zone.events_of_load import audit_event, lineage_event
 from central_zone.first_words import first_words_may_replace
 from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
@@ -34,7 +35,6 @@ from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
 from crossing.canonical import BRIDGE
 from crossing.faultpoint import faultpoint
-from crossing.lineage import counts_facet, input_dataset, output_dataset, run_event
 from crossing.manifest_fields import RECON, SNAPSHOT
 
 _MAY_LOAD = (ledger.VALIDATED, ledger.APPROVED)
@@ -149,10 +149,12 @@ def _write(zone: Zone, connection: Connection, staged_rows: _Ready) -> None:
     if not only_compared:
         _load_escrow(zone, connection, ready)
     faultpoint("load.after_escrow")
-    connection.execute(insert(outbox).values(event=_lineage(zone, ready, loaded)))
+    connection.execute(
+        insert(outbox).values(event=lineage_event(zone, ready.entry, ready.manifest, ready.verdict, loaded))
+    )
     faultpoint("load.after_lineage")
     # Last, because other loaders queue for the chain from here to the end of the transaction.
-    head = audit.append(connection, actor=audit.LOADER, event=_audited(ready.entry, loaded, erased))
+    head = audit.append(connection, actor=audit.LOADER, event=audit_event(ready.entry, loaded, erased))
     faultpoint("load.after_audit")
     ledger.mark(
         connection,
@@ -225,32 +227,3 @@ def _load_escrow(zone: Zone, connection: Connection, ready: _Ready) -> None:
 def _sound_rows(ready: _Ready, table: str) -> Iterator[pa.Table]:
     failed = quarantine.failed_rows(ready.verdict.failed_rows, table)
     return quarantine.without_failed(ready.tables[table], failed, at_a_time=ROWS_IN_MEMORY)
-
-
-def _audited(entry: Entry, loaded: dict[str, int], erased: dict[str, int]) -> dict[str, Any]:
-    return {
-        ("compared" if entry.extract_kind == RECON else "loaded"): entry.parcel_id,
-        "practice_code": entry.practice_code,
-        "sequence": entry.sequence,
-        "manifest_sha256": entry.manifest_sha256,
-        "rows": loaded,
-        **({"rows_erased": erased} if erased else {}),
-    }
-
-
-def _lineage(zone: Zone, ready: _Ready, loaded: dict[str, int]) -> dict[str, Any]:
-    entry, manifest = ready.entry, ready.manifest
-    rules = {**manifest["policy_sha256"], "expectations": ready.verdict.facts["suite_sha256"]}
-    return run_event(
-        job=f"load.{entry.collection}",
-        run_id=entry.parcel_id,
-        at=zone.now(),
-        inputs=[input_dataset(f"parcel/{entry.practice_code}/{entry.sequence}", version=entry.manifest_sha256)],
-        outputs=[output_dataset(f"records.{table}", rows=rows) for table, rows in loaded.items()],
-        facets=counts_facet(
-            counts={"loaded": loaded, "quarantined": quarantine.counts(ready.verdict.failed_rows)},
-            policy_sha256=rules,
-            key_version=manifest["token_key"],
-            software=manifest["software"],
-        ),
-    )
