@@ -111,7 +111,7 @@ def main() -> None:
                 said[f"appends_per_second_of_{writers}"] = round(done / SECONDS)
             print(json.dumps(said))
         finally:
-            server.cleanup()
+            server.stop()
 
 
 def _at(connection: Any, seq: int) -> tuple[int, str]:

@@ -39,7 +39,7 @@ def publish(out: Path, ledger: Ledger, policy: Policy, *, checkpoint: str | None
     purposes = read_case_rules(policy).purposes
     said = contents(ledger, collections=collections, uses=uses, book=read_rule_book(policy), purposes=purposes)
     notes = {CHECKPOINT_FILE: checkpoint.encode()} if checkpoint else {}
-    changed = write(out, {**render(said), **notes})
+    changed = write(out, {**render({**said, "checkpoint": next(iter(notes), None)}), **notes})
     return {
         "state": "published" if changed else "already",
         "parcels": len(ledger.parcels),
