@@ -41,6 +41,8 @@ _PARCEL = r"[0-9a-f-]{36}/(manifest\.json|manifest\.sig|manifest\.mldsa65\.sig|p
 _OF_CENTRE = (
     rf"inbox/{_PARCEL}",
     r"receipts/[0-9a-f-]{36}\.(receipt|certificate)\.json",
+    r"receipts/audit-checkpoints\.jsonl",
+    r"register/audit-checkpoint\.txt",
     r"erasures/erasures\.jsonl",
     r"lineage/lineage-[0-9-]+\.jsonl",
     r"register/(index\.html|feed\.atom|register\.json|register\.csv)",
