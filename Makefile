@@ -10,7 +10,7 @@ OPENBAO_READY := $(OPENBAO)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: demo test rehearse lint fix pages lock bench differential up down clean install
+.PHONY: demo test rehearse kills nemesis lint fix pages lock bench bench-store differential up down clean install
 
 install: $(READY)
 
@@ -53,6 +53,17 @@ test: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
 rehearse: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m rehearsal
 
+# Nights with a killer at work in both zones: make kills N=1000 SEED=1
+N ?= 1000
+SEED ?= 1
+kills: $(READY)
+	@PYTHONPATH=$(PYTHONPATH):$(CURDIR)/tests $(PYTHON) -m support.nights_of_kills $(N) $(SEED)
+
+# For as long as that takes: make nemesis EXAMPLES=1000
+EXAMPLES ?= 200
+nemesis: $(READY)
+	@GP_NEMESIS_EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest tests/faults/test_nemesis.py -m rehearsal
+
 lint: $(READY)
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
@@ -69,6 +80,7 @@ pages: $(READY)
 	@PYTHONPATH=include:tests $(PYTHON) -m journey.write_formats_page
 	@PYTHONPATH=include:tests $(PYTHON) -m faults.write_faults_page
 	@PYTHONPATH=include:tests $(PYTHON) -m dictionary
+	@PYTHONPATH=include:tests $(PYTHON) -m rights_page
 
 lock:
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes -o requirements.txt
@@ -77,6 +89,10 @@ lock:
 
 bench: $(READY)
 	@$(PYTHON) bench/night.py
+
+# Loads into stores of 1, 10 and 105 million rows, and questions to the largest. It takes 25 GB of disk and most of an hour.
+bench-store: $(READY)
+	@PYTHONPATH=$(PYTHONPATH):$(CURDIR)/tests $(PYTHON) bench/store.py
 
 # A million people's histories of opt-outs: who may leave, said three times over, and the differences, which must be none.
 differential: $(READY)

@@ -54,10 +54,10 @@ def a_practice(root: Path, patients: int) -> Tables:
     found: dict[str, list[pa.Table]] = {}
     for table, rows in receive.opened_rows(folder, manifest, keys.recipient_key(root / "keys/central")):
         found.setdefault(table, []).append(rows)
-    return {table: _together(pa.concat_tables(found[table])) for table in TABLES if table in found}
+    return {table: together(pa.concat_tables(found[table])) for table in TABLES if table in found}
 
 
-def _together(rows: pa.Table) -> pa.Table:
+def together(rows: pa.Table) -> pa.Table:
     rows = rows.combine_chunks()
     if "registration_token" not in rows.column_names:
         return rows
@@ -85,14 +85,16 @@ def _changed(rows: pa.Table, change: "np.ndarray[Any, Any]") -> pa.Table:
     return pa.table(columns, schema=rows.schema)
 
 
-def later(tables: Tables) -> Tables:
-    """What comes again in a later parcel: every twentieth record, every fifth of them deleted. No patient is."""
+def several(tables: Tables, every: int) -> Tables:
+    """What comes again in a later parcel: every so manieth record, every fifth of them deleted. No patient is."""
     found = {}
     for table, rows in tables.items():
         if table != "patient" and has_patient(table):
-            some = rows.take(pa.array(np.arange(7, rows.num_rows, AGAIN)))
+            some = rows.take(pa.array(np.arange(7, rows.num_rows, every)))
             deleted = pa.array(np.arange(some.num_rows) % (DELETED // AGAIN) == 0)
-            found[table] = some.set_column(some.column_names.index("is_deleted"), some.schema.field("is_deleted"), deleted)
+            found[table] = some.set_column(
+                some.column_names.index("is_deleted"), some.schema.field("is_deleted"), deleted
+            )
     return found
 
 
@@ -144,8 +146,8 @@ def fill(url: str, root: Path, practice: Tables, practices: int) -> int:
 
 _OURS = """FROM pg_index JOIN pg_class AS made ON made.oid = indexrelid JOIN pg_class AS of ON of.oid = indrelid
 WHERE of.relnamespace = 'records'::regnamespace AND of.relkind = 'p'"""
-_INDEXES = f"SELECT pg_get_indexdef(indexrelid) {_OURS}"  # noqa: S608 (a constant of ours)
-_INDEX_NAMES = f"SELECT made.relname, of.relname {_OURS}"  # noqa: S608 (a constant of ours)
+_INDEXES = f"SELECT pg_get_indexdef(indexrelid) {_OURS}"
+_INDEX_NAMES = f"SELECT made.relname, of.relname {_OURS}"
 
 
 def _parcels(store: Any, root: Path, practices: int) -> dict[str, tuple[int, int, int]]:
@@ -172,7 +174,8 @@ def _leaves(connection: Any, practices: int) -> Iterator[tuple[int, list[str]]]:
         "SELECT count(*) FROM pg_inherits WHERE inhparent = 'records.patient'::regclass"
     ).fetchone()
     for remainder in range(partitions):
-        asked = "SELECT code FROM unnest(%s::text[]) AS code WHERE satisfies_hash_partition('records.patient'::regclass, %s, %s, code COLLATE \"C\")"
+        asked = """SELECT code FROM unnest(%s::text[]) AS code
+WHERE satisfies_hash_partition('records.patient'::regclass, %s, %s, code COLLATE "C")"""
         yield remainder, [row[0] for row in connection.execute(asked, (codes, partitions, remainder))]
 
 
@@ -181,7 +184,7 @@ def _fill_leaf(
 ) -> int:
     remainder, codes = leaf
     own = {code: moved(practice, numbers[code][0]) for code in codes}
-    again = {code: later(tables) for code, tables in own.items()}
+    again = {code: several(tables, AGAIN) for code, tables in own.items()}
     rows = 0
     for table, template in practice.items():
         with connection.transaction():
@@ -194,7 +197,7 @@ def _fill_leaf(
                     with connection.cursor() as cursor:
                         with cursor.copy(copy_statement(name, template.column_names, freeze=True)) as copy:
                             number = numbers[code][parcel]
-                            for piece in stream(brought[code][table], code, number, may_replace=parcel == 2):  # noqa: PLR2004
+                            for piece in stream(brought[code][table], code, number, may_replace=parcel == 2):
                                 copy.write(piece)
                         rows += cursor.rowcount
     return rows

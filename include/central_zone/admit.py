@@ -15,6 +15,7 @@ from central_zone.store.connection import transaction
 from central_zone.who_signed import signed_bytes
 from central_zone.zone import Zone
 from crossing.accounting import CountsDoNotClose
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest, ManifestRefused
 from crossing.parcel import ParcelUnreadable
 
@@ -32,7 +33,9 @@ def admit(zone: Zone, parcel_id: str) -> Entry:
     try:
         signed = signed_bytes(zone.folder(parcel_id), zone.settings.keys_folder, now=zone.now())
         manifest = receive.manifest_in(zone.folder(parcel_id), signed)
+        faultpoint("receive.verified")
         entry = _enter(zone, manifest)
+        faultpoint("receive.entered")
         if entry.state in (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED) and not manifest.is_bridge:
             tables_of(zone, entry, manifest)
             _note_seconds(zone, entry, time.monotonic() - started)

@@ -28,11 +28,12 @@ from central_zone.settle import settle
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
+from central_zone.store.lineage_tables import outbox
 from central_zone.store.role_names import ERASER
-from central_zone.store.tables import outbox
 from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
 from crossing.canonical import BRIDGE
+from crossing.faultpoint import faultpoint
 from crossing.lineage import counts_facet, input_dataset, output_dataset, run_event
 from crossing.manifest_fields import RECON, SNAPSHOT
 
@@ -63,6 +64,7 @@ def commit(zone: Zone, parcel_id: str) -> Entry:
         entry = ledger.entry(connection, parcel_id)
     if entry.state in _MAY_LOAD:
         entry = _loaded(zone, entry)
+        faultpoint("load.committed")
     if entry.state in ledger.TAKEN_IN:
         if entry.rows_erased:
             strip_late(zone, entry)
@@ -94,6 +96,7 @@ def _load(zone: Zone, entry: Entry) -> Entry:
     try:
         with transaction(zone.store, f"{entry.practice_code}, parcel {entry.sequence}") as connection:
             ledger.lock_practice(connection, entry.collection, entry.practice_code)
+            faultpoint("load.locked")
             locked = ledger.entry(connection, entry.parcel_id)
             if locked.state not in _MAY_LOAD:
                 return locked
@@ -108,6 +111,7 @@ def _load(zone: Zone, entry: Entry) -> Entry:
             tables = with_present_persons(connection, locked.collection, tables_of(zone, locked))
             verdict = verdict_on(zone, locked, tables)
             ready = _Ready(entry=locked, tables=tables, verdict=verdict, manifest=manifest, started=started)
+            faultpoint("load.ready")
             _write(zone, connection, ready)
             return ledger.entry(connection, entry.parcel_id)
     except WaitsForEarlier as wait:
@@ -138,13 +142,18 @@ def _write(zone: Zone, connection: Connection, staged_rows: _Ready) -> None:
     if only_compared or (ready.entry.extract_kind == SNAPSHOT and ledger.has_loaded_before(connection, ready.entry)):
         _compare(connection, ready)
     loaded = {} if only_compared else _load_rows(connection, ready)
+    faultpoint("load.after_copy")
     kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number, ready.entry.practice_code)
     copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
+    faultpoint("load.after_quarantine")
     if not only_compared:
         _load_escrow(zone, connection, ready)
+    faultpoint("load.after_escrow")
     connection.execute(insert(outbox).values(event=_lineage(zone, ready, loaded)))
+    faultpoint("load.after_lineage")
     # Last, because other loaders queue for the chain from here to the end of the transaction.
     head = audit.append(connection, actor=audit.LOADER, event=_audited(ready.entry, loaded, erased))
+    faultpoint("load.after_audit")
     ledger.mark(
         connection,
         ready.entry.parcel_id,
@@ -157,6 +166,7 @@ def _write(zone: Zone, connection: Connection, staged_rows: _Ready) -> None:
         rows_erased=erased,
         audit_hash=head,
     )
+    faultpoint("load.before_commit")
 
 
 def _without_erased(zone: Zone, connection: Connection, ready: _Ready) -> tuple[_Ready, dict[str, int]]:
@@ -187,6 +197,7 @@ def _compare(connection: Connection, ready: _Ready) -> None:
 
 
 def _load_rows(connection: Connection, ready: _Ready) -> dict[str, int]:
+    faultpoint("load.before_copy")
     entry, is_first = ready.entry, not ledger.has_loaded_before(connection, ready.entry)
     if ledger.has_loaded_later(connection, entry):
         first_words_may_replace(connection, entry)

@@ -18,6 +18,7 @@ from central_zone.settings import Settings
 from crossing.carriers import DIRECTORY, MESH
 from crossing.connections import Secrets, read_connection
 from crossing.errors import GPCollectError, PersonMustAct, TryAgain
+from crossing.faultpoint import faultpoint
 from crossing.mesh_answers import MeshDown, MessageGone
 from crossing.mesh_envelope import DATA, Envelope, MessageRefused, check_checksum
 from crossing.mesh_mailbox import Mailbox, OpenMailbox
@@ -68,14 +69,17 @@ class Fetcher:
             parcel_id = self._parcel_of(envelope)
             part = self.work / f"{message_id}.part"
             self.opened.download(message_id, envelope.chunks, part, lambda _: None)
+            faultpoint("fetch.downloaded")
             check_checksum(part, envelope.checksum, "sha256")
             state = self._into_inbox(part, parcel_id)
+            faultpoint("fetch.in_the_inbox")
         except (MessageRefused, TarRefused, AnotherParcelThere) as error:
             (self.work / f"{message_id}.refused").write_text(f"{type(error).__name__}: {error}")
             self._clear(message_id)
             raise
         with suppress(MessageGone):  # its parcel is in the inbox: whether MESH forgot it before or now is the same
             self.opened.acknowledge(message_id)
+        faultpoint("fetch.acknowledged")
         self._clear(message_id)
         return state
 
@@ -107,6 +111,7 @@ class Fetcher:
             draft.mkdir(mode=0o750)
             try:
                 unpack(tar, draft)
+                faultpoint("fetch.unpacked")
             except TarRefused:
                 shutil.rmtree(draft)
                 raise

@@ -15,6 +15,7 @@ from central_zone.store.connection import transaction
 from central_zone.validate import Unvalidated, Verdict, validate_shard
 from central_zone.zone import Zone
 from crossing.canonical import BRIDGE
+from crossing.faultpoint import faultpoint
 
 # A suite has a fixed cost, so small parcels share one; above this the memory they need together would show.
 _ROWS_TOGETHER = 500_000
@@ -77,6 +78,7 @@ def _judge_together(zone: Zone, parcels: Sequence[Parcel]) -> None:
         return
     unvalidated = [Unvalidated(tables, entry.extract_taken_at.date()) for entry, tables in new]
     for (entry, tables), verdict in zip(new, validate_shard(unvalidated, policy=zone.policy), strict=True):
+        faultpoint("validate.judged")
         kept = _to_keep(zone, entry, tables, verdict)
         with usable("GP_CENTRAL_WORK_DIR"):
             staged.keep_verdict(work, entry.parcel_id, kept)
@@ -126,3 +128,4 @@ def _note(zone: Zone, entry: Entry, seconds: float) -> None:
             validation=verdict.facts,
             rows_quarantined=quarantine.counts(verdict.failed_rows),
         )
+    faultpoint("validate.noted")

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from central_zone.store.connection import store_errors
 from crossing.errors import SoftwareFault
+from crossing.faultpoint import faultpoint
 
 ROWS_IN_MEMORY = 400_000  # as many as a part of a parcel holds
 ROWS_SENT_AT_ONCE = 50_000
@@ -62,6 +63,7 @@ def copy_rows(connection: Connection, table: tuple[str, str], batches: Iterable[
             for batch in _chain(first, batches):
                 sent += batch.num_rows
                 copy.write(encoder.write_batch(batch))
+                faultpoint("load.mid_copy")
             copy.write(encoder.finish())
         stored = cursor.rowcount
     if stored != sent:

@@ -19,6 +19,7 @@ from central_zone.errors import (
     NotAllLoadedYet,
     StoreDown,
 )
+from central_zone.finish_killed import finish_killed
 from central_zone.gaps import Gap, gaps
 from central_zone.judge import judge
 from central_zone.ledger import Entry
@@ -46,6 +47,7 @@ def parcels_waiting(collection: str, settings: Settings) -> list[list[str]]:
         with transaction(zone.store, "look for waiting parcels") as connection:
             known = ledger.states(connection, folders)
             refused = ledger.refused_fingerprints(connection, folders)
+        finish_killed(zone, known.values())
         new = [name for name, folder in sorted(folders.items()) if _is_to_be_tried(folder, known.get(name), refused)]
         claims = [(name, inbox.claim(folders[name])) for name in new]
         ours = [(name, claim) for name, claim in claims if claim is None or _brings_records_of(collection, claim)]

@@ -22,6 +22,7 @@ from central_zone.store.release_tables import national_allow_list
 from central_zone.store.tables import notice as notices
 from central_zone.zone import Zone
 from crossing.canonical import NATIONAL_ALLOW_LIST
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest
 from crossing.policy import Policy, PolicyRefused
 
@@ -61,6 +62,7 @@ def apply_allow_list(zone: Zone, list_: Notice) -> dict[str, Any]:
             replaced = connection.execute(delete(national_allow_list).where(_of_practice(manifest))).rowcount
             tokens = _not_erased(zone, connection, list_)
             people = _insert(connection, manifest, tokens, checked_at, expires_at)
+            faultpoint("allow_list.replaced")
             outcome = {"list": "replaced", "people": people, "replaced": replaced}
         head = audit.append(connection, actor=audit.LOADER, event=_audited(manifest, outcome))
         notice.mark_applied(connection, manifest, outcome=outcome, audit_hash=head)

@@ -8,6 +8,7 @@ from typing import Any
 from central_zone import keys
 from central_zone.ledger import Entry
 from crossing import answers
+from crossing.faultpoint import faultpoint
 from crossing.manifest import canonical_json
 from crossing.parcel import sync_folder
 
@@ -49,7 +50,18 @@ def write_receipt(path: Path, receipt: dict[str, Any], keys_folder: Path) -> Non
     signature = keys.receipt_signing_key(keys_folder).sign(bytes_to_sign(receipt)).hex()
     signed = {"receipt": receipt, "signing_key": keys.RECEIPT_SIGNING_KEY, "signature": signature}
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_durably(path, canonical_json(signed))
+    give_durably(path, canonical_json(signed))
+
+
+def give_durably(path: Path, answer: bytes) -> None:
+    """An answer that is the same whenever it is given, and takes away what killed runs left of it."""
+    try:
+        replace_durably(path, answer)
+    except FileNotFoundError:  # another run gave it just now, and took our draft for such
+        if not path.exists():
+            raise
+    for draft in path.parent.glob(f".{path.name}.*"):
+        draft.unlink(missing_ok=True)
 
 
 def replace_durably(path: Path, data: bytes) -> None:
@@ -59,6 +71,7 @@ def replace_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    faultpoint("receipt.drafted")
     Path(draft).chmod(0o644)
     Path(draft).replace(path)
     sync_folder(path.parent)

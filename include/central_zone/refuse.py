@@ -18,6 +18,7 @@ from central_zone.store.connection import transaction
 from central_zone.who_signed import Signed
 from central_zone.zone import Zone
 from crossing.errors import PersonMustAct
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest
 from crossing.manifest_fields import FIELDS
 
@@ -32,11 +33,13 @@ def refuse(
         if ours:
             ledger.lock_practice(connection, ours.collection, ours.practice_code)
         head = _write_down(zone, connection, parcel_id, error)
+        faultpoint("refuse.written")
         known = ledger.find(connection, parcel_id) if is_parcel_id(parcel_id) else None
         if ours and _may_be_refused(ledger.find(connection, ours.parcel_id)):
             ledger.enter(connection, ours, state=ledger.REFUSED, reason=str(error))
             ledger.mark(connection, ours.parcel_id, audit_hash=head)
             refused = ledger.entry(connection, ours.parcel_id)
+    faultpoint("refuse.committed")
     if refused:
         settle(zone, refused)
     elif signed and manifest is None and known is None and _is_their_own(parcel_id, signed):
@@ -48,8 +51,11 @@ def refuse_notice(zone: Zone, parcel_id: str, error: PersonMustAct, *, manifest:
     with transaction(zone.store, "refuse a notice") as connection:
         name = _name(parcel_id)
         if (name, fingerprint(zone.folder(parcel_id))) in ledger.refused_fingerprints(connection, [name]):
-            return
-        head = _write_down(zone, connection, parcel_id, error)
+            if _receipt(zone, parcel_id).exists():
+                return
+            _, head = audit.head(connection)  # a run was killed before it answered
+        else:
+            head = _write_down(zone, connection, parcel_id, error)
     if manifest and manifest.is_notice:
         answer_refused(zone, parcel_id, manifest.sha256(), error, head)
 

@@ -27,6 +27,7 @@ from central_zone.settings import Settings
 from central_zone.store.connection import transaction
 from central_zone.store.role_names import RELEASER
 from central_zone.zone import Zone, opened
+from crossing.faultpoint import faultpoint
 
 Result = dict[str, Any]
 
@@ -54,8 +55,11 @@ def release_in(zone: Zone, use_id: str) -> Result:
         _check_cohort(use, safes, cohort)
         drop_released(connection, use_id)
         name_analysts(connection, use, safes)
+        faultpoint("release.former_dropped")
         released = _made(zone, connection, cohort, (use, safes, opt_out))
+        faultpoint("release.made")
         number = disclose(connection, released)
+        faultpoint("release.disclosed")
     return {
         "use": use_id,
         "disclosure": number,

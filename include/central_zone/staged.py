@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crossing.canonical import NOTICES, TABLES, schema
+from crossing.faultpoint import faultpoint
 
 Tables = dict[str, pa.Table]
 Thin = Callable[[Tables], Tables]  # answers the tables that lose rows, as they are without them
@@ -52,8 +53,10 @@ def stage(
     """
     work.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f"{parcel_id}.", dir=work))  # mode 0700
+    faultpoint("stage.folder_made")
     try:
         _write_tables(draft, rows)
+        faultpoint("stage.rows_written")
         here = _thin_out(draft, thin)
         out = {table: count - here.get(table, 0) for table, count in (signed_for or here).items()}
         about = {
@@ -62,8 +65,10 @@ def stage(
             "sealed": sorted(path.stem for path in draft.glob(f"*{_BESIDE}")),
         }
         (draft / _ABOUT).write_text(json.dumps(about))
+        faultpoint("stage.before_rename")
         shutil.rmtree(work / parcel_id, ignore_errors=True)
         draft.rename(work / parcel_id)
+        faultpoint("stage.renamed")
     except BaseException as error:
         if isinstance(error, OSError) and not draft.exists():
             return
@@ -161,7 +166,9 @@ def keep_verdict(work: Path, parcel_id: str, verdict: KeptVerdict) -> None:
     content = {"failed_rows": failed, "held_because": verdict.held_because, "facts": verdict.facts}
     draft = work / parcel_id / f"{_VERDICT}.draft"
     draft.write_text(json.dumps(content))
+    faultpoint("validate.verdict_drafted")
     draft.rename(draft.with_name(_VERDICT))
+    faultpoint("validate.verdict_kept")
 
 
 def kept_verdict(work: Path, parcel_id: str) -> KeptVerdict | None:
@@ -190,4 +197,5 @@ def discard_folder(folder: Path) -> None:
     gone = folder.with_name(f"{folder.name.split('.')[0]}.{uuid4().hex}.gone")
     with suppress(OSError):
         folder.rename(gone)
+    faultpoint("discard.renamed")
     shutil.rmtree(gone, ignore_errors=True)

@@ -23,6 +23,7 @@ from central_zone.store.role_names import AUDITOR, ERASER
 from central_zone.zone import Zone, opened
 from crossing.canonical import ERASURE, NATIONAL_ALLOW_LIST, NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest
 from crossing.parcel import part_name
 
@@ -122,10 +123,12 @@ def _take(zone: Zone, parcel_id: str) -> Result:
         with transaction(zone.store, "enter a notice") as connection:
             ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
             already = notice.enter(connection, manifest)
+        faultpoint("notice.entered")
         if not already:
             with transaction(zone.store, "look for the key of a notice") as connection:
                 check_notice_is_not_ahead(connection, manifest)
         told: Result = {} if already else APPLY[manifest.extract_kind](zone, notice.opened(zone, manifest))
+        faultpoint("notice.applied")
         withdraw_refusal(zone, parcel_id)
         if manifest.extract_kind in AFTERWARDS:
             AFTERWARDS[manifest.extract_kind](zone, manifest)

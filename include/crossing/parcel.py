@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 from crossing.errors import PersonMustAct
+from crossing.faultpoint import faultpoint
 from crossing.manifest import LARGEST_MANIFEST_BYTES
 
 MANIFEST_NAME = "manifest.json"
@@ -100,7 +101,9 @@ def publish(draft: Path, destination: Path) -> None:
     if destination.exists():
         shutil.rmtree(draft)
         return
+    faultpoint("publish.before_rename")
     draft.rename(destination)
+    faultpoint("publish.renamed")
     sync_folder(destination.parent)
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from crossing.canonical import PERSON
 from crossing.errors import PersonMustAct
+from crossing.faultpoint import faultpoint
 from source_zone import identified
 from source_zone.canonical_forms import canonical_local_ids, spelling
 from source_zone.ids_sent import (
@@ -72,6 +73,7 @@ def move_to_next_key(release: Release, memory: Memory) -> Memory:
     old = release.under(memory).keys
     release = release.at(next(each for each in _versions(release) if each > old.token_key_version))
     manifest = seal_bridge(release, memory, old, known)
+    faultpoint("bridge.sealed")
     moved_on = replace(
         memory,
         sequence=manifest.sequence,
@@ -81,6 +83,7 @@ def move_to_next_key(release: Release, memory: Memory) -> Memory:
     )
     # The same ids in one file, each once: a book does not grow with the nights for ever.
     moved_on = with_contents(book, moved_on, map(as_bytes, known.iter_slices(IDS_A_CHUNK)))
+    faultpoint("bridge.ids_written")
     moved_on = leave(release, replace(moved_on, ids_from=moved_on.ids_to), manifest.sequence)
     book.forget_before(moved_on.ids_from)
     return moved_on

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from crossing.accounting import Counts, check_counts_close
 from crossing.canonical import TABLES
+from crossing.faultpoint import faultpoint
 from crossing.identifiers import canonical_nhs_number
 from source_zone.background import Background
 from source_zone.canonical_forms import check_told_apart
@@ -46,6 +47,7 @@ def draft_extract(release: Release, run_spool: Spool, extract_id: str, roster: p
     made.counts.patients_held_back = Counter(held_by_reason(roster))
     made.counts.patients_may_leave = roster.num_rows - made.counts.patients_held_back.total()
     check_counts_close(made.counts.as_dict())
+    faultpoint("pseudonymise.extract_drafted")
     return made
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crossing.canonical import PERSON, RECORD_ID, REGISTRATION_ID, TABLES, Kind
 from crossing.errors import PersonMustAct
+from crossing.faultpoint import faultpoint
 from crossing.identifiers import canonical_nhs_number
 from crossing.parcel import sync_folder, write_durably
 from source_zone.background import Background
@@ -121,8 +122,10 @@ class IdsBook:
         draft = self._file(number).with_name(".book.tmp")
         sealed = [self._seal(number, index, content) for index, content in enumerate(contents)]
         write_durably(draft, len(sealed).to_bytes(_SIZE_BYTES, "big") + b"".join(sealed))
+        faultpoint("ids_sent.draft_written")
         draft.replace(self._file(number))
         sync_folder(self._file(number).parent)
+        faultpoint("ids_sent.written")
 
     def read(self, memory: Memory) -> Iterator[pl.DataFrame]:
         """The chunks of all files that count. Raises BookUnreadable."""

@@ -5,6 +5,7 @@ The order is the promise: what a killed run leaves here always says whether the 
 
 from pathlib import Path
 
+from crossing.faultpoint import faultpoint
 from source_zone.left_already import check_is_next, note_left
 from source_zone.memory import Memory
 from source_zone.release import Release
@@ -27,8 +28,11 @@ def leave(release: Release, moved_on: Memory, sequence: int, kind: str | None = 
     file = release.memory_file()
     file.prepare(moved_on)
     publish_notice(release, parcel)
+    faultpoint("leave.published")
     note_place(release, sequence, parcel, kind)
+    faultpoint("leave.noted")
     file.commit()
+    faultpoint("leave.remembered")
     return moved_on
 
 

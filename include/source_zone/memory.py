@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crossing.errors import PersonMustAct, TryAgain
+from crossing.faultpoint import faultpoint
 from crossing.parcel import sync_folder, write_durably
 
 # What every practice's memory holds; any other table in it belongs to the adapter.
@@ -90,8 +91,10 @@ class MemoryFile:
         nonce = os.urandom(_NONCE_BYTES)
         draft = self.folder / ".memory.tmp"
         write_durably(draft, nonce + AESGCM(self.key).encrypt(nonce, _pack(memory), self._label()))
+        faultpoint("memory.draft_written")
         draft.replace(self.folder / _NEXT)
         sync_folder(self.folder)
+        faultpoint("memory.prepared")
 
     def commit(self) -> None:
         """The next memory becomes the present one: its parcel has left."""

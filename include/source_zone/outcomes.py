@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from crossing.errors import GPCollectError
+from crossing.faultpoint import faultpoint
+
+_DRAFT = ".outcome.tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +23,19 @@ class Outcomes:
         folder = self.folder / practice_code
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         content = {"practice_code": practice_code, **outcome, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-        draft = folder / ".outcome.tmp"
-        draft.write_text(json.dumps(content, sort_keys=True))
-        draft.replace(folder / "outcome.json")
+        (folder / _DRAFT).write_text(json.dumps(content, sort_keys=True))
+        faultpoint("outcome.draft_written")
+        self.finish(practice_code)
         return content
+
+    def finish(self, practice_code: str) -> None:
+        """Puts in place what a run wrote that was killed before it could. Half of one says nothing, and goes."""
+        draft = self.folder / practice_code / _DRAFT
+        with suppress(FileNotFoundError):  # another run has just put it in place
+            if _is_whole(draft):
+                draft.replace(draft.with_name("outcome.json"))
+            else:
+                draft.unlink()
 
     def record_failure(self, practice_code: str, step: str, error: GPCollectError) -> None:
         """As well as can be: a failure that cannot be written down is still told by whoever runs the step."""
@@ -38,3 +50,11 @@ class Outcomes:
 
     def already(self, practice_code: str) -> dict[str, Any]:
         return {"practice_code": practice_code, "state": "already", "parcels": []}
+
+
+def _is_whole(draft: Path) -> bool:
+    try:
+        json.loads(draft.read_text())
+    except ValueError:
+        return False
+    return True

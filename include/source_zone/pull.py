@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from crossing.canonical import TABLES
 from crossing.errors import PersonMustAct, TryAgain
+from crossing.faultpoint import faultpoint
 from source_zone import identified
 from source_zone.background import Background
 from source_zone.consent_codes import ConsentCodes
@@ -96,6 +97,7 @@ def pull(
             "consents_unreadable": objections.unreadable - unreadable_before,
         }
         spool.write_note(f"read-{extract.extract_id}", {**_about(extract), **beside, "rows": rows, "deleted": deleted})
+        faultpoint("pull.extract_spooled")
         consents.append(stated(objections.found().slice(found_before), extract.taken_at))
     spool.write_table("consents", pa.concat_tables(consents))
     for name, table in tally.remembered.items():
@@ -107,6 +109,7 @@ def pull(
         "told_apart_by": {name: list(key) for name, key in tally.told_apart_by.items()},
     }
     spool.write_note("extracts", note)
+    faultpoint("pull.all_spooled")
     return counts
 
 

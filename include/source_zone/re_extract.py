@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crossing.canonical import TABLES, has_patient
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest
 from crossing.manifest_fields import RE_EXTRACT
 from crossing.parcel import parcel_id
@@ -86,11 +87,13 @@ def _read_and_leave(
     place = release.rules.collection.id, release.practice.practice_code, sequence, extract_id
     check_place_is_free(release, sequence, parcel_id(*place))
     _fill(release, memory, run_spool, extract_id, extracts, roster)
+    faultpoint("re_extract.spooled")
     withheld = Withheld(set(_withheld(memory)))
     drafted = draft_extract(release, run_spool, extract_id, roster, withheld)
     manifest = seal(
         _manifest(release, run_spool, memory, drafted), drafted.drafts, release.keys, release.settings.outbox
     )
+    faultpoint("re_extract.sealed")
     back = frozenset(spelt_once(each) for each in roster.column("registration_id").to_pylist())
     moved_on = replace(
         memory, sequence=sequence, previous_manifest_sha256=manifest.sha256(), parcel_id=manifest.parcel_id

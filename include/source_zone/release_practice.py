@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from crossing.faultpoint import faultpoint
 from source_zone import opt_outs, spool
 from source_zone.bridge import moved_to_newest_key
 from source_zone.check_opt_outs import check_opt_outs
@@ -46,20 +47,26 @@ def pull_practice(release: Release) -> Counts:
 
 
 def _pull(release: Release) -> Counts:
+    faultpoint("pull.begun")
     memory = moved_to_newest_key(release, finish_what_was_begun(release))
     release = release.under(memory)
     let_go_of_taken(release, memory)
     release.transport.fetch(memory.taken_until_instant(), release.progress)
+    faultpoint("pull.fetched")
     extracts = release.waiting(memory)
     if not extracts:
+        if release.window is None:  # whatever lies there is of a run that was killed after its parcels had left
+            spool.shred_all(release.settings.spool, release.practice.practice_code)
         raise NothingToTake(f"{release.practice.practice_code}: every delivery has been taken already.")
     run_spool = spool.open_new(release.settings.spool, release.practice.practice_code, release.run_id)
+    faultpoint("pull.spool_made")
     codes = release.rules.consents
     rows = pull(release.adapter(memory), extracts, run_spool, memory, codes, release.progress)
     extract_ids = [each.extract_id for each in extracts]
     check_volume(release, run_spool, memory, extract_ids)
     run_spool.write_note("token_key", {"version": release.keys.token_key_version})
     run_spool.write_note("policy", dict(release.policy.sha256))
+    faultpoint("pull.noted")
     about = {"practice_code": release.practice.practice_code, "token_key": release.keys.token_key_name}
     return {**about, "extracts": extract_ids, "rows": rows}
 
@@ -75,12 +82,14 @@ def decide_practice(release: Release) -> Counts:
     memory = release.memory_file().read()
     patients, consents = _facts_so_far(run_spool, memory, extract_ids)
     check_opt_outs(release, run_spool, memory, patients, consents)
+    faultpoint("opt_outs.checked")
     run_spool.write_table("patients", patients)
     run_spool.write_table("consents-now", consents)
     as_of = taken_on(run_spool, extract_ids[-1])
     decided = rosters(release.rules, run_spool, patients, consents, as_of=as_of, held=held(memory))
     for each, roster in decided.items():
         run_spool.write_table(f"roster-{each}", roster)
+    faultpoint("opt_outs.rosters_written")
     roster = decided[extract_ids[-1]]
     stay = held_by_reason(roster)
     release.progress(

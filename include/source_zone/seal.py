@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives import hpke
 
-from crossing.canonical import Kind, column_names
+from crossing.canonical import NATIONAL_ALLOW_LIST, Kind, column_names
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest, Part, bytes_to_sign, part_binding
 from crossing.parcel import MANIFEST_NAME, SECOND_SIGNATURE_NAME, SIGNATURE_NAME, part_name, write_durably
 from source_zone.background import Background
@@ -86,9 +87,20 @@ def to_parquet(table: str, rows: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def draft_folder(outbox: Path, parcel_id: str) -> Path:
+def draft_folder(outbox: Path, manifest: Manifest) -> Path:
     """Where a sealed parcel waits to be published: in the outbox, under a name that no carrier takes."""
-    return outbox / f".draft-{parcel_id}"
+    apart = "list-" if manifest.extract_kind == NATIONAL_ALLOW_LIST else ""  # it has an order of its own to leave by
+    return outbox / f".draft-{manifest.collection}-{manifest.practice_code}-{apart}{manifest.parcel_id}"
+
+
+def draft_of(outbox: Path, parcel_id: str) -> Path | None:
+    """The draft of this parcel; None where there is none."""
+    return next(outbox.glob(f".draft-*-{parcel_id}"), None)
+
+
+def drafts_of(outbox: Path, collection: str, practice_code: str) -> list[Path]:
+    """Every draft that the practice's memory would move on with; the holder of the practice's lock made them all."""
+    return sorted(outbox.glob(f".draft-{collection}-{practice_code}-[0-9a-f]*"))
 
 
 def seal(manifest: Manifest, drafts: Unsealed, keys: SourceKeys, outbox: Path) -> Manifest:
@@ -97,15 +109,18 @@ def seal(manifest: Manifest, drafts: Unsealed, keys: SourceKeys, outbox: Path) -
     `manifest` comes without parts; its counts are checked by the reader on the other side and by the caller here.
     """
     outbox.mkdir(parents=True, exist_ok=True)
-    draft = draft_folder(outbox, manifest.parcel_id)
+    draft = draft_folder(outbox, manifest)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o750)
+    faultpoint("seal.folder_made")
     sealed = replace(manifest, parts=tuple(_seal_parts(manifest.identity(), drafts, keys, draft)))
     content = sealed.to_bytes()
     write_durably(draft / MANIFEST_NAME, content)
+    faultpoint("seal.manifest_written")
     write_durably(draft / SIGNATURE_NAME, keys.signing_key.sign(bytes_to_sign(content)))
     if keys.second_signing_key is not None:
         write_durably(draft / SECOND_SIGNATURE_NAME, keys.second_signing_key.sign(bytes_to_sign(content)))
+    faultpoint("seal.signed")
     return sealed
 
 
@@ -114,6 +129,7 @@ def _seal_parts(identity: bytes, drafts: Unsealed, keys: SourceKeys, folder: Pat
     for index, (table, rows, plaintext) in enumerate(drafts.plaintexts()):
         ciphertext = _SUITE.encrypt(plaintext, keys.recipient_key, info=part_binding(identity, index, count))
         write_durably(folder / part_name(index), ciphertext)
+        faultpoint("seal.part_written")
         yield Part(
             name=part_name(index),
             table=table,

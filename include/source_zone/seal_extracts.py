@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from crossing.errors import TryAgain
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest, read_manifest
 from crossing.parcel import parcel_id, read_manifest_bytes
 from source_zone.account import manifest_without_parts, outcome
@@ -54,11 +55,13 @@ def seal_extracts(release: Release) -> dict[str, Any]:
     if not extract_ids:
         return release.outcomes().already(release.practice.practice_code)
     _check_policy_unchanged(release, run_spool)
+    faultpoint("pseudonymise.begun")
     release = _under_the_key_it_began_with(release, run_spool, memory)
     decided = {each: run_spool.read_table(f"roster-{each}") for each in run_spool.read_note("extracts")["ids"]}
     withheld = Withheld(set(_remembered_withheld(memory)))
     drafted = [draft_extract(release, run_spool, each, decided[each], withheld) for each in extract_ids]
     decided_now = _look_again(release, run_spool, memory)
+    faultpoint("pseudonymise.opt_outs_read_again")
     if any(not decided_now[each].equals(decided[each]) for each in extract_ids):
         drafted = [draft_extract(release, run_spool, each, decided_now[each], withheld) for each in extract_ids]
     manifests = []
@@ -70,6 +73,7 @@ def seal_extracts(release: Release) -> dict[str, Any]:
         moved_on = written_down(release.ids_book(), moved_on, each.ids)
         memory = leave(release, after_leaving(memory, moved_on, decided_now[each.extract_id]), manifest.sequence)
         manifests.append(manifest)
+    faultpoint("pseudonymise.all_left")
     said = outcome(manifests, drafted, decided_now[extract_ids[-1]], time.monotonic() - started)
     said |= {"token_key": release.keys.token_key_name}
     said |= volume(run_spool, extract_ids) | {"warnings": warnings_about(run_spool.read_table("consents-now"))}

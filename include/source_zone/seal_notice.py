@@ -14,7 +14,7 @@ from crossing.canonical import schema
 from crossing.manifest import Manifest
 from crossing.parcel import parcel_id, publish
 from source_zone.release import Release
-from source_zone.seal import draft_folder, seal, to_parquet
+from source_zone.seal import draft_of, seal, to_parquet
 from source_zone.unsealed_manifest import Statement, everything_sent, unsealed_manifest
 
 
@@ -59,8 +59,8 @@ def draft_notice(release: Release, notice: Notice) -> Manifest:
 
 def publish_notice(release: Release, parcel: str) -> None:
     """The draft leaves, by one rename. One that has left already is left alone."""
-    draft = draft_folder(release.settings.outbox, parcel)
-    if draft.exists():
+    draft = draft_of(release.settings.outbox, parcel)
+    if draft is not None:
         publish(draft, release.settings.outbox / parcel)
 
 

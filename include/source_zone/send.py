@@ -13,6 +13,7 @@ from typing import Any
 from crossing.carriers import DIRECTORY, MESH
 from crossing.connections import Secrets, read_connection
 from crossing.errors import GPCollectError, PersonMustAct, TryAgain
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest, read_manifest
 from crossing.mesh_answers import MeshDown, MessageGone
 from crossing.mesh_envelope import (
@@ -107,6 +108,7 @@ class Sender:
         size = check_chunk_megabytes(f"connection {CONNECTION}", self.connection.chunk_megabytes)
         chunks = max(1, -(-tar.size // size))
         passage = self.sent.write(replace(passage, chunk_bytes=size, chunks=chunks), MEANT)
+        faultpoint("send.meant")
         try:
             message_id = self.opened.send_first(
                 self.connection.to_mailbox,
@@ -120,6 +122,7 @@ class Sender:
         except PersonMustAct:  # an answer, and it was no
             self.sent.forget(passage.parcel_id)
             raise
+        faultpoint("send.first_sent")
         return self._send_rest(self.sent.write(replace(passage, message_id=message_id, chunks_sent=1), UPLOADING))
 
     def _find_out(self, passage: Passage) -> Passage:
@@ -140,6 +143,7 @@ class Sender:
         for number in range(passage.chunks_sent + 1, passage.chunks + 1):
             chunk = tar.read((number - 1) * passage.chunk_bytes, passage.chunk_bytes)
             self.opened.send_more(self.connection.to_mailbox, chunk, number, passage.chunks, passage.message_id)
+            faultpoint("send.chunk_sent")
             passage = self.sent.write(replace(passage, chunks_sent=number), UPLOADING)
         return self.sent.write(passage, SENT)
 
@@ -151,6 +155,7 @@ class Sender:
             raise self._not_delivered(passage, "14")
         if found.status == ACKNOWLEDGED:
             destroy_parts(self.outbox / passage.parcel_id)  # whoever opts out later is not to linger in our copy
+            faultpoint("send.parts_destroyed")
             return self.sent.write(passage, DELIVERED)
         return passage if passage.state == SENT else self.sent.write(passage, SENT)
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pyarrow.parquet import encryption
 
 from crossing.errors import PersonMustAct
+from crossing.faultpoint import faultpoint
 from crossing.key_files import read_key_file, write_key_file
 from source_zone.keys import KEY_BYTES, derive
 
@@ -131,5 +132,7 @@ def shred(folder: Path) -> None:
     if key.exists():
         key.chmod(0o600)
         key.write_bytes(os.urandom(KEY_BYTES))
+        faultpoint("shred.key_overwritten")
         key.unlink()
+        faultpoint("shred.key_destroyed")
     shutil.rmtree(folder, ignore_errors=True)

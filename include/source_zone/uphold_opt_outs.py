@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from crossing.canonical import ERASURE, schema
+from crossing.faultpoint import faultpoint
 from source_zone import identified
 from source_zone.canonical_forms import spelling, spelt_once
 from source_zone.ids_sent import as_bytes, registrations_and_persons, with_contents
@@ -51,6 +52,7 @@ def uphold_practice(release: Release) -> Counts:
         said: Counts = {"practice_code": release.practice.practice_code, "state": "already", "parcels": []}
         if not memory.sequence:
             return said
+        faultpoint("uphold.begun")
         stand = standing(release, memory)
         asked = 0
         while to_erase := sorted(sent(memory) & stand.opted_out)[:_PEOPLE_A_NOTICE]:
@@ -89,6 +91,7 @@ def _ask_to_erase(release: Release, memory: Memory, registrations: list[str]) ->
     )
     check_place_is_free(release, sequence, notice_id(release, notice), ERASURE)
     manifest = draft_notice(release, notice)
+    faultpoint("uphold.notice_drafted")
     moved_on = with_people(
         replace(memory, erasures=sequence, previous_erasure_sha256=manifest.sha256(), parcel_id=manifest.parcel_id),
         sent=sent(memory) - set(registrations),

@@ -47,9 +47,13 @@ FORTY = {
 CANNOT_BE_INJECTED = {
     "F09": "A full disk that holds Airflow's own task logs needs a running Airflow on a file system of its own. What our steps "
     "themselves write (lineage, and a handler of Python's logging) is tried on a full disk instead.",
-    "F10": "The kernel's OOM killer needs a memory cgroup of our own, which neither this machine nor CI lets us make. To the process "
-    "it is SIGKILL, which F01 to F03 inject; here memory is refused by a limit (RLIMIT_AS).",
+    "F10": "Where we may not make a memory cgroup (no root, or no such controller), the kernel's OOM killer is not met: memory is "
+    "refused by a limit instead (RLIMIT_AS).",
     "F22": "The machine's own clock is not set: it is shared. The clock is handed to every step, so another one is handed in.",
+    "F33": "Two real schedulers of Airflow were not started: what they would do to us, the same task twice or a task that wakes "
+    "up, is done here without them, and no step asks Airflow what is loaded.",
+    "F40": "A real metadata database was not dropped: all that Airflow hands to a step are ids of parcels, so forgetting them is "
+    "what is injected.",
 }
 
 # Faults whose only tests are rehearsals (`make rehearse`), and why.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from central_zone import ledger, load_parcel
+from central_zone import ledger
 from central_zone.admit import admit
 from central_zone.chain.verify import verify
 from central_zone.commit import commit

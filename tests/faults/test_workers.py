@@ -11,6 +11,7 @@ from central_zone import load_parcel
 from central_zone.chain.verify import verify
 from central_zone.errors import NotAllLoadedYet
 from faults.conftest import CentralZone
+from support.little_memory import little_memory
 from support.loads_disturbed import (
     LOADING,
     NOTHING,
@@ -26,30 +27,21 @@ from support.loads_disturbed import (
 from support.parcels import a_night
 
 WAITING = f"SELECT pid {LOADING} AND wait_event_type = 'Lock'"
-# The most it may have is what it has once its libraries and their threads are there, and this much more.
-_LITTLE_MEMORY = """
-import resource
-import polars
-from central_zone import load_parcel, validate
-polars.DataFrame({"a": [2, 1]}).lazy().sort("a").collect()
-has = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (has + 15_000_000,) * 2)
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-"""
 ROWS = 100_000
 
 
 @pytest.mark.fault(
     "F10",
-    injected="a worker may have a few MB more than its libraries (RLIMIT_AS), and loads 100,000 rows",
-    happened="it fails or is ended; nothing of it is in the store; with memory enough it loads once",
+    injected="a worker may have 12 MB more than its libraries (a memory cgroup), and loads 100,000 rows",
+    happened="the kernel kills it; nothing of it is in the store; with memory enough it loads once",
 )
 def test_a_worker_that_runs_out_of_memory_leaves_nothing(zone: CentralZone) -> None:
     parcel = zone.sealed(a_night(observation_count=ROWS))
     ids = judged(zone, parcel)
-    with a_worker(zone, ids, before=_LITTLE_MEMORY) as worker:
-        out, _ = worker.communicate(timeout=60)
+    with little_memory(12_000_000) as (before, is_killed), a_worker(zone, ids, before=before) as worker:
+        out, err = worker.communicate(timeout=120)
     assert "loaded" not in out
+    assert not is_killed or worker.returncode == -signal.SIGKILL, err
     until(lambda: not zone.query(f"SELECT 1 {LOADING}"))
     assert (zone.state(parcel), store_and_ledger(zone)) == ("validated", NOTHING)
     assert load(zone.settings, ids) == ["loaded"]

@@ -68,13 +68,13 @@ def page_as_it_should_be() -> str:
         by_fault[shown.fault].append(shown)
     lines = [line for fault, all_shown in by_fault.items() for line in _lines(fault, all_shown)]
     return _HEAD + "\n".join(
-        [*lines, "", "## What cannot be injected here", "", *_listed(CANNOT_BE_INJECTED), *_rehearsed()]
+        [*lines, "", "## What was not injected, and why", "", *_listed(CANNOT_BE_INJECTED), *_rehearsed()]
     )
 
 
 def _lines(fault: str, all_shown: list[Shown]) -> Iterator[str]:
     if not all_shown:
-        yield f"| {fault} | {FORTY[fault]} | | not injected here, see below | |"
+        yield f"| {fault} | {FORTY[fault]} | | not injected, see below | |"
     for number, shown in enumerate(all_shown):
         named = f"{fault} | {FORTY[fault]}" if number == 0 else " | "
         where = f"[{shown.test}](../{shown.path})" + (" (rehearsal)" if shown.rehearsal else "")

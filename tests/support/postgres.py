@@ -56,6 +56,10 @@ class Postgres:
         """The SQLAlchemy URL of a copy of a store, as a restore from a backup makes one: nobody confirmed it."""
         return self._url(self._create(f"TEMPLATE {make_url(url).database} STRATEGY FILE_COPY"))
 
+    def a_confirmed_copy(self, url: str) -> str:
+        """The same, confirmed: it goes on where the other was."""
+        return self._confirmed(self._create(f"TEMPLATE {make_url(url).database} STRATEGY FILE_COPY"))
+
     def _confirmed(self, name: str) -> str:
         """A copy of a database is another one: it serves only once it is confirmed, and its own rights are not copied."""
         with psycopg.connect(self.uri.replace("/postgres?", f"/{name}?"), autocommit=True) as connection:

@@ -10,12 +10,13 @@ class SourceKey:
     """Of registrations and people. `folder` holds the source's keys."""
 
     folder: Path
+    file: str = "token-gpdpr-v1.key"
     keys: dict[str, bytes] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        root = (self.folder / "token-gpdpr-v1.key").read_bytes()
+        root, version = (self.folder / self.file).read_bytes(), self.file.removesuffix(".key").rpartition("-")[2]
         fields = ("local_id", "nhs_number")
-        self.keys = {each: _derived(root, f"gp-collect|1|gpdpr|{each}|v1".encode()) for each in fields}
+        self.keys = {each: _derived(root, f"gp-collect|1|gpdpr|{each}|{version}".encode()) for each in fields}
 
     def token(self, practice: str, local_id: str) -> bytes:
         """`local_id` upper case and without braces. Also of a record, by its own id."""

@@ -61,11 +61,11 @@ def append_statement(file: BinaryIO, folder: Path, said: dict[str, Any], key: Ed
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
     """The newest that is written down, its signature not looked at; None where there is none. Raises CheckpointsBroken."""
-    try:
-        with (folder / NAME).open("rb") as file:
-            return last_in(file)
-    except FileNotFoundError:
+    path = folder / NAME
+    if not path.is_file():
         return None
+    with usable(SETTING), path.open("rb") as file:
+        return last_in(file)
 
 
 def last_in(file: BinaryIO) -> Checkpoint | None:
@@ -79,10 +79,11 @@ def last_in(file: BinaryIO) -> Checkpoint | None:
 def read_journal(folder: Path, key: Ed25519PublicKey) -> Journal:
     """Every line. Raises CheckpointsBroken for one that does not bear our signature."""
     read = Journal([], [])
-    try:
-        data = (folder / NAME).read_bytes()
-    except FileNotFoundError:
+    path = folder / NAME
+    if not path.is_file():
         return read
+    with usable(SETTING):
+        data = path.read_bytes()
     for line in data.split(b"\n")[:-1]:
         content = _content(line)
         if _CHECKPOINT in content:

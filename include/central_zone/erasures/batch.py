@@ -17,6 +17,7 @@ from central_zone.inbox import is_parcel_id
 from central_zone.rotation.open_pairs import also_former
 from central_zone.store.erasure_tables import batch, mark
 from central_zone.zone import Zone
+from crossing.faultpoint import faultpoint
 
 
 def is_done(connection: Connection, notice_id: str, number: int) -> bool:
@@ -27,6 +28,7 @@ def is_done(connection: Connection, notice_id: str, number: int) -> bool:
 def carry_out(zone: Zone, connection: Connection, word: Word, line: Line, line_sha256: str, subkey: bytes) -> Erased:
     """Does what a line of the journal says, in the caller's transaction; the caller holds the lock of all erasures."""
     erased = erase_rows(zone, connection, word, subkey)
+    faultpoint("erase.rows_gone")
     connection.execute(
         insert(batch).values(
             notice_id=UUID(line.notice),
@@ -45,6 +47,7 @@ def carry_out(zone: Zone, connection: Connection, word: Word, line: Line, line_s
         erased.tokens = also_former(connection, word.collection, erased.tokens)
     discard_staged(zone.settings.work_folder, erased.tokens)
     audit.append(connection, actor=audit.LOADER, event=_audited(line, line_sha256, erased))
+    faultpoint("erase.batch_written_down")
     return erased
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from central_zone import keys
 from central_zone.erasures.batch import marks_kept
 from central_zone.folders import usable
-from central_zone.receipts import replace_durably
+from central_zone.receipts import give_durably
 from central_zone.store.erasure_tables import batch
 from central_zone.zone import Zone
 from crossing import answers
@@ -60,4 +60,4 @@ def give(zone: Zone, manifest: Manifest, outcome: dict[str, Any], audit_hash: st
     with usable("GP_RECEIPTS_DIR"):
         folder = zone.settings.receipts_folder
         folder.mkdir(parents=True, exist_ok=True)
-        replace_durably(folder / f"{manifest.parcel_id}.certificate.json", canonical_json(signed))
+        give_durably(folder / f"{manifest.parcel_id}.certificate.json", canonical_json(signed))

@@ -22,6 +22,7 @@ from central_zone.store import tables
 from central_zone.store.connection import transaction
 from central_zone.store.erasure_tables import batch as batch_table
 from central_zone.zone import Zone
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest
 from crossing.policy import PERSON
 
@@ -42,8 +43,11 @@ def erase(zone: Zone, said: Notice) -> dict[str, Any]:
         for number, some in enumerate(_some_at_once(people)):
             _erase_some(zone, manifest, number, some)
         stripped = strip_parcels(zone, manifest, _practices(zone, manifest))
+        faultpoint("erase.stripped")
         outcome, audit_hash = _complete(zone, manifest, stripped)
+        faultpoint("erase.completed")
     certificate.give(zone, manifest, outcome, audit_hash)
+    faultpoint("erase.certified")
     with transaction(zone.store, "apply an erasure") as connection:
         notice.mark_applied(connection, manifest, outcome=outcome, audit_hash=audit_hash)
     return {"people": outcome["people"], "rows": sum(outcome["rows_erased"].values()), "left": left_in_words(outcome)}
@@ -87,8 +91,10 @@ def _erase_some(zone: Zone, manifest: Manifest, number: int, some: pa.Table) -> 
         word = word_of(zone, manifest)
         people = known(connection, word, some, subkey)
         line, line_sha256 = _write_down(zone, connection, word, number, people)
+        faultpoint("erase.journal_written")
         word = word_of(zone, manifest, people)
         batch.carry_out(zone, connection, word, line, line_sha256, subkey)
+    faultpoint("erase.batch_committed")
 
 
 def word_of(zone: Zone, manifest: Manifest, people: pa.Table | None = None) -> Word:

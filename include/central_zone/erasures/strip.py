@@ -33,6 +33,7 @@ from central_zone.store.connection import transaction
 from central_zone.tokens import as_hex
 from central_zone.zone import Zone
 from crossing.canonical import BESIDE_RECORDS
+from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest, Part, part_binding
 from crossing.parcel import NEW_PART_SUFFIX, sync_folder, write_durably
 from crossing.tokens import keyed_tokens_of_repeats
@@ -127,6 +128,7 @@ def strip(zone: Zone, folder: Path, manifest: Manifest, notice_id: str) -> dict[
         after = with_one_more(before, notice_id, parts, rows)
         with usable("GP_INBOX_DIR"):
             replace_durably(folder / NAME, statement(manifest, after, keys_folder))
+        faultpoint("strip.said")
         _put_in_place(folder, after)
         before = after
     return dict(before.rows_by_notice.get(notice_id, {}))
@@ -196,6 +198,7 @@ def _seal_beside(folder: Path, part: Part, rows: pa.Table, binding: bytes, recip
     sealed = _SUITE.encrypt(plaintext, recipient, info=binding)
     with usable("GP_INBOX_DIR"):
         write_durably(folder / f"{part.name}{NEW_PART_SUFFIX}", sealed)
+    faultpoint("strip.part_written")
     return replace(
         part,
         rows=rows.num_rows,
@@ -209,11 +212,14 @@ def _seal_beside(folder: Path, part: Part, rows: pa.Table, binding: bytes, recip
 def _put_in_place(folder: Path, stripped: Stripped) -> None:
     """The new parts take the place of the old ones. What a killed run put beside them and did not speak of, goes too."""
     with usable("GP_INBOX_DIR"):
+        for draft in folder.glob(f".{NAME}.*"):
+            draft.unlink()
         for new in sorted(folder.glob(f"*{NEW_PART_SUFFIX}")):
             name = new.name.removesuffix(NEW_PART_SUFFIX)
             part = stripped.parts.get(name)
             if part and hashlib.sha256(new.read_bytes()).hexdigest() == part.ciphertext_sha256:
                 new.replace(folder / name)
+                faultpoint("strip.one_in_place")
             else:
                 new.unlink()
         sync_folder(folder)
@@ -225,4 +231,5 @@ def destroy_parts(zone: Zone, notice: Manifest) -> None:
     with usable("GP_INBOX_DIR"):
         for part in notice.parts:
             (folder / part.name).unlink(missing_ok=True)
+            faultpoint("notice.part_destroyed")
         sync_folder(folder)

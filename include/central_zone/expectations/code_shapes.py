@@ -38,7 +38,7 @@ def _is_description(code: str) -> bool:
 
 
 @lru_cache(maxsize=500_000)
-def _holds_no_nhs_number(code: str) -> bool:
+def _holds_no_identifier(code: str) -> bool:
     return not any(canonical_nhs_number(found.replace(".", "")) for found in _TEN_DIGITS.findall(code))
 
 
@@ -51,7 +51,7 @@ SHAPES: dict[str, Callable[[str], bool]] = {
     "staff_role": lambda code: bool(_STAFF_ROLE.fullmatch(code)),
     "lsoa": lambda code: bool(_LSOA.fullmatch(code)),
     "ods": lambda code: bool(_ODS.fullmatch(code)),
-    "not_an_nhs_number": _holds_no_nhs_number,
+    "not_an_nhs_number": _holds_no_identifier,
 }
 
 

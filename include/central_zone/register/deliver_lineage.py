@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Engine, Row, select, text, update
 
 from central_zone.store.connection import transaction
-from central_zone.store.tables import outbox
+from central_zone.store.lineage_tables import outbox
+from crossing.faultpoint import faultpoint
 from crossing.lineage import append_event, day_file, event_line
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('gp-collect deliver lineage'))")
@@ -26,6 +27,7 @@ def deliver_lineage(engine: Engine, folder: Path) -> int:
             select(outbox.c.id, outbox.c.event).where(outbox.c.delivered_at.is_(None)).order_by(outbox.c.id)
         ).all()
         _write(folder, waiting)
+        faultpoint("lineage.written")
         delivered = update(outbox).where(outbox.c.id.in_([row.id for row in waiting]))
         connection.execute(delivered.values(delivered_at=datetime.now(UTC)))
     return len(waiting)

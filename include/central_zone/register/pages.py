@@ -1,13 +1,17 @@
 """Writes the register's contents for each kind of reader: people, spreadsheets, programs and feed readers."""
 
 import csv
+import fcntl
 import io
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from central_zone.register.data_use import FIELDS
+from crossing.faultpoint import faultpoint
 from crossing.html_pages import rendered
 from crossing.parcel import sync_folder, write_durably
 
@@ -29,11 +33,31 @@ def render(contents: dict[str, Any]) -> dict[str, bytes]:
 def write(out: Path, files: dict[str, bytes]) -> bool:
     """Puts the files in place, each by one rename. False where they were all there already, byte for byte."""
     out.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        return _write(out, files)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One publisher at a time, until this process ends, however it ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(out: Path, files: dict[str, bytes]) -> bool:
     changed = {name: data for name, data in files.items() if _current(out / name) != data}
+    for left in out.glob(".*.draft"):  # by a run that was killed
+        left.unlink()
     for name, data in changed.items():
-        draft = out / f".{name}.{os.getpid()}.draft"
+        draft = out / f".{name}.draft"
         write_durably(draft, data)
+        faultpoint("register.file_drafted")
         draft.replace(out / name)
+        faultpoint("register.file_in_place")
     if changed:
         sync_folder(out)
     return bool(changed)

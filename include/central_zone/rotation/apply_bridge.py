@@ -22,6 +22,7 @@ from central_zone.rotation.move_rows import move_own, move_persons
 from central_zone.rotation.pairs import Bridge
 from central_zone.stage import manifest_of
 from central_zone.zone import Zone
+from crossing.faultpoint import faultpoint
 
 _KEEP = (
     """
@@ -48,10 +49,12 @@ def apply_bridge(zone: Zone, connection: Connection, entry: Entry) -> None:
     whole = _is_of_the_whole_practice(connection, bridge)
     connection.execute(text("SET LOCAL work_mem = '128MB'"))
     pairs.lay_out(connection, bridge)
+    faultpoint("bridge.laid_out")
     moved = {"persons": move_persons(connection), **(move_own(connection, bridge) if whole else {})}
     move_marks(zone, connection, bridge, own=whole)
     move_allow_lists(connection, bridge, own=whole)
     moved["released"] = move_released(zone, connection, bridge)
+    faultpoint("bridge.rows_moved")
     _keep_pairs(connection, bridge)
     moved["erased_again"] = erase_whom_marks_name(zone, connection, bridge, own=whole)
     if whole:
@@ -61,6 +64,7 @@ def apply_bridge(zone: Zone, connection: Connection, entry: Entry) -> None:
         connection, manifest.collection, manifest.practice_code, manifest.token_key, manifest.sequence
     )
     _write_down(connection, entry, bridge, moved, time.monotonic() - started)
+    faultpoint("bridge.written_down")
 
 
 def _is_of_the_whole_practice(connection: Connection, bridge: Bridge) -> bool:

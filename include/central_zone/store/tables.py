@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
-from central_zone.store import custody_tables, release_tables, rotation_tables  # noqa: F401  (their tables are registered with these)
+from central_zone.store import custody_tables, lineage_tables, release_tables, rotation_tables  # noqa: F401  (their tables are registered with these)
 from central_zone.store.metadata import PRACTICE, metadata
 from crossing import canonical
 from crossing.canonical import Kind
@@ -243,14 +243,3 @@ audit_entry = Table(
     schema="audit",
 )
 Index("restores", audit_entry.c.seq, postgresql_where=audit_entry.c.event.has_key("restored_from"))
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("event", JSONB, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("delivered_at", DateTime(timezone=True)),
-    schema="lineage",
-)
-Index("not_delivered_yet", outbox.c.id, postgresql_where=outbox.c.delivered_at.is_(None))

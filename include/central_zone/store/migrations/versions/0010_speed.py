@@ -21,7 +21,9 @@ _CODED = ("encounter", "observation", "immunisation", "recall", "allergy", "medi
 _KINDS_OF_OBSERVATION = ("observation", "immunisation", "allergy")
 _EXTEND_AN_OBSERVATION = ("problem", "referral")
 
-_SAME_RECORD = "may_replace AND {other}.practice_code = today.practice_code AND {other}.record_token = today.record_token"
+_SAME_RECORD = (
+    "may_replace AND {other}.practice_code = today.practice_code AND {other}.record_token = today.record_token"
+)
 # Where two rows of one record have the same rank, either will do, but only one: their place decides.
 _NOT_REPLACED = f"""NOT EXISTS (SELECT FROM records.{{table}} AS later WHERE later.{_SAME_RECORD.format(other="later")}
     AND (later.parcel_number, later.is_deleted, later.ctid) > (today.parcel_number, today.is_deleted, today.ctid))"""
@@ -80,4 +82,5 @@ def _replace_view(view: str, table: str, conditions: list[str]) -> None:
     named = ", ".join(f"today.{column}" for column in columns)
     where = " AND ".join(["NOT today.is_deleted", *conditions, _SERVES])
     with_options = f" WITH ({options})" if options else ""
-    op.execute(f"CREATE OR REPLACE VIEW records.{view}{with_options} AS SELECT {named} FROM {table} AS today WHERE {where}")  # noqa: S608 (all of it is ours)
+    shown = f"SELECT {named} FROM {table} AS today WHERE {where}"  # noqa: S608 (all of it is ours)
+    op.execute(f"CREATE OR REPLACE VIEW records.{view}{with_options} AS {shown}")
