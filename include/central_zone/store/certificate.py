@@ -30,11 +30,12 @@ def look_from_outside(url: URL, now: datetime | None = None) -> list[Verdict]:
         said = [*_wrong_with(certificate, "the server's certificate", now or datetime.now(UTC))]
         said += _wrong_with_authority(Path(str(url.query.get("sslrootcert"))), now or datetime.now(UTC))
         said += [*_in_clear(host, port, url)]
-    except ssl.SSLError as error:
+    except ssl.SSLError:
         return [
             wrong(
                 PLACE,
-                f"the server shows no certificate that we trust ({error.reason}). Mend the certificate or sslrootcert.",
+                "the server offers no TLS 1.3, or shows no certificate that sslrootcert vouches for under the name that we call. "
+                "Find out who answers there; then mend the certificate or sslrootcert.",
             )
         ]
     except OSError:
