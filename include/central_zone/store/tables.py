@@ -63,9 +63,7 @@ def _records(table: str) -> Table:
         *(_column(column) for column in canonical.TABLES[table]),
         Column("practice_code", PRACTICE, nullable=False),
         Column("parcel_number", BigInteger, nullable=False),
-        Column(
-            MAY_REPLACE, Boolean, server_default=text("true")
-        ),  # NULL, which takes no room: it is the record's first word
+        Column(MAY_REPLACE, Boolean, server_default=text("true")),  # NULL, no room: nothing came before
         schema="records",
         postgresql_partition_by="HASH (practice_code)",
     )
