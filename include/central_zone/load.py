@@ -99,7 +99,7 @@ def _copy_statement(table: tuple[str, str], columns: list[str]) -> sql.Composed:
 def comes_twice(rows: pa.Table) -> bool:
     """Whether a record is in the table more than once."""
     tokens = rows["record_token"].combine_chunks().cast(pa.binary())
-    return pl.Series(tokens).n_unique() < rows.num_rows
+    return bool(pl.Series(tokens).n_unique() < rows.num_rows)
 
 
 def _of_this_parcel(

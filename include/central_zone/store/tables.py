@@ -65,8 +65,7 @@ def _records(table: str) -> Table:
         *(_column(column) for column in canonical.TABLES[table]),
         Column("practice_code", PRACTICE, nullable=False),
         Column("parcel_number", BigInteger, nullable=False),
-        # True: there may be an earlier word on this record. NULL, which takes no room: there is none.
-        Column(MAY_REPLACE, Boolean, server_default=text("true")),
+        Column(MAY_REPLACE, Boolean, server_default=text("true")),  # NULL, no room: nothing came before
         schema="records",
         postgresql_partition_by="HASH (practice_code)",
     )
@@ -76,8 +75,7 @@ def _records(table: str) -> Table:
         Index("patient_of_one_person", made.c.patient_token)
     if "snomed_concept_id" in made.c:
         Index(f"{table}_of_one_code", made.c.snomed_concept_id)
-    may_replace = made.c[MAY_REPLACE]
-    Index(f"{table}_that_may_replace", made.c.practice_code, made.c.record_token, postgresql_where=may_replace)
+    Index(f"{table}_that_may_replace", made.c.practice_code, made.c.record_token, postgresql_where=made.c[MAY_REPLACE])
     # Costs next to nothing a row, and finds the rows of one parcel to count them.
     Index(f"{table}_of_a_parcel", made.c.parcel_number, **_BRIN)
     return made
