@@ -102,15 +102,18 @@ def pull(
     spool.write_table("consents", pa.concat_tables(consents))
     for name, table in tally.remembered.items():
         spool.write_table(f"remembered-{name}", table)
-    note = {
+    spool.write_note("extracts", _about_all(extracts, memory, tally))
+    faultpoint("pull.all_spooled")
+    return counts
+
+
+def _about_all(extracts: list[Extract], memory: Memory, tally: ReadTally) -> dict[str, Any]:
+    return {
         "ids": [each.extract_id for each in extracts],
         "late": bool(late_ones(extracts, memory)),
         "remembered": sorted(tally.remembered),
         "told_apart_by": {name: list(key) for name, key in tally.told_apart_by.items()},
     }
-    spool.write_note("extracts", note)
-    faultpoint("pull.all_spooled")
-    return counts
 
 
 def _about(extract: Extract) -> dict[str, Any]:

@@ -33,8 +33,6 @@ NEEDS_NO_PAGE = {
     "fields/tpp_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",
     "fields/medicus_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",
     "fields/medicus_csv_map.toml": "One supplier's words for the same things. What becomes of each column is on a page.",
-    "store_settings.toml": "Settings of the database server, each with its reason. docs/store.md says what they are for.",
-    "store_rights.toml": "Which part of the software may do what in the database, each with its reason. docs/store.md says more.",
 }
 README = "README.md"
 
