@@ -189,3 +189,16 @@ def test_nothing_is_kept_where_no_erasure_finds_it_and_no_load_is_held_up(world)
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
+
+
+def test_a_restored_copy_shows_nobody_what_was_released(world):
+    """It holds people who were erased since the backup, until somebody confirmed that they are erased again."""
+    (before,) = world.query("SELECT identity FROM erasure.serving")
+    world.query("UPDATE erasure.serving SET identity = 'another' RETURNING 1")
+    try:
+        with pytest.raises(psycopg.DatabaseError, match="gp-central store restored"):
+            seen(world, HERS, f"{USE}__patient")
+        assert seen(world, HIS, f"{USE}__patient") == 0
+    finally:
+        world.query("UPDATE erasure.serving SET identity = :it RETURNING 1", it=before[0])
+    assert seen(world, HERS, f"{USE}__patient") == 20
