@@ -47,7 +47,7 @@ def started(zone: SourceZone) -> subprocess.Popen[bytes]:
 
 
 def ended(zone: SourceZone) -> str:
-    ran = subprocess.run(COMMAND, env=environment_of(zone), capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(COMMAND, env=environment_of(zone), capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stderr
     return str(json.loads(ran.stdout)["state"])
 

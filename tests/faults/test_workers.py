@@ -88,8 +88,8 @@ def test_a_zombie_that_wakes_up_ends_its_load_and_the_other_finds_it_done(zone: 
             until(lambda: len(zone.query(WAITING)) == 2)
         assert zone.state(parcel) == "validated", "its server has the lock now, and waits for what the zombie says next"
         zombie.send_signal(signal.SIGCONT)
-        out, err = zombie.communicate(timeout=60)
-        other.join(60)
+        out, err = zombie.communicate(timeout=300)
+        other.join(300)
     assert (out.strip(), told) == ("['loaded']", [["loaded"]]), err
     check_loaded_once(zone, parcel)
 
@@ -109,10 +109,10 @@ def test_a_zombie_whose_transaction_was_ended_does_no_harm(zone: CentralZone) ->
             other = in_background(told, lambda: load(zone.settings, ids))
             until(lambda: len(zone.query(WAITING)) == 2)
             zone.query("SELECT pg_terminate_backend(%s)", pid)
-        other.join(60)
+        other.join(300)
         check_loaded_once(zone, parcel)
         zombie.send_signal(signal.SIGCONT)
-        out, err = zombie.communicate(timeout=60)
+        out, err = zombie.communicate(timeout=300)
     assert (out.strip(), told) == ("['loaded']", [["loaded"]]), err
     check_loaded_once(zone, parcel)
 

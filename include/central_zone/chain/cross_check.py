@@ -24,10 +24,13 @@ WHERE parcel.state IN ('loaded', 'compared', 'refused', 'approved') AND NOT coal
   END, false)
 """
 # Which word of an event says what was done, and the table whose row bears the entry's hash.
+_PARCELS_WERE = {
+    "loaded": "loaded",
+    "bridged": "loaded",
+    "compared": "compared",
+}  # and the state that it gave the parcel
 _BEARERS = {
-    "loaded": "ledger.parcel",
-    "compared": "ledger.parcel",
-    "bridged": "ledger.parcel",
+    **dict.fromkeys(_PARCELS_WERE, "ledger.parcel"),
     "skipped": "ledger.skipped_place",
     "erasure_completed": "ledger.notice",
     "released": "release.disclosure",
@@ -36,7 +39,7 @@ _BEARERS = {
 }
 _HAS_NO_ROW = """
 SELECT 'entry ' || entry.seq || ' says {word}, and {table} has no such row' AS said FROM audit.entry
-WHERE entry.event ? '{word}' AND NOT EXISTS (SELECT FROM {table} AS bearer WHERE bearer.audit_hash = entry.hash)
+WHERE entry.event ? '{word}' AND NOT EXISTS (SELECT FROM {table} AS bearer WHERE bearer.audit_hash = entry.hash{as_it_was})
 """
 _HAS_NO_ENTRY = """
 SELECT 'a row of {table} names an audit entry that is not in the chain' AS said FROM {table} AS bearer
@@ -80,7 +83,8 @@ def _differences(connection: Connection) -> Iterator[str]:
 def _statements() -> Iterator[str]:
     yield from (_PARCELS, _BATCHES, _REFUSALS)
     for word, table in _BEARERS.items():
-        yield _HAS_NO_ROW.format(word=word, table=table)
+        as_it_was = f" AND bearer.state = '{_PARCELS_WERE[word]}'" if word in _PARCELS_WERE else ""
+        yield _HAS_NO_ROW.format(word=word, table=table, as_it_was=as_it_was)
     for table in dict.fromkeys(("custody.refused_case", *_BEARERS.values())):
         if table != "ledger.parcel":
             yield _HAS_NO_ENTRY.format(table=table)

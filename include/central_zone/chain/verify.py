@@ -22,6 +22,9 @@ from central_zone.store.role_names import AUDITOR
 from central_zone.store.tables import audit_entry
 
 
+ALONE = "holds in itself; nothing outside the store bears witness, so whoever administers it may have written it anew"
+
+
 def verify(
     settings: Settings,
     *,
@@ -50,7 +53,7 @@ def verify(
             "How each comes back: gp-central store restored"
         )
     return {
-        "audit": "holds",
+        "audit": "holds" if witnesses or not walked.size else ALONE,
         "entries": walked.size,
         "head": walked.head,
         "witnesses": dict(Counter(each.kind for each in witnesses)),

@@ -58,9 +58,12 @@ def parcels_missing(connection: Connection, witnesses: Iterable[Anchor]) -> list
 
 
 def _lists(connection: Connection, folders: dict[str, Any]) -> list[str]:
-    """The people of a list that was applied are in no file any more."""
+    return sorted({practice_code for _, practice_code in lists_missing(connection, folders)})
+
+
+def lists_missing(connection: Connection, folders: dict[str, Any]) -> set[tuple[str, str]]:
+    """Collection and practice of each list that was applied, and forgotten. Its people are in no file any more."""
     empty = {name: inbox.claim(path) for name, path in folders.items() if not any(path.glob("part-*"))}
     lists = {name: claim for name, claim in empty.items() if claim and claim.kind == NATIONAL_ALLOW_LIST}
-    return sorted(
-        {claim.practice_code for name, claim in lists.items() if name not in notice.applied(connection, lists)}
-    )
+    applied = notice.applied(connection, lists)
+    return {(claim.collection, claim.practice_code) for name, claim in lists.items() if name not in applied}

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text, update
 
-from central_zone import audit, keys
+from central_zone import audit, inbox, keys
 from central_zone.chain import checkpoints
 from central_zone.chain.agree import explained, statement_sha256
 from central_zone.chain.anchors import Anchor, anchors
@@ -21,7 +21,8 @@ from central_zone.decide import check_words
 from central_zone.erasures import agree
 from central_zone.erasures.reapply import make_agree
 from central_zone.errors import NotARestore, SettingMissing
-from central_zone.restored.missing import Missing, missing
+from central_zone.national_allow_list import end_lists
+from central_zone.restored.missing import Missing, lists_missing, missing
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
 from central_zone.store.erasure_tables import serving
@@ -88,6 +89,7 @@ def _go_on(zone: Zone, connection: Connection, found: Lost, lacks: Missing, said
         key = keys.receipt_signing_key(zone.settings.keys_folder)
         with checkpoints.only_writer(folder) as journal:
             checkpoints.append_statement(journal, folder, statement, key)
+    end_lists(connection, lists_missing(connection, inbox.parcel_folders(zone.inbox)), zone.now())
     connection.execute(update(serving).values(identity=text("erasure.identity()")))
     audit.append(connection, actor=said["by"], event=_event(statement, found.anchors, lacks))
 

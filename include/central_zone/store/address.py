@@ -10,6 +10,8 @@ DRIVER = "postgresql+psycopg"
 # binding ties the sign-in to that certificate, so that nobody in between can pass it on.
 ASKS_FOR = {"sslmode": "verify-full", "channel_binding": "require", "ssl_min_protocol_version": "TLSv1.3"}
 AUTHORITY = "sslrootcert"
+# After the ?, these go before the role that a step works as, or before the host; a service is a file that says anything.
+_SAYS_WHO = ("user", "password", "passfile", "service", "servicefile")
 
 
 class StoreAddressRefused(PersonMustAct):
@@ -19,6 +21,11 @@ class StoreAddressRefused(PersonMustAct):
 def checked_address(address: str, setting: str) -> str:
     """The address, if it is a socket of this machine or asks for all that is promised. Raises StoreAddressRefused."""
     url = parsed(address, setting)
+    if said := [name for name in _SAYS_WHO if name in url.query]:
+        raise StoreAddressRefused(
+            f"{setting} says {' and '.join(said)} after the ?, which would go before the role of each step. Take it out; "
+            "docs/store.md has a whole address."
+        )
     missing = [] if is_a_socket(url) else weaker_than_promised(url)
     if missing:
         raise StoreAddressRefused(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from central_zone.store import row_policies
 from central_zone.store.connection import store_errors
+from central_zone.store.rights_built_in import found_built_in, wanted_built_in
 from central_zone.store.rights_faults import faults
 from central_zone.store.rights_file import FILE, RELEASED, RELEASED_VIEW, Rights, read_rights
 from central_zone.store.rights_found import (
@@ -82,7 +83,8 @@ def give(grants: Iterable[Grant]) -> Iterator[sql.Composed]:
 
 
 def _granting(connection: Connection, rights: Rights, objects: list[Found]) -> Iterator[sql.Composed]:
-    here, wanted = grants_found(connection), grants_wanted(rights, objects)
+    here = grants_found(connection) | found_built_in(connection)
+    wanted = grants_wanted(rights, objects) | wanted_built_in()
     for grant in sorted(here - wanted, key=_in_order):
         yield _statement(grant, "REVOKE", "FROM")
     yield from give(wanted - here)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from central_zone.store.rights_built_in import found_built_in, wanted_built_in
 from central_zone.store.rights_file import FUNCTION, RELEASED, RELEASED_VIEW, SEQUENCE, TABLE, VIEW, Rights
 from central_zone.store.rights_found import (
     COUNTER,
@@ -105,7 +106,8 @@ def _of_its_kind(found: Found) -> Iterator[Fault]:
 
 
 def _of_grants(connection: Connection, rights: Rights, objects: list[Found]) -> Iterator[Fault]:
-    here, wanted = grants_found(connection), grants_wanted(rights, objects)
+    here = grants_found(connection) | found_built_in(connection)
+    wanted = grants_wanted(rights, objects) | wanted_built_in()
     for grant in sorted(here - wanted, key=Grant.in_words):
         yield Fault("rights", f"too much: {grant.in_words()}")
     for grant in sorted(wanted - here, key=Grant.in_words):

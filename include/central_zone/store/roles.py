@@ -4,7 +4,7 @@ Roles are the server's, whatever databases it holds; making them again changes n
 what it is given, and keeps, is the SCRAM verifier.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +24,14 @@ SELECT r.rolname, r.rolcanlogin, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.r
   r.rolconnlimit, coalesce(s.setconfig, '{}') AS settings
 FROM pg_roles AS r LEFT JOIN pg_db_role_setting AS s ON s.setrole = r.oid AND s.setdatabase = 0 WHERE r.rolname = ANY(:names)
 """
-# In both directions, and PostgreSQL's own roles too: pg_read_all_data, say. Whoever is in gp_analyst is looked at elsewhere.
+# In both directions, and PostgreSQL's own roles too: pg_read_all_data, say. People's own logins stand beside our roles.
 _MEMBERS = """
 SELECT pg_get_userbyid(roleid), pg_get_userbyid(member) FROM pg_auth_members
 WHERE (pg_get_userbyid(roleid) = ANY(:names) OR pg_get_userbyid(member) = ANY(:names))
-  AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = member)
+  AND (pg_get_userbyid(member) = ANY(:names) OR NOT (SELECT rolsuper FROM pg_roles WHERE oid = member))
 ORDER BY 1, 2
 """
+_PEOPLE = "SELECT pg_get_userbyid(member) FROM pg_auth_members WHERE pg_get_userbyid(roleid) = :group ORDER BY 1"
 
 
 def are_made(connection: Connection) -> bool:
@@ -133,11 +134,20 @@ class RoleFault:
 
 def faults_of_roles(connection: Connection, rights: Rights) -> list[RoleFault]:
     """Attributes, limits, settings and memberships that are not as the file has them."""
-    here = {row.rolname: row for row in connection.execute(text(_HERE), {"names": list(ROLES)})}
+    people = [name for name in connection.scalars(text(_PEOPLE), {"group": ANALYST}) if name not in ROLES]
+    here = {row.rolname: row for row in connection.execute(text(_HERE), {"names": [*ROLES, *people]})}
     return [
         *(fault for role in rights.roles.values() for fault in _faults_of(role, here.get(role.name))),
-        *_members(connection),
+        *(fault for name in people for fault in _faults_of_person(here[name])),
+        *_members(connection, people),
     ]
+
+
+def _faults_of_person(here: Any) -> Iterator[RoleFault]:
+    """A login that sees past the policies sees every release. How many connections it has, and until when, is each one's own."""
+    more = [what for what, is_ in zip(_WHAT[1:6], _attributes_found(here)[1:6], strict=True) if is_]
+    if more:
+        yield RoleFault(here.rolname, f"{', '.join(more)}: nobody who works with releases may be")
 
 
 def _faults_of(role: Role, here: Any) -> Iterator[RoleFault]:
@@ -160,7 +170,7 @@ _WHAT = (
 )
 
 
-def _members(connection: Connection) -> Iterator[RoleFault]:
-    for group, member in connection.execute(text(_MEMBERS), {"names": list(ROLES)}):
+def _members(connection: Connection, people: Sequence[str]) -> Iterator[RoleFault]:
+    for group, member in connection.execute(text(_MEMBERS), {"names": [*ROLES, *people]}):
         if group != ANALYST or member in ROLES:
             yield RoleFault(group if group in ROLES else member, f"{member} is a member of {group}; nobody may be")

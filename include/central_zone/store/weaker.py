@@ -26,7 +26,7 @@ def weaker(facts: Facts, promises: Sequence[Promise], *, demonstration: bool) ->
         said.append(
             wrong(
                 "store: demonstration",
-                "GP_STORE_ISDEMONSTRATION is set and the server listens on a network. Nothing is accepted: take the setting away.",
+                "GP_STORE_IS_DEMONSTRATION is set and the server listens on a network. Nothing is accepted: take the setting away.",
             )
         )
     return said

@@ -173,3 +173,32 @@ def test_a_login_of_ours_or_of_no_one_or_of_two_is_refused(world):
         for people in wrong:
             with pytest.raises(PolicyRefused, match="login"):
                 name_analysts(connection, use, replace(use.safes, people=people))
+
+
+def test_nothing_is_kept_where_no_erasure_finds_it_and_no_load_is_held_up(world):
+    """What everybody may do in any other database: a large object outlives one's last day, a lock by number stops the audit chain."""
+    with psycopg.connect(psycopg_url(world.store_url).replace("postgres:@", f"{HERS}@"), autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        for statement in (
+            f"SELECT lo_from_bytea(0, convert_to(string_agg(t::text, ''), 'UTF8')) FROM release.{USE}__patient AS t",
+            "SELECT lo_create(0)",
+            "SELECT lo_creat(-1)",
+            "SELECT pg_advisory_lock(hashtextextended('gp-collect audit chain', 0))",
+            "SELECT pg_try_advisory_lock_shared(1, 1)",
+            "SELECT pg_advisory_xact_lock(hashtextextended('gp-collect erasures', 0))",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+
+
+def test_a_restored_copy_shows_nobody_what_was_released(world):
+    """It holds people who were erased since the backup, until somebody confirmed that they are erased again."""
+    (before,) = world.query("SELECT identity FROM erasure.serving")
+    world.query("UPDATE erasure.serving SET identity = 'another' RETURNING 1")
+    try:
+        with pytest.raises(psycopg.DatabaseError, match="gp-central store restored"):
+            seen(world, HERS, f"{USE}__patient")
+        assert seen(world, HIS, f"{USE}__patient") == 0
+    finally:
+        world.query("UPDATE erasure.serving SET identity = :it RETURNING 1", it=before[0])
+    assert seen(world, HERS, f"{USE}__patient") == 20

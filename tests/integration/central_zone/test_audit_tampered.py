@@ -13,7 +13,7 @@ import pytest
 
 from central_zone import load_parcel, take_notices
 from central_zone.chain import checkpoints
-from central_zone.chain.verify import verify
+from central_zone.chain.verify import ALONE, verify
 from central_zone.errors import AuditBroken, CheckpointsBroken, ParcelRefused, StoreIsOlder
 from central_zone.register.build_register import build
 from central_zone.settings import Settings
@@ -182,6 +182,11 @@ TAMPERED = {
         AuditBroken,
         "entry 2 says loaded, and ledger.parcel has no such row",
     ),
+    "a parcel to be loaded once more": (
+        "UPDATE ledger.parcel SET state = 'validated' WHERE sequence = 1 AND practice_code = 'B12345'",
+        AuditBroken,
+        "entry 2 says loaded, and ledger.parcel has no such row",
+    ),
     "the ledger counts other rows": (
         "UPDATE ledger.parcel SET rows_loaded = '{\"patient\": 9}' WHERE sequence = 1 AND practice_code = 'B12345'",
         AuditBroken,
@@ -237,7 +242,7 @@ def test_a_chain_that_was_written_anew_and_fits_in_itself_is_found_by_what_other
         }
     )
     if after == 2:  # a refusal: the ledger names no practice of it
-        assert verify(alone)["audit"] == "holds"
+        assert verify(alone)["audit"] == ALONE
 
 
 def test_an_older_backup_in_place_of_the_store_is_named(history):

@@ -158,7 +158,7 @@ def test_two_loaders_of_one_parcel_load_it_once(zone):
     with blocked(zone, "records.observation"):
         first, second = start_load(zone, parcel), start_load(zone, parcel)
         wait_until(lambda: len(loaders_waiting_for_a_lock(zone)) == 2)
-    told = [process.communicate(timeout=60) for process in (first, second)]
+    told = [process.communicate(timeout=300) for process in (first, second)]
     assert [process.returncode for process in (first, second)] == [0, 0], told
     assert store_and_ledger(zone) == [10, 50, 1, 1]
 

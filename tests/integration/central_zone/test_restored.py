@@ -1,10 +1,11 @@
 """A restored store goes on only by a person's word, which explains what was lost then and nothing else."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from central_zone import audit, keys, load_parcel
+from central_zone import audit, keys, load_parcel, take_notices
 from central_zone.chain import checkpoints
 from central_zone.chain.entry import NOTHING_BEFORE
 from central_zone.chain.give_checkpoint import give_checkpoint
@@ -12,10 +13,12 @@ from central_zone.chain.note import Checkpoint, signed_note
 from central_zone.chain.verify import verify
 from central_zone.command_line import main
 from central_zone.errors import AuditBroken, DecisionRefused, ErasuresMissing, NotARestore, StoreIsOlder
+from central_zone.national_allow_list import latest_checks
 from central_zone.restored.resume import resume
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of
-from support.parcels import a_night
+from crossing.canonical import NATIONAL_ALLOW_LIST
+from support.parcels import a_night, rows, tokens
 
 SAID = {"by": "responder", "reason": "the disk was lost"}
 CONFIRMED = "UPDATE erasure.serving SET identity = erasure.identity()"
@@ -114,6 +117,32 @@ def test_a_copy_that_lacks_nothing_goes_on_and_says_so_too(zone, postgres):
     assert (said["store"], said["witnesses_to_what_was_lost"], said["to_load"]) == ("goes on", 0, [])
     assert resume(moved, **SAID)["store"] == "already"
     assert verify(moved)["entries"] == 2
+
+
+def test_who_objected_since_the_backup_is_in_no_release_by_the_list_of_before(zone, postgres):
+    """The newer list, without them, was applied and is in no file any more; the one in the backup still names them."""
+    lists = NATIONAL_ALLOW_LIST
+
+    def say(sequence: int, people: int, taken_at: datetime) -> None:
+        sent = zone.sealed(
+            {lists: rows(lists, people, patient_token=tokens(people, 2))},
+            sequence=sequence,
+            extract_kind=lists,
+            extract_id=f"list-{sequence}",
+            extract_taken_at=taken_at.isoformat(timespec="seconds"),
+            not_after=(taken_at + timedelta(days=20)).isoformat(timespec="seconds"),
+        )
+        assert take_notices.take_notice(sent.folder, zone.settings)["state"] == "applied"
+
+    now = datetime.now(UTC)
+    say(1, 5, now - timedelta(days=1))
+    backup = Settings({**zone.settings.values, "GP_STORE_URL": postgres.a_copy(zone.settings.store_url)})
+    say(2, 4, now)
+    assert resume(backup, **SAID)["lists_to_ask_for"] == ["A12345"]
+    with store_of(backup.store_url) as store, store.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM release.national_allow_list").scalar() == 0
+        (check,) = latest_checks(connection, "gpdpr")
+        assert check.expires_at < datetime.now(UTC), "its people count as not checked, and not as objecting"
 
 
 def test_a_store_that_was_never_lost_has_nothing_to_go_on_from(zone):

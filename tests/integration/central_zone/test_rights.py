@@ -188,6 +188,12 @@ CHANGED = [
     ("ALTER ROLE gp_owner LOGIN", "gp_owner: may log in: not as the file has it"),
     ("ALTER ROLE gp_analyst SET statement_timeout = 0", "gp_analyst: its settings statement_timeout are not"),
     ("ALTER ROLE gp_loader CONNECTION LIMIT -1", "gp_loader: number of connections: not as the file has it"),
+    ("GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC", "too much: PUBLIC: EXECUTE on function pg_catalog.lo_create(oid)"),
+    ("GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO gp_analyst", "too much: gp_analyst: EXECUTE on function pg_catalog.pg_adv"),
+    ("REVOKE EXECUTE ON FUNCTION pg_advisory_xact_lock(bigint) FROM gp_loader", "missing: gp_loader: EXECUTE on function pg_catalog"),
+    ("CREATE ROLE sees_more LOGIN BYPASSRLS IN ROLE gp_analyst", "sees_more: sees every row: nobody who works with releases"),
+    ("CREATE ROLE may_more LOGIN SUPERUSER IN ROLE gp_analyst", "may_more: superuser: nobody who works with releases"),
+    ("CREATE ROLE reads_more LOGIN IN ROLE gp_analyst, pg_read_all_data", "reads_more is a member of pg_read_all_data"),
     ("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO gp_analyst", "is open to somebody from the beginning"),
 ]  # fmt: skip
 

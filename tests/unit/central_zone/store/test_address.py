@@ -71,3 +71,12 @@ def test_the_settings_refuse_it_whichever_way_they_are_told(tmp_path) -> None:
             _ = Settings(values).store_url
     with pytest.raises(StoreAddressRefused, match="GP_STORE_ADMIN_URL"):
         _ = Settings({"GP_STORE_ADMIN_URL": file.read_text()}).store_admin_url
+
+
+@pytest.mark.parametrize("said", ["user=administrator", "password=open-sesame", "service=mine", "passfile=/tmp/p"])
+@pytest.mark.parametrize("address", [WHOLE, "postgresql+psycopg://u@/store?host=/run/postgresql"])
+def test_who_one_is_stands_nowhere_that_goes_before_the_role_of_a_step(address: str, said: str) -> None:
+    """What stands after the ? overrules the user in front: every step would be whoever it names."""
+    with pytest.raises(StoreAddressRefused, match=said.partition("=")[0]) as told:
+        Settings({"GP_STORE_URL": f"{address}&{said}"}).store_url_of("gp_loader")
+    assert "sesame" not in str(told.value)
