@@ -27,6 +27,7 @@ from central_zone.admit import admit
 from central_zone.commit import commit
 from central_zone.judge import judge
 from central_zone.settings import Settings
+from central_zone.store.role_names import LOADER
 from central_zone.zone import opened
 from demo.embedded_postgres import embedded_postgres
 
@@ -100,7 +101,7 @@ class Store:
         return large, self._committed(second.folder.name)
 
     def _committed(self, parcel_id: str) -> "Spent":
-        with opened(self.settings) as zone:
+        with opened(self.settings, role=LOADER) as zone:
             entry = admit(zone, parcel_id)
             judge(zone, [entry])
             with self.spent() as spent:

@@ -16,6 +16,7 @@ from central_zone.chain.verify import verify
 from central_zone.commit import commit
 from central_zone.errors import ParcelRefused, WaitsForEarlier
 from central_zone.judge import judge
+from central_zone.store.role_names import LOADER
 from central_zone.zone import opened
 from crossing.manifest import Manifest, read_manifest
 from crossing.parcel import read_manifest_bytes
@@ -31,7 +32,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def loaded_at(zone: CentralZone, parcel: Sealed, now: datetime) -> str:
     """The state of the parcel where the centre's clock says so; all steps in one."""
-    with opened(zone.settings) as of_today:
+    with opened(zone.settings, role=LOADER) as of_today:
         central = replace(of_today, now=lambda: now)
         entry = admit(central, parcel.manifest.parcel_id)
         if entry.state == ledger.RECEIVED:
