@@ -21,7 +21,6 @@ from central_zone.store.connection import store_of, transaction
 from central_zone.store.role_names import AUDITOR
 from central_zone.store.tables import audit_entry
 
-
 ALONE = "holds in itself; nothing outside the store bears witness, so whoever administers it may have written it anew"
 
 
