@@ -97,7 +97,6 @@ def pull(
             "consents_unreadable": objections.unreadable - unreadable_before,
         }
         spool.write_note(f"read-{extract.extract_id}", {**_about(extract), **beside, "rows": rows, "deleted": deleted})
-        faultpoint("pull.extract_spooled")
         consents.append(stated(objections.found().slice(found_before), extract.taken_at))
     spool.write_table("consents", pa.concat_tables(consents))
     for name, table in tally.remembered.items():
@@ -109,7 +108,6 @@ def pull(
         "told_apart_by": {name: list(key) for name, key in tally.told_apart_by.items()},
     }
     spool.write_note("extracts", note)
-    faultpoint("pull.all_spooled")
     return counts
 
 
@@ -147,6 +145,7 @@ def _spool_extract(
                 progress(f"pull {extract.extract_id}: {sum(counts.values()):,} rows")
     finally:
         _close(writers)
+    faultpoint("pull.extract_spooled")
     return counts, deleted
 
 
