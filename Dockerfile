@@ -1,4 +1,4 @@
-# Three images from one recipe. A zone's image holds that zone's code and no other's: the source worker could not reach
+# Three images of ours from one recipe, and the store's server. A zone's image holds that zone's code and no other's: the source worker could not reach
 # the store if it wanted to, and the central worker has no code that makes a token from an identifier.
 # Mirror the base image and pin it by digest before use: a tag can move.
 FROM python:3.11.14-slim-bookworm AS airflow
@@ -35,3 +35,12 @@ USER root
 RUN printf '#!/usr/local/bin/python\nimport sys\nfrom central_zone.command_line import main\nsys.exit(main())\n' \
     > /usr/local/bin/gp-central && chmod 0755 /usr/local/bin/gp-central
 USER 10001:10001
+
+# The store's server. The official image lacks pgaudit, which writes down who read which table; its own package sources have it.
+FROM postgres:18.1-bookworm AS store
+RUN apt-get update && apt-get install --yes --no-install-recommends "postgresql-18-pgaudit=18.*" && rm -rf /var/lib/apt/lists/* \
+    && mkdir -p /var/lib/wal-archive && chown 999:999 /var/lib/wal-archive
+# Whole or not at all, and never over another: what PostgreSQL asks of whoever keeps its log.
+RUN printf '#!/bin/sh -eu\ntest ! -e "/var/lib/wal-archive/$2"\ncp "$1" "/var/lib/wal-archive/.$2.part"\nsync "/var/lib/wal-archive/.$2.part"\nmv "/var/lib/wal-archive/.$2.part" "/var/lib/wal-archive/$2"\nsync /var/lib/wal-archive\n' \
+    > /usr/local/bin/keep-wal && chmod 0755 /usr/local/bin/keep-wal
+COPY compose/pg_hba.conf /etc/postgresql/pg_hba.conf

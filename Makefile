@@ -10,7 +10,7 @@ OPENBAO_READY := $(OPENBAO)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: demo test rehearse kills nemesis lint fix pages lock bench differential up down clean install
+.PHONY: demo test rehearse kills nemesis lint fix pages lock bench bench-store differential up down clean install
 
 install: $(READY)
 
@@ -78,6 +78,9 @@ fix: $(READY)
 pages: $(READY)
 	@PYTHONPATH=include:tests $(PYTHON) -m rule_pages
 	@PYTHONPATH=include:tests $(PYTHON) -m journey.write_formats_page
+	@PYTHONPATH=include:tests $(PYTHON) -m faults.write_faults_page
+	@PYTHONPATH=include:tests $(PYTHON) -m dictionary
+	@PYTHONPATH=include:tests $(PYTHON) -m rights_page
 
 lock:
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes -o requirements.txt
@@ -86,6 +89,10 @@ lock:
 
 bench: $(READY)
 	@$(PYTHON) bench/night.py
+
+# Loads into stores of 1, 10 and 105 million rows, and questions to the largest. It takes 25 GB of disk and most of an hour.
+bench-store: $(READY)
+	@PYTHONPATH=$(PYTHONPATH):$(CURDIR)/tests $(PYTHON) bench/store.py
 
 # A million people's histories of opt-outs: who may leave, said three times over, and the differences, which must be none.
 differential: $(READY)

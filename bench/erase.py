@@ -25,7 +25,7 @@ from central_zone import ledger, take_notices
 from central_zone.load import load_records
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
-from central_zone.store.migrate import migrate
+from central_zone.store.prepare import prepare
 from central_zone.tokens import as_hex
 from crossing.tokens import keyed_tokens
 from demo.embedded_postgres import embedded_postgres
@@ -73,7 +73,7 @@ class Bench:
 
         subkey, rows = keys.store_subkey(self.keys.folder), 0
         with store_of(self.settings.store_url) as store:
-            migrate(store)
+            prepare(store)
             for practice in range(PRACTICES):
                 with transaction(store, "fill") as connection:
                     rows += self._fill(connection, practice, subkey)

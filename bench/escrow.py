@@ -27,7 +27,7 @@ from central_zone.project_tokens import stored_tokens
 from central_zone.reidentification.escrow import load_escrow, sealer
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
-from central_zone.store.migrate import migrate
+from central_zone.store.prepare import prepare
 from central_zone.store.tables import RECORDS
 from crossing.policy import policy_folder
 from demo.embedded_postgres import embedded_postgres
@@ -126,7 +126,7 @@ def main() -> None:
 def measure(root: Path, url: str, said: argparse.Namespace) -> None:
     settings, keys = a_zone(root, url)
     with store_of(settings.store_url) as store:
-        migrate(store)
+        prepare(store)
     policies = {"with": str(policy_folder()), "without": str(without_escrow(root))}
     load_one(settings, keys, 1_000, said.rows_each, "B99999")  # the first load imports and warms up
     took: dict[str, list[tuple[float, float]]] = {"with": [], "without": []}

@@ -77,7 +77,7 @@ def one_run(root: Path, patients: int, server: Any, number: int) -> dict[str, tu
     rows = json.loads(simulated.output)["rows"]
     released = measure([str(BIN / "gp-source"), "release", "--collection", "gpdpr", "--practice", PRACTICE], here)
     sent = json.loads(released.output)["sent"]
-    measure([str(BIN / "gp-central"), "migrate"], here)
+    measure([str(BIN / "gp-central"), "store", "init", "--leave-settings"], here | {"GP_STORE_ADMIN_URL": url})
     parcels = [str(path) for path in sorted((root / "outbox").iterdir()) if not path.name.startswith(".")]
     loaded = measure([str(BIN / "gp-central"), "load", *parcels], here)
     return {"simulate": (rows, simulated), "gp-source release": (rows, released), "gp-central load": (sent, loaded)}

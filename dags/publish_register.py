@@ -29,8 +29,9 @@ def publish_register():
         from central_zone.register.deliver_lineage import deliver_lineage as deliver
         from central_zone.settings import load
         from central_zone.store.connection import store_of
+        from central_zone.store.role_names import PUBLISHER
 
-        with store_of(load().store_url) as store:
+        with store_of(load().store_url_of(PUBLISHER)) as store:
             return deliver(store, load().lineage_folder)
 
     @task

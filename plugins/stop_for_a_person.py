@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crossing import errors
-from crossing.errors import PersonMustAct, TryAgain, is_a_panic
+from crossing.errors import PersonMustAct, TryAgain, is_a_panic, of_the_machine
 from crossing.quiet_process import quieten_process
 
 Given = ParamSpec("Given")
@@ -43,7 +43,8 @@ def stop_for_a_person(body: Callable[Given, Result]) -> Callable[Given, Result]:
     return run
 
 
-def _told(error: BaseException) -> AirflowException:
+def _told(foreign: BaseException) -> AirflowException:
+    error = of_the_machine(foreign) or foreign
     if isinstance(error, TryAgain):
         return AirflowException(f"{type(error).__name__}: {error}")
     if isinstance(error, PersonMustAct):

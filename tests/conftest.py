@@ -32,7 +32,7 @@ def shared_data() -> Path:
 
 # Which files are one piece of work for one worker; any other file is a piece of its own. Two Airflows at once would starve
 # each other, and one that begins last is waited for by everybody; what many tests look at is lived once.
-AIRFLOW, HISTORIES = "airflow", "histories"
+AIRFLOW, HISTORIES, STORE_SERVER = "airflow", "histories", "store server"
 _GROUPS = {
     "test_demo.py": AIRFLOW,
     "test_canaries.py": AIRFLOW,
@@ -44,6 +44,8 @@ _GROUPS = {
 def group_of(nodeid: str) -> str:
     path = nodeid.partition("::")[0]
     name = path.rpartition("/")[2]
+    if "/store_server/" in path:  # one server, one store
+        return STORE_SERVER
     return AIRFLOW if name.startswith("test_airflow_") else _GROUPS.get(name, path)
 
 

@@ -1,19 +1,26 @@
-"""The audit chain: each entry's hash covers the one before, so that a changed or missing entry shows."""
+"""The audit chain: each entry's hash covers the one before, so that a changed or missing entry shows.
 
-import hashlib
+The database lets nobody but the next entry in (migration 0009). Its own administrator can do more: what shows that is
+outside the store, and central_zone.chain.verify compares.
+"""
+
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, insert, select, text
 
+from central_zone.chain.entry import NOTHING_BEFORE, AuditEntry
+from central_zone.chain.walk import walk
 from central_zone.errors import AuditBroken
 from central_zone.store.tables import audit_entry
-from crossing.manifest import canonical_json
 
 LOADER = "gp-central"
-NOTHING_BEFORE = "0" * 64
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('gp-collect audit chain', 0))")
+# A statement of its own: it sees what was committed while the one above waited.
+_LAST = text("""
+    SELECT clock_timestamp() AS at, session_user::text AS written_by, last.seq, last.hash
+    FROM (SELECT) AS one LEFT JOIN LATERAL (SELECT seq, hash FROM audit.entry ORDER BY seq DESC LIMIT 1) AS last ON true
+""")
 
 
 def append(connection: Connection, *, actor: str, event: Mapping[str, Any]) -> str:
@@ -22,11 +29,27 @@ def append(connection: Connection, *, actor: str, event: Mapping[str, Any]) -> s
     Appenders queue from here until their transaction ends: call it last.
     """
     connection.execute(_ONE_AT_A_TIME)
-    seq, previous = head(connection)
-    at = connection.execute(select(func.clock_timestamp())).scalar_one()
-    entry = {"seq": seq + 1, "at": at, "actor": actor, "event": dict(event), "previous_hash": previous}
-    hash_ = _hash(entry)
-    connection.execute(insert(audit_entry).values(**entry, hash=hash_))
+    last = connection.execute(_LAST).one()
+    entry = AuditEntry(
+        seq=(last.seq or 0) + 1,
+        at=last.at,
+        actor=actor,
+        event=dict(event),
+        previous_hash=last.hash or NOTHING_BEFORE,
+        written_by=last.written_by,
+    )
+    hash_ = entry.hash_at(entry.seq)
+    connection.execute(
+        insert(audit_entry).values(
+            seq=entry.seq,
+            at=entry.at,
+            actor=actor,
+            event=entry.event,
+            previous_hash=entry.previous_hash,
+            written_by=entry.written_by,
+            hash=hash_,
+        )
+    )
     return hash_
 
 
@@ -42,28 +65,12 @@ def verify(connection: Connection, *, published_head: str | None = None) -> tupl
     """Reads the whole chain and answers its head. `published_head` is one seen earlier, say on the register.
 
     Raises AuditBroken where an entry was changed, removed or inserted, or the published head is no longer in the chain.
+    What else bears witness is compared by central_zone.chain.verify.
     """
-    seq, previous, seen = 0, NOTHING_BEFORE, published_head is None
-    every_entry = select(audit_entry).order_by(audit_entry.c.seq).execution_options(yield_per=10_000)
-    with connection.execute(every_entry) as rows:
-        for row in rows.mappings():
-            if row["seq"] != seq + 1 or row["previous_hash"] != previous or _hash(row) != row["hash"]:
-                raise AuditBroken(
-                    f"The audit chain breaks at entry {seq + 1}. Stop loading; compare with the last backup."
-                )
-            seq, previous = row["seq"], row["hash"]
-            seen = seen or previous == published_head
-    if not seen:
+    looked_for = {published_head} if published_head else set()
+    walked = walk(connection, looked_for)
+    if looked_for - walked.found.keys() - {NOTHING_BEFORE}:
         raise AuditBroken(
             "The published head is not in the chain: entries were cut off. Stop loading; restore the store."
         )
-    return seq, previous
-
-
-def _hash(entry: Mapping[Any, Any]) -> str:
-    covered = {name: entry[name] for name in ("seq", "actor", "event", "previous_hash")}
-    return hashlib.sha256(canonical_json({**covered, "at": _as_text(entry["at"])})).hexdigest()
-
-
-def _as_text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    return walked.size, walked.head

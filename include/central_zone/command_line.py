@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from central_zone import command_line_erasures, command_line_load
+from central_zone.command_line_audit import add_audit
 from central_zone.command_line_doctor import add_doctor
 from central_zone.command_line_keys import add_keys
 from central_zone.command_line_notices import add_notices
 from central_zone.command_line_reidentify import add_reidentify
 from central_zone.command_line_release import add_release_commands
+from central_zone.command_line_store import add_store
 from crossing.errors import run_command
 
 Commands = Any  # argparse keeps the type of its sub-commands private
@@ -29,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="gp-central", description="The central zone: receive, validate, load, publish."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("migrate", help="bring the store to this version").set_defaults(run=_migrate)
+    add_store(commands)
     _add_fetch(commands)
     command_line_load.add_to(commands)
     _add_ledger(commands)
@@ -40,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     add_reidentify(commands)
     _add_register(commands)
     command_line_erasures.add_to(commands)
-    _add_audit(commands)
+    add_audit(commands)
     add_notices(commands)
     add_keys(commands)
     add_doctor(commands)
@@ -99,24 +101,6 @@ def _add_register(commands: Commands) -> None:
     build = register.add_parser("build", help="make its pages from what ran")
     build.add_argument("--out", type=Path, help="default: GP_REGISTER_DIR")
     build.set_defaults(run=_register_build)
-
-
-def _add_audit(commands: Commands) -> None:
-    audit = commands.add_parser("audit", help="the audit chain").add_subparsers(required=True, metavar="COMMAND")
-    verify = audit.add_parser("verify", help="read the whole chain; exit 4 where it breaks")
-    verify.add_argument("--published-head", metavar="HASH", help="a head seen earlier: it must still be in the chain")
-    verify.set_defaults(run=_audit_verify)
-
-
-def _migrate(_: argparse.Namespace) -> int:
-    from central_zone import settings
-    from central_zone.store.connection import store_of
-    from central_zone.store.migrate import migrate
-
-    with store_of(settings.load().store_url) as store:
-        changed = migrate(store)
-    _print({"store": "migrated" if changed else "already at this version"})
-    return 0
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
@@ -204,14 +188,6 @@ def _register_build(arguments: argparse.Namespace) -> int:
 
     loaded_settings = settings.load()
     _print(build_register.build(arguments.out or loaded_settings.register_folder, loaded_settings))
-    return 0
-
-
-def _audit_verify(arguments: argparse.Namespace) -> int:
-    from central_zone import load_parcel, settings
-
-    entries, head = load_parcel.verify_audit(settings.load(), published_head=arguments.published_head)
-    _print({"audit": "holds", "entries": entries, "head": head})
     return 0
 
 

@@ -76,9 +76,10 @@ def _approve(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from central_zone import settings
     from central_zone.reidentification.run_case import run_case
+    from central_zone.store.role_names import CUSTODIAN
     from central_zone.zone import opened
 
     loaded = settings.load()
-    with opened(loaded, loaded.receipts_folder) as zone:  # no parcel is looked at
+    with opened(loaded, loaded.receipts_folder, role=CUSTODIAN) as zone:  # no parcel is looked at
         print(json.dumps(run_case(zone, arguments.request, arguments.custodian_key), sort_keys=True))
     return 0

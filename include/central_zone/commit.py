@@ -14,10 +14,12 @@ from central_zone.compare import compare_with_store
 from central_zone.erasures import gate
 from central_zone.erasures.agree import check_erasures_agree
 from central_zone.erasures.strip import strip_late
-from central_zone.errors import WaitsForEarlier
+from central_zone.errors import StoreDown, WaitsForEarlier
+from central_zone.events_of_load import audit_event, lineage_event
+from central_zone.first_words import first_words_may_replace
 from central_zone.judge import verdict_on
 from central_zone.ledger import Entry
-from central_zone.load import ROWS_IN_MEMORY, ROWS_SENT_AT_ONCE, copy_rows, load_records
+from central_zone.load import ROWS_IN_MEMORY, ROWS_SENT_AT_ONCE, comes_twice, copy_rows, load_records
 from central_zone.places import Place, check_turn
 from central_zone.reidentification.escrow import ESCROW, load_escrow, of_these
 from central_zone.rotation import practice_keys
@@ -27,12 +29,12 @@ from central_zone.settle import settle
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
-from central_zone.store.tables import outbox
+from central_zone.store.lineage_tables import outbox
+from central_zone.store.role_names import ERASER
 from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
 from crossing.canonical import BRIDGE
 from crossing.faultpoint import faultpoint
-from crossing.lineage import counts_facet, input_dataset, output_dataset, run_event
 from crossing.manifest_fields import RECON, SNAPSHOT
 
 _MAY_LOAD = (ledger.VALIDATED, ledger.APPROVED)
@@ -61,13 +63,32 @@ def commit(zone: Zone, parcel_id: str) -> Entry:
     with transaction(zone.store, "load") as connection:
         entry = ledger.entry(connection, parcel_id)
     if entry.state in _MAY_LOAD:
-        entry = _load(zone, entry)
+        entry = _loaded(zone, entry)
         faultpoint("load.committed")
     if entry.state in ledger.TAKEN_IN:
         if entry.rows_erased:
             strip_late(zone, entry)
         settle(zone, entry)
     return entry
+
+
+def _loaded(zone: Zone, entry: Entry) -> Entry:
+    """Where the line broke during COMMIT, only the ledger knows whether it happened: it is asked on a new connection."""
+    try:
+        return _load_bridge(zone, entry) if entry.extract_kind == BRIDGE else _load(zone, entry)
+    except StoreDown:
+        with transaction(zone.store, "ask whether it was loaded") as connection:
+            ledger.lock_practice(connection, *_whose(entry))  # the broken line's transaction may still be at its COMMIT
+            now = ledger.entry(connection, entry.parcel_id)
+        if now.state not in ledger.TAKEN_IN:
+            raise
+        return now
+
+
+def _load_bridge(zone: Zone, entry: Entry) -> Entry:
+    """It changes rows that are there, which a loader may not."""
+    with zone.under(ERASER) as of_eraser:
+        return _load(of_eraser, entry)
 
 
 def _load(zone: Zone, entry: Entry) -> Entry:
@@ -120,7 +141,7 @@ def _write(zone: Zone, connection: Connection, staged_rows: _Ready) -> None:
     # A practice's first snapshot is as large as all of it, and there is nothing yet to compare it with.
     if only_compared or (ready.entry.extract_kind == SNAPSHOT and ledger.has_loaded_before(connection, ready.entry)):
         _compare(connection, ready)
-    loaded = {} if only_compared else {table: _load_table(connection, ready, table) for table in ready.tables}
+    loaded = {} if only_compared else _load_rows(connection, ready)
     faultpoint("load.after_copy")
     kept_out = quarantine.rows_to_keep_out(ready.tables, failed, number, ready.entry.practice_code)
     copy_rows(connection, ("quarantine", "row"), kept_out.to_batches(max_chunksize=ROWS_SENT_AT_ONCE))
@@ -128,10 +149,12 @@ def _write(zone: Zone, connection: Connection, staged_rows: _Ready) -> None:
     if not only_compared:
         _load_escrow(zone, connection, ready)
     faultpoint("load.after_escrow")
-    connection.execute(insert(outbox).values(event=_lineage(zone, ready, loaded)))
+    connection.execute(
+        insert(outbox).values(event=lineage_event(zone, ready.entry, ready.manifest, ready.verdict, loaded))
+    )
     faultpoint("load.after_lineage")
     # Last, because other loaders queue for the chain from here to the end of the transaction.
-    head = audit.append(connection, actor=audit.LOADER, event=_audited(ready.entry, loaded, erased))
+    head = audit.append(connection, actor=audit.LOADER, event=audit_event(ready.entry, loaded, erased))
     faultpoint("load.after_audit")
     ledger.mark(
         connection,
@@ -175,15 +198,22 @@ def _compare(connection: Connection, ready: _Ready) -> None:
     compare_with_store(connection, ready.entry, whole, in_extract=read)
 
 
-def _load_table(connection: Connection, ready: _Ready, table: str) -> int:
+def _load_rows(connection: Connection, ready: _Ready) -> dict[str, int]:
     faultpoint("load.before_copy")
-    return load_records(
-        connection,
-        table,
-        _sound_rows(ready, table),
-        practice_code=ready.entry.practice_code,
-        parcel_number=ready.entry.parcel_number,
-    )
+    entry, is_first = ready.entry, not ledger.has_loaded_before(connection, ready.entry)
+    if ledger.has_loaded_later(connection, entry):
+        first_words_may_replace(connection, entry)
+    return {
+        table: load_records(
+            connection,
+            table,
+            _sound_rows(ready, table),
+            practice_code=entry.practice_code,
+            parcel_number=entry.parcel_number,
+            may_replace=not is_first or comes_twice(rows),
+        )
+        for table, rows in ready.tables.items()
+    }
 
 
 def _load_escrow(zone: Zone, connection: Connection, ready: _Ready) -> None:
@@ -197,32 +227,3 @@ def _load_escrow(zone: Zone, connection: Connection, ready: _Ready) -> None:
 def _sound_rows(ready: _Ready, table: str) -> Iterator[pa.Table]:
     failed = quarantine.failed_rows(ready.verdict.failed_rows, table)
     return quarantine.without_failed(ready.tables[table], failed, at_a_time=ROWS_IN_MEMORY)
-
-
-def _audited(entry: Entry, loaded: dict[str, int], erased: dict[str, int]) -> dict[str, Any]:
-    return {
-        ("compared" if entry.extract_kind == RECON else "loaded"): entry.parcel_id,
-        "practice_code": entry.practice_code,
-        "sequence": entry.sequence,
-        "manifest_sha256": entry.manifest_sha256,
-        "rows": loaded,
-        **({"rows_erased": erased} if erased else {}),
-    }
-
-
-def _lineage(zone: Zone, ready: _Ready, loaded: dict[str, int]) -> dict[str, Any]:
-    entry, manifest = ready.entry, ready.manifest
-    rules = {**manifest["policy_sha256"], "expectations": ready.verdict.facts["suite_sha256"]}
-    return run_event(
-        job=f"load.{entry.collection}",
-        run_id=entry.parcel_id,
-        at=zone.now(),
-        inputs=[input_dataset(f"parcel/{entry.practice_code}/{entry.sequence}", version=entry.manifest_sha256)],
-        outputs=[output_dataset(f"records.{table}", rows=rows) for table, rows in loaded.items()],
-        facets=counts_facet(
-            counts={"loaded": loaded, "quarantined": quarantine.counts(ready.verdict.failed_rows)},
-            policy_sha256=rules,
-            key_version=manifest["token_key"],
-            software=manifest["software"],
-        ),
-    )

@@ -6,12 +6,13 @@ from sqlalchemy import Column, Connection, MetaData, Table, TableClause, Text, c
 from sqlalchemy.types import TypeEngine
 
 from central_zone.store.metadata import PRACTICE
-from central_zone.store.tables import RECORDS
+from central_zone.store.tables import MAY_REPLACE, RECORDS
 
 
 def current(name: str) -> TableClause:
     """The view records.current_<name>."""
-    return table(f"current_{name}", *(column(each.name, each.type) for each in RECORDS[name].c), schema="records")
+    shown = (column(each.name, each.type) for each in RECORDS[name].c if each.name != MAY_REPLACE)
+    return table(f"current_{name}", *shown, schema="records")
 
 
 def temporary(connection: Connection, name: str, columns: dict[str, TypeEngine[Any]]) -> Table:

@@ -11,8 +11,8 @@ from central_zone import SOFTWARE, audit
 from central_zone.cohort import Cohort
 from central_zone.register.data_use import DataUse
 from central_zone.register.national_decision import NationalDecision
+from central_zone.store.lineage_tables import outbox
 from central_zone.store.release_tables import disclosure, released_table
-from central_zone.store.tables import outbox
 from crossing.lineage import counts_facet, input_dataset, output_dataset, run_event
 
 _COUNTS = (

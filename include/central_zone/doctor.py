@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hpke
 
 from central_zone import keys
 from central_zone.settings import Settings
+from central_zone.store.look import look_at_store
 from crossing.errors import GPCollectError
 from crossing.key_register import PARCELS
 from key_custody.whereabouts.airflow_folders import airflow_folders
@@ -24,6 +25,7 @@ _FOLDERS = {
     "work": "GP_CENTRAL_WORK_DIR",
     "receipts": "GP_RECEIPTS_DIR",
     "erasure journal": "GP_ERASURE_JOURNAL_DIR",
+    "audit checkpoints": "GP_AUDIT_CHECKPOINTS_DIR",
     "lineage": "GP_LINEAGE_DIR",
     "register": "GP_REGISTER_DIR",
 }
@@ -44,6 +46,7 @@ def deployment(settings: Settings, environment: Mapping[str, str] = os.environ) 
         checks=lambda: [
             *_keys_work(settings.keys_folder),
             *look_at_register(settings.keys_folder, PARCELS, datetime.now(UTC)),
+            *look_at_store(settings),
         ],
         environment=environment,
     )

@@ -55,6 +55,18 @@ class AuditBroken(PersonMustAct):
     """The audit chain does not hold: an entry was changed, removed or put in between."""
 
 
+class StoreIsOlder(PersonMustAct):
+    """The store lacks audit entries that something outside it bears witness to, as one restored from a backup does."""
+
+
+class NotARestore(PersonMustAct):
+    """What the store lacks is not what a restored backup lacks: nothing is explained away."""
+
+
+class CheckpointsBroken(PersonMustAct):
+    """The journal of audit checkpoints, or a signed answer, is not as we wrote it."""
+
+
 class NotAllLoaded(PersonMustAct):
     """Some practices' parcels did not load, and trying again cannot help."""
 
@@ -117,3 +129,15 @@ class JournalBroken(PersonMustAct):
 
 class CaseFolderInUse(PersonMustAct):
     """A folder that was named for a case has a request already, which nobody overwrites."""
+
+
+class NotAdministrator(PersonMustAct):
+    """The address for administrators names somebody who is none."""
+
+
+class ServerMustRestart(PersonMustAct):
+    """A setting of the store's server is set and not in force before it is started again, and nothing can go on without."""
+
+
+class StoreWeaker(PersonMustAct):
+    """The store is weaker than promised; the lines above say in what, why it matters, and what to do."""

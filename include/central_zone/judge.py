@@ -19,6 +19,8 @@ from crossing.faultpoint import faultpoint
 
 # A suite has a fixed cost, so small parcels share one; above this the memory they need together would show.
 _ROWS_TOGETHER = 500_000
+# The source looks for identifiers first. One that comes through all the same is an incident, not a row of poor quality.
+_AN_IDENTIFIER = "identifier_in_code"
 Parcel = tuple[Entry, Tables]
 
 
@@ -90,6 +92,12 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
         held.append(
             f"{share:.1%} of the rows broke a rule; largest_quarantined_share in "
             f"policy/collections/{entry.collection}.toml allows {most:.1%}."
+        )
+    identifiers = sum(len(rules.get(_AN_IDENTIFIER, ())) for rules in verdict.failed_rows.values())
+    if identifiers:
+        held.append(
+            f"{identifiers} rows hold an NHS number where a code belongs: an incident at the source. Do not approve it; tell "
+            "the source and the information governance lead, and have what it sealed destroyed."
         )
     facts = {
         "expectations_run": verdict.expectations_run,

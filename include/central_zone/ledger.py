@@ -84,6 +84,13 @@ def has_loaded_before(connection: Connection, entry: Entry) -> bool:
     )
 
 
+def has_loaded_later(connection: Connection, entry: Entry) -> bool:
+    """Whether a parcel of this practice that was taken later is in the store already: this one is backfilled."""
+    same = (parcel.c.collection == entry.collection, parcel.c.practice_code == entry.practice_code)
+    later = (parcel.c.state == LOADED, parcel.c.parcel_number > entry.parcel_number)
+    return connection.execute(select(parcel.c.sequence).where(*same, *later).limit(1)).first() is not None
+
+
 def states(connection: Connection, parcel_ids: Iterable[str]) -> dict[str, Entry]:
     """What the ledger has of these parcels, by id. One it never heard of is not among them."""
     wanted = [UUID(parcel_id) for parcel_id in parcel_ids]

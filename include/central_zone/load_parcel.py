@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from central_zone import audit, inbox, ledger
+from central_zone import inbox, ledger
 from central_zone.admit import admit
+from central_zone.chain.give_checkpoint import give_checkpoint
 from central_zone.commit import commit
 from central_zone.decide import decide_on
 from central_zone.errors import (
@@ -28,6 +29,7 @@ from central_zone.settle import is_settled
 from central_zone.skip_place import skip_place
 from central_zone.stage import tables_of
 from central_zone.store.connection import store_of, transaction
+from central_zone.store.role_names import AUDITOR, LOADER, STEWARD
 from central_zone.zone import Zone, opened
 from crossing.canonical import BRIDGE, NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
@@ -40,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 def parcels_waiting(collection: str, settings: Settings) -> list[list[str]]:
     """Ids of the parcels of the inbox that are not settled, in shards; a practice's own together and in order."""
-    with opened(settings) as zone:
+    with opened(settings, role=LOADER) as zone:
         folders = inbox.parcel_folders(zone.inbox)
         with transaction(zone.store, "look for waiting parcels") as connection:
             known = ledger.states(connection, folders)
@@ -66,13 +68,13 @@ def _is_to_be_tried(folder: Path, entry: Entry | None, refused: set[tuple[str, s
 
 def receive_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
     """Verifies and stages each parcel. Raises StoreDown; what is wrong with one parcel only stops that parcel."""
-    with opened(settings) as zone:
+    with opened(settings, role=LOADER) as zone:
         return [_tried(zone, parcel_id, admit) for parcel_id in parcel_ids]
 
 
 def validate_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
     """Validates the parcels that were received. Raises StoreDown, or PersonMustAct where a rule cannot be carried out."""
-    with opened(settings) as zone:
+    with opened(settings, role=LOADER) as zone:
         received = [entry.parcel_id for entry in _in_state(zone, parcel_ids, _TO_VALIDATE)]
         staged = [parcel_id for parcel_id in received if "failed" not in _tried(zone, parcel_id, _stage)]
         judge(zone, _in_state(zone, staged))
@@ -89,26 +91,29 @@ def _stage(zone: Zone, parcel_id: str) -> Entry:
 
 def load_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
     """Loads what is validated or approved, one transaction a parcel. Raises StoreDown."""
-    with opened(settings) as zone:
+    with opened(settings, role=LOADER) as zone:
         known = [entry.parcel_id for entry in _in_state(zone, parcel_ids)]
-        return [_tried(zone, parcel_id, commit) for parcel_id in known]
+        results = [_tried(zone, parcel_id, commit) for parcel_id in known]
+        give_checkpoint(settings, zone.store)
+        return results
 
 
 def load_parcel(folder: Path, settings: Settings) -> Result:
     """All the steps for one parcel. The state says "already" where it was loaded before. Raises our errors."""
-    with opened(settings, inbox=folder.parent) as zone:
+    with opened(settings, inbox=folder.parent, role=LOADER) as zone:
         entry = admit(zone, folder.name)
         if entry.state in ledger.TAKEN_IN:
             return {**_result(commit(zone, entry.parcel_id)), "state": "already"}
         if entry.state in _TO_VALIDATE:
             judge(zone, [entry])
             entry = commit(zone, entry.parcel_id)
+        give_checkpoint(settings, zone.store)
         return _result(entry)
 
 
 def decide(parcel_id: str, *, approve: bool, by: str, reason: str, settings: Settings) -> Result:
     """A steward's word on a held parcel; see decide_on. Raises NotHeld or DecisionRefused."""
-    with opened(settings) as zone:
+    with opened(settings, role=STEWARD) as zone:
         return _result(decide_on(zone, parcel_id, approve=approve, by=by, reason=reason))
 
 
@@ -126,13 +131,13 @@ def not_loaded(result: Result) -> list[GPCollectError]:
 
 def ledger_entries(settings: Settings) -> list[dict[str, Any]]:
     """Every parcel the ledger knows, oldest first."""
-    with store_of(settings.store_url) as store, transaction(store, "read the ledger") as connection:
+    with store_of(settings.store_url_of(AUDITOR)) as store, transaction(store, "read the ledger") as connection:
         return ledger.entries(connection)
 
 
 def gaps_of(settings: Settings) -> list[Gap]:
     """Practices whose sequence does not go on: what is missing, what waits, since when."""
-    with store_of(settings.store_url) as store, transaction(store, "look for gaps") as connection:
+    with store_of(settings.store_url_of(AUDITOR)) as store, transaction(store, "look for gaps") as connection:
         return gaps(connection)
 
 
@@ -145,21 +150,15 @@ def skip(collection: str, practice_code: str, sequence: int, *, by: str, reason:
         sequence=sequence,
         previous_manifest_sha256=None,
     )
-    with opened(settings) as zone:
+    with opened(settings, role=STEWARD) as zone:
         waiting = skip_place(zone, place, by=by, reason=reason)
     return {"practice_code": practice_code, "sequence": sequence, "state": "skipped", "waiting": waiting}
-
-
-def verify_audit(settings: Settings, *, published_head: str | None = None) -> tuple[int, str]:
-    """The number of entries and the head of the audit chain. Raises AuditBroken."""
-    with store_of(settings.store_url) as store, transaction(store, "verify the audit chain") as connection:
-        return audit.verify(connection, published_head=published_head)
 
 
 def account_for(collection: str, parcel_ids: Iterable[str], settings: Settings) -> None:
     """Raises NotAllLoaded or NotAllLoadedYet, naming the practices whose parcel did not load, so that no run hides one."""
     wanted = list(parcel_ids)
-    with opened(settings) as zone:
+    with opened(settings, role=LOADER) as zone:
         found = {entry.parcel_id: entry for entry in _in_state(zone, wanted)}
         for entry in found.values():
             if entry.state in ledger.TAKEN_IN and not is_settled(zone, entry):

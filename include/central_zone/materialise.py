@@ -1,38 +1,53 @@
 """Writes the tables of a release: listed columns of today's records, the project's own tokens, and nobody but the cohort."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
+    Date,
     FromClause,
     Index,
     MetaData,
     Select,
     Table,
     Uuid,
+    cast,
     delete,
+    func,
     insert,
     select,
 )
 from sqlalchemy.schema import DropTable
 
 from central_zone.current_records import current, temporary
+from central_zone.lay_out import drop_layout, lay_out
 from central_zone.project_tokens import project_tokens
 from central_zone.register.five_safes import FiveSafes
-from central_zone.store.release_tables import released_table
+from central_zone.store.gdppr import layout as gdppr
+from central_zone.store.release_tables import analyst, released_table
+from central_zone.store.rights import guard_released
 from central_zone.store.tables import RECORDS, parcel
 from crossing.canonical import Kind, column_names, has_patient
 
 SCHEMA = "release"
 PERSON = "patient_token"
+_PERSON_IN_WORDS = "The person: a token of this project alone, the same in each of its tables and at every practice."
 # The words that use MY data asks everybody who works with patients' records to repeat; on a table, nobody can miss them.
 CITATION = "This work uses data provided by patients and collected by the NHS as part of their care and support."
 SYNTHETIC_CITATION = (
     "Synthetic records of a demonstration: no patient provided them. Real ones would be cited with the words: "
     f'"{CITATION}"'
 )
+
+# Beside a patient's record: the day its extract was taken, and in which format it came.
+_OF_THE_PARCEL: dict[str, ColumnElement[Any]] = {
+    "extract_date": cast(func.timezone("Europe/London", parcel.c.extract_taken_at), Date).label("extract_date"),
+    "supplier_format": parcel.c.supplier_format,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +56,7 @@ class Making:
 
     use_id: str
     collection: str
+    at: datetime
     safes: FiveSafes
     registrations: Table
     subkey: bytes = field(repr=False)
@@ -52,23 +68,38 @@ def name_of_released(use_id: str, table: str) -> str:
 
 def drop_released(connection: Connection, use_id: str) -> int:
     """Removes every table of the former release of a use, also those it no longer lists; how many there were."""
+    drop_layout(connection, _layout(use_id))
     tables = connection.scalars(select(released_table.c.table_name).where(released_table.c.use_id == use_id)).all()
     for table in tables:
         connection.execute(DropTable(Table(name_of_released(use_id, table), MetaData(), schema=SCHEMA), if_exists=True))
-    connection.execute(delete(released_table).where(released_table.c.use_id == use_id))
+    for of_use in (released_table, analyst):
+        connection.execute(delete(of_use).where(of_use.c.use_id == use_id))
     return len(tables)
 
 
 def materialise(connection: Connection, making: Making) -> dict[str, int]:
     """Makes the tables anew in the caller's transaction; rows by canonical table."""
     persons = project_tokens(connection, "person", [making.registrations.c.patient_token], making.subkey)
-    return {table: _materialise(connection, making, table, persons) for table in making.safes.tables}
+    rows = {table: _materialise(connection, making, table, persons) for table in making.safes.tables}
+    if making.safes.layout == gdppr.NAME:
+        tables = {table: _released_table(making, table) for table in making.safes.tables}
+        lay_out(connection, _layout(making.use_id, _citation(making)), tables, making.at)
+    return rows
+
+
+def _layout(use_id: str, citation: str | None = None) -> Table:
+    return Table(name_of_released(use_id, gdppr.NAME), MetaData(), schema=SCHEMA, comment=citation)
+
+
+def _citation(making: Making) -> str:
+    return SYNTHETIC_CITATION if making.safes.is_synthetic else CITATION
 
 
 def _materialise(connection: Connection, making: Making, table: str, persons: Table) -> int:
     listed = making.safes.tables[table]
     made = _released_table(making, table)
     made.create(connection)
+    guard_released(connection, f"{SCHEMA}.{made.name}")
     tokens = [name for name in listed if name in column_names(table, Kind.TOKEN)]
     rows = _rows(making, table, persons)
     if tokens:
@@ -81,24 +112,31 @@ def _materialise(connection: Connection, making: Making, table: str, persons: Ta
 
 
 def _released_table(making: Making, table: str) -> Table:
-    person = [Column(PERSON, Uuid, nullable=False)] if has_patient(table) else []
-    columns = [Column(name, RECORDS[table].c[name].type) for name in making.safes.tables[table]]
-    citation = SYNTHETIC_CITATION if making.safes.is_synthetic else CITATION
+    person = [Column(PERSON, Uuid, nullable=False, comment=_PERSON_IN_WORDS)] if has_patient(table) else []
+    columns = [_released_column(table, name) for name in making.safes.tables[table]]
     name = name_of_released(making.use_id, table)
-    return Table(name, MetaData(), *person, *columns, schema=SCHEMA, comment=citation)
+    return Table(name, MetaData(), *person, *columns, schema=SCHEMA, comment=_citation(making))
+
+
+def _released_column(table: str, name: str) -> Column[Any]:
+    if name in _OF_THE_PARCEL:
+        return Column(name, _OF_THE_PARCEL[name].type)
+    ours = RECORDS[table].c[name]
+    return Column(name, ours.type, comment=ours.comment)
 
 
 def _rows(making: Making, table: str, persons: Table) -> Select[Any]:
     """The person's token of this project, then the listed columns; other tokens are still the store's."""
     today, whose = current(table), making.registrations
-    listed = [today.c[name] for name in making.safes.tables[table]]
+    listed = [_OF_THE_PARCEL[name] if name in _OF_THE_PARCEL else today.c[name] for name in making.safes.tables[table]]
+    of_parcel = today.join(parcel, parcel.c.parcel_number == today.c.parcel_number)
     if not has_patient(table):
-        of_parcel = today.join(parcel, parcel.c.parcel_number == today.c.parcel_number)
         return select(*listed).select_from(of_parcel).where(parcel.c.collection == making.collection)
     same_registration = (whose.c.practice_code == today.c.practice_code) & (
         whose.c.registration_token == today.c.registration_token
     )
-    of_cohort = today.join(whose, same_registration).join(persons, persons.c.stored == whose.c.patient_token)
+    rows = of_parcel if _OF_THE_PARCEL.keys() & set(making.safes.tables[table]) else today
+    of_cohort = rows.join(whose, same_registration).join(persons, persons.c.stored == whose.c.patient_token)
     return select(persons.c.released.label(PERSON), *listed).select_from(of_cohort)
 
 

@@ -3,19 +3,19 @@
 A practice's list is replaced as a whole, is never relied on for longer than policy allows, and is deleted when it expires.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
 
 from central_zone import audit, keys, ledger, notice
 from central_zone.erasures import gate
 from central_zone.erasures.agree import lock_shared
 from central_zone.errors import ParcelRefused
-from central_zone.load import copy_rows
+from central_zone.load import insert_rows
 from central_zone.notice import Notice
 from central_zone.store.connection import transaction
 from central_zone.store.release_tables import national_allow_list
@@ -78,6 +78,22 @@ def purge_expired(zone: Zone) -> int:
 def delete_expired(connection: Connection, now: datetime) -> int:
     """How many people's entries were deleted."""
     return connection.execute(delete(national_allow_list).where(national_allow_list.c.expires_at < now)).rowcount
+
+
+def end_lists(connection: Connection, practices: Iterable[tuple[str, str]], now: datetime) -> None:
+    """Of a collection's practices whose newer list a restored store forgot: whoever objected since stands on the one it has.
+
+    Their people count as not checked until the next list.
+    """
+    for collection, practice_code in practices:
+        entry, list_ = national_allow_list.c, notices.c
+        connection.execute(
+            delete(national_allow_list).where(entry.collection == collection, entry.practice_code == practice_code)
+        )
+        same = (list_.collection == collection, list_.practice_code == practice_code, list_.kind == NATIONAL_ALLOW_LIST)
+        connection.execute(
+            update(notices).where(*same, list_.applied_at.is_not(None), list_.not_after > now).values(not_after=now)
+        )
 
 
 def latest_checks(connection: Connection, collection: str) -> Sequence[Row[Any, Any, Any, Any]]:
@@ -144,7 +160,7 @@ def _insert(
         "expires_at": pa.repeat(pa.scalar(expires_at, instant), count),
     }
     batches = pa.table(columns).to_batches(max_chunksize=_ROWS_SENT_AT_ONCE)
-    return copy_rows(connection, ("release", "national_allow_list"), batches)
+    return insert_rows(connection, ("release", "national_allow_list"), batches)
 
 
 def _audited(manifest: Manifest, outcome: dict[str, Any]) -> dict[str, Any]:

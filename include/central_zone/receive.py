@@ -188,6 +188,8 @@ def _parse(part: Part, plaintext: bytes, largest_unpacked: int) -> Iterator[pa.T
             for batch in file.iter_batches(_ROWS_AT_ONCE, use_threads=part.rows > _WORTH_THREADS):
                 _check_texts_are_short(part, batch, texts)
                 yield _with_our_schema(part, pa.Table.from_batches([batch]))
+    except MemoryError:  # Arrow's own is an ArrowException too, and no fault of the parcel
+        raise
     except (pa.ArrowException, OSError):
         raise ParcelRefused(f"{part.name} is not readable Parquet. Report the source's software.") from None
 

@@ -16,6 +16,7 @@ from central_zone.reconcile_counts import PARCELS_AT_ONCE, count_some, forget_co
 from central_zone.reconcile_findings import Findings, calendars, findings
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
+from central_zone.store.role_names import STEWARD
 from central_zone.store.tables import practice_report
 from central_zone.zone import Zone, opened
 from crossing.policy import Practice
@@ -35,7 +36,7 @@ class PracticeReport:
 
 def count_rows(collection: str, settings: Settings, *, again: bool = False) -> int:
     """Counts, in the store, the rows of every parcel not counted yet; `again`, of all. Answers how many parcels."""
-    with opened(settings) as zone:
+    with opened(settings, role=STEWARD) as zone:
         if again:
             with transaction(zone.store, "count again") as connection:
                 forget_counts(connection, collection)
@@ -50,7 +51,7 @@ def count_rows(collection: str, settings: Settings, *, again: bool = False) -> i
 
 def report(collection: str, settings: Settings) -> list[PracticeReport]:
     """A report for each practice that takes part or has sent a parcel; kept in the ledger, and answered in order."""
-    with opened(settings) as zone, transaction(zone.store, "reconcile") as connection:
+    with opened(settings, role=STEWARD) as zone, transaction(zone.store, "reconcile") as connection:
         known = calendars(connection, collection)
         found = findings(connection, collection)
         for gap in gaps(connection, collection):

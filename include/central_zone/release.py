@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from central_zone import keys, national_allow_list
+from central_zone.analysts import name_analysts
+from central_zone.chain.give_checkpoint import give_checkpoint
 from central_zone.check_five_safes import check_five_safes, check_on_register, check_only_synthetic
 from central_zone.cohort import Cohort, everybody_allowed, everybody_known
 from central_zone.current_records import read_as_a_whole
@@ -23,6 +25,7 @@ from central_zone.register.read_data_uses import read_data_uses
 from central_zone.release_locks import one_at_a_time
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
+from central_zone.store.role_names import RELEASER
 from central_zone.zone import Zone, opened
 from crossing.faultpoint import faultpoint
 
@@ -31,8 +34,10 @@ Result = dict[str, Any]
 
 def release(use_id: str, settings: Settings) -> Result:
     """Makes the tables of a data use anew. Raises ReleaseNotSafe and its kin, StoreDown, StoreRefused or PolicyRefused."""
-    with opened(settings) as zone:
-        return release_in(zone, use_id)
+    with opened(settings, role=RELEASER) as zone:
+        released = release_in(zone, use_id)
+        give_checkpoint(settings, zone.store)
+        return released
 
 
 def release_in(zone: Zone, use_id: str) -> Result:
@@ -49,6 +54,7 @@ def release_in(zone: Zone, use_id: str) -> Result:
         cohort = _cohort(zone, connection, use, opt_out)
         _check_cohort(use, safes, cohort)
         drop_released(connection, use_id)
+        name_analysts(connection, use, safes)
         faultpoint("release.former_dropped")
         released = _made(zone, connection, cohort, (use, safes, opt_out))
         faultpoint("release.made")
@@ -104,6 +110,7 @@ def _made(
     making = Making(
         use_id=use.id,
         collection=use.collection,
+        at=zone.now(),
         safes=safes,
         registrations=cohort.registrations,
         subkey=keys.project_subkey(zone.settings.keys_folder, label),

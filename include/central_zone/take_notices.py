@@ -10,6 +10,7 @@ from typing import Any
 
 from central_zone import inbox, ledger, national_allow_list, notice
 from central_zone.admit import PARCELS_OWN_FAULT
+from central_zone.chain.give_checkpoint import give_checkpoint
 from central_zone.erasures.erase import erase
 from central_zone.erasures.strip import destroy_parts
 from central_zone.errors import NotAllTaken, NotAllTakenYet, StoreDown
@@ -18,6 +19,7 @@ from central_zone.refuse import refuse_notice, withdraw_refusal
 from central_zone.rotation.practice_keys import check_notice_is_not_ahead
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
+from central_zone.store.role_names import AUDITOR, ERASER
 from central_zone.zone import Zone, opened
 from crossing.canonical import ERASURE, NATIONAL_ALLOW_LIST, NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
@@ -42,7 +44,7 @@ def notices_waiting(collection: str, settings: Settings) -> list[str]:
 
     An erasure that was refused is tried again, and told again, for as long as it lies there: somebody still waits for it.
     """
-    with opened(settings) as zone:
+    with opened(settings, role=ERASER) as zone:
         folders = inbox.parcel_folders(zone.inbox)
         claims = {name: inbox.claim(folder) for name, folder in folders.items()}
         ours = {name: claim for name, claim in claims.items() if claim and _is_notice_of(collection, claim)}
@@ -68,19 +70,23 @@ def _is_notice_of(collection: str, claim: inbox.Claim) -> bool:
 
 def take_notices(parcel_ids: Iterable[str], settings: Settings) -> list[Result]:
     """Acts on each; one that fails is told, and the others go on. Raises StoreDown."""
-    with opened(settings) as zone:
-        return [_tried(zone, parcel_id) for parcel_id in parcel_ids]
+    with opened(settings, role=ERASER) as zone:
+        results = [_tried(zone, parcel_id) for parcel_id in parcel_ids]
+        give_checkpoint(settings, zone.store)
+        return results
 
 
 def take_notice(folder: Path, settings: Settings) -> Result:
     """One notice, by hand. Raises our errors."""
-    with opened(settings, inbox=folder.parent) as zone:
-        return _take(zone, folder.name)
+    with opened(settings, inbox=folder.parent, role=ERASER) as zone:
+        told = _take(zone, folder.name)
+        give_checkpoint(settings, zone.store)
+        return told
 
 
 def every_notice(settings: Settings) -> list[dict[str, Any]]:
     """What the ledger has of notices, oldest first; counts only."""
-    with store_of(settings.store_url) as store, transaction(store, "read the ledger") as connection:
+    with store_of(settings.store_url_of(AUDITOR)) as store, transaction(store, "read the ledger") as connection:
         return notice.every(connection)
 
 

@@ -15,6 +15,7 @@ from central_zone.release_locks import one_at_a_time
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
 from central_zone.store.release_tables import disclosure, released_table
+from central_zone.store.role_names import RELEASER
 from central_zone.zone import Zone, opened
 
 UNKNOWN, UNSAFE, EXPIRED = "use is not in policy", "five safes no longer hold", "national check has expired"
@@ -23,7 +24,7 @@ OTHERWISE = "policy has decided otherwise since"
 
 def purge(settings: Settings) -> dict[str, object]:
     """Deletes expired allow lists and withdraws what may no longer stand. Safe to repeat, and due every day."""
-    with opened(settings) as zone:
+    with opened(settings, role=RELEASER) as zone:
         return {"expired": national_allow_list.purge_expired(zone), "withdrawn": withdraw_ended(zone)}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,9 +30,15 @@ class Zone:
     def folder(self, parcel_id: str) -> Path:
         return self.inbox / parcel_id
 
+    @contextmanager
+    def under(self, role: str) -> "Iterator[Zone]":
+        """The same zone with the store opened by another role, for the one step that needs it."""
+        with store_of(self.settings.store_url_of(role)) as store:
+            yield replace(self, store=store)
+
 
 @contextmanager
-def opened(settings: Settings, inbox: Path | None = None) -> Iterator[Zone]:
-    """The zone of these settings; its connections are closed at the end."""
-    with store_of(settings.store_url) as store:
+def opened(settings: Settings, inbox: Path | None = None, *, role: str) -> Iterator[Zone]:
+    """The zone of these settings, the store opened by the role that the work needs; its connections are closed at the end."""
+    with store_of(settings.store_url_of(role)) as store:
         yield Zone(settings=settings, store=store, inbox=inbox or settings.inbox_folder)

@@ -4,6 +4,7 @@ A message carries counts, the file, the rule and the remedy; never a value, beca
 Foreign errors quote values, so they are caught where they rise and ours are raised `from None`.
 """
 
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from crossing.quiet_process import quieten_process
 
 _OUR_CODE = Path(__file__).parents[1]
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class GPCollectError(Exception):
@@ -36,6 +38,14 @@ class SoftwareFault(PersonMustAct):
     """An error we did not foresee. Its own text may quote data, so only its kind and our line are told."""
 
 
+class DiskFull(PersonMustAct):
+    """A disk is full. What was being written is not there; nothing else is touched."""
+
+
+class OutOfMemory(TryAgain):
+    """The process may have no more memory. Never the fault of what it was reading; with less beside it, it may succeed."""
+
+
 def is_a_panic(error: BaseException) -> bool:
     """Whether a library written in Rust gave up. To Python that is no Exception, and its text quotes data like any other."""
     return type(error).__name__ == "PanicException"
@@ -45,12 +55,31 @@ def as_ours(error: BaseException) -> GPCollectError:
     """An error of ours as it is; any other as a SoftwareFault: where in our code it rose, and nothing of what it said."""
     if isinstance(error, GPCollectError):
         return error
+    return of_the_machine(error) or SoftwareFault(
+        f"{type(error).__name__} at {_place(error)}. Nothing half-done was kept. "
+        "Report this line as a fault of the software."
+    )
+
+
+def of_the_machine(error: BaseException) -> DiskFull | OutOfMemory | None:
+    """A full disk or a lack of memory, whichever library met it; None for any other error."""
+    if isinstance(error, MemoryError):
+        return OutOfMemory(
+            f"There was no memory left at {_place(error)}. Nothing half-done was kept. "
+            "Where it stays so, let fewer tasks run at once, or give the worker more."
+        )
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return DiskFull(
+            f"A disk is full: no room for what was written at {_place(error)}. Nothing half-done was kept. "
+            "Make room, then run the same again."
+        )
+    return None
+
+
+def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_OUR_CODE)]
-    place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "outside our code"
-    return SoftwareFault(
-        f"{type(error).__name__} at {place}. Nothing half-done was kept. Report this line as a fault of the software."
-    )
+    return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "outside our code"
 
 
 def run_command(command: Callable[[], int]) -> int:

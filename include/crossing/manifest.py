@@ -19,6 +19,7 @@ MANIFEST_VERSION = 3
 LARGEST_MANIFEST_BYTES = 1_000_000
 PAYLOAD_TYPE = b"application/vnd.gp-collect.manifest+json"
 HPKE_SUITE = "MLKEM768_X25519/HKDF_SHA256/AES_256_GCM"
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 class ManifestRefused(PersonMustAct):
@@ -92,7 +93,7 @@ class Manifest:
 
 def canonical_json(value: Any) -> bytes:
     """One byte string for one value: sorted keys, no spaces, ASCII, no fractions."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def bytes_to_sign(manifest_bytes: bytes) -> bytes:

@@ -18,13 +18,33 @@ _NOT_OURS = ("others' processes",)
 def keys_in_words(stack: Stack) -> Iterator[str]:
     """A line a zone where all is well; else what is wrong."""
     for zone in ZONES:
-        said = _said(stack, zone)
+        everything = _said(stack, zone)
+        yield from _store_in_words(everything)
+        said = [each for each in everything if not each["place"].startswith("store")]
         counts = Counter(each["said"] for each in said)
         bad = [each for each in said if each["said"] in ("wrong", "not looked at")]
         yield f"gp-{zone} doctor: keys are in their folder and in none of {counts['ok']} other places" + (
             f", but for {len(bad)}:" if bad else "."
         )
         yield from (f"  {each['said']}: {each['place']}: {each['why']}" for each in bad)
+
+
+def _store_in_words(said: list[dict[str, str]]) -> Iterator[str]:
+    """What this server cannot keep is told as often as the demonstration is run."""
+    of_store = [each for each in said if each["place"].startswith("store")]
+    lacks = sorted({_subject(each) for each in of_store if "Accepted here" in each["why"]})
+    if of_store:
+        whole = ", ".join(sorted({_subject(each) for each in of_store} - {*lacks}))
+        yield f"gp-central of the store: as promised in {whole}; as a demonstration not wholly in {', '.join(lacks)} (docs/store.md)."
+    yield from (
+        f"  {each['said']}: {each['place']}: {each['why']}"
+        for each in of_store
+        if each["said"] in ("wrong", "not looked at")
+    )
+
+
+def _subject(said: dict[str, str]) -> str:
+    return said["place"].partition(": ")[2]
 
 
 def _said(stack: Stack, zone: str) -> list[dict[str, str]]:

@@ -10,19 +10,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from central_zone.store.server_settings import keeping_values_out_of_logs
+from crossing.policy import Policy
+
 _RUNTIME = "python_PostgresServer"  # the wheel's own name for its folder
-# A refused statement and a refused row are quoted in the server's own log. What went wrong is told by the client that
-# asked, as a SQLSTATE; the server logs what is its own: that it starts, stops, or cannot go on. docker-compose.yaml has
-# the same, and a test holds both to it.
-LOGS_NO_VALUES = {
-    "log_min_messages": "log",  # not `error`: an error's first line quotes the value
-    "log_min_error_statement": "panic",
-    "log_error_verbosity": "terse",
-    "log_parameter_max_length": "0",
-    "log_parameter_max_length_on_error": "0",
-    "log_statement": "none",
-    "log_min_duration_statement": "-1",
-}
 
 
 def embedded_postgres(folder: Path) -> Any:
@@ -45,8 +36,12 @@ def embedded_postgres(folder: Path) -> Any:
 
 
 def log_no_values(uri: str) -> None:
-    """Takes effect for every database of the server, and stays."""
+    """Takes effect for every database of the server, and stays.
+
+    A refused statement and a refused row are quoted in the server's own log. What went wrong is told by the client that
+    asked, as a SQLSTATE; the server logs what is its own: that it starts, stops, or cannot go on.
+    """
     with psycopg.connect(uri, autocommit=True) as connection:
-        for name, value in LOGS_NO_VALUES.items():
+        for name, value in keeping_values_out_of_logs(Policy()).items():
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
         connection.execute("SELECT pg_reload_conf()")

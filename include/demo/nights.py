@@ -48,7 +48,7 @@ def prepare_zones(stack: Stack, say: Say) -> None:
     say(
         f"{PRACTICES} synthetic practices of {PATIENTS} patients have delivered night 1, in {len(DELIVERIES)} suppliers' formats"
     )
-    stack.run("gp-central", "migrate")
+    stack.make_store()
     say("The store is ready")
 
 

@@ -85,6 +85,7 @@ def zones_environment(places: Places, socket: Path) -> dict[str, str]:
         "GP_OUTBOX_DIR": str(places.root / "crossing"),
         "GP_CENTRAL_RECEIPTS_DIR": str(central / "receipts"),
         "GP_INBOX_DIR": str(places.root / "crossing"),
+        "GP_STORE_IS_DEMONSTRATION": "yes",
         "GP_STORE_URL": f"postgresql+psycopg://postgres:@/store?host={socket}",
         "GP_CENTRAL_KEYS_DIR": str(places.root / "keys" / "central"),
         "GP_CENTRAL_WORK_DIR": str(central / "work"),

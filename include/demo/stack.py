@@ -4,9 +4,10 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 
@@ -17,7 +18,10 @@ from demo.places import COLLECTION, DAGS, Places, airflow_environment, zones_env
 from demo.processes import Processes, still_running
 
 Say = Callable[[str], None]
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 _MARK = "README"
+# Tasks are forked from the scheduler here, so what it has imported they have.
+_IMPORTED_ONCE = {"GP_WORKER_IMPORTS": "source_zone.shards central_zone.load_parcel"}
 
 
 class DemoRefused(PersonMustAct):
@@ -39,12 +43,17 @@ class Stack:
     def api(self) -> AirflowAPI:
         return AirflowAPI(self.places.port, self.places.passwords)
 
-    def run(self, *command: str, airflow: bool = False) -> str:
+    def make_store(self) -> None:
+        """As the administrator of its server, whose address no task is told."""
+        address = zones_environment(self.places, self.socket)["GP_STORE_URL"]
+        self.run("gp-central", "store", "init", more={"GP_STORE_ADMIN_URL": address})
+
+    def run(self, *command: str, airflow: bool = False, more: Mapping[str, str] = NOTHING_MORE) -> str:
         """Runs one of our commands to its end and returns what it printed. Raises CommandFailed with its last line."""
         environment = airflow_environment if airflow else zones_environment
         done = subprocess.run(  # noqa: S603  (a fixed list of our own commands)
             [str(Path(sys.executable).parent / command[0]), *command[1:]],
-            env=environment(self.places, self.socket), capture_output=True, text=True, check=False,
+            env=environment(self.places, self.socket) | dict(more), capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
@@ -112,7 +121,7 @@ def _start(stack: Stack, name: str) -> None:
     """Tasks run under the scheduler here, so it alone gets the zones' settings. Nobody serves logs over the network."""
     environment = airflow_environment(stack.places, stack.socket)
     if name == "scheduler":
-        environment = zones_environment(stack.places, stack.socket) | environment
+        environment = zones_environment(stack.places, stack.socket) | environment | _IMPORTED_ONCE
     quiet = ["--skip-serve-logs"] if name in ("scheduler", "triggerer") else []
     stack.processes.start(name, [str(Path(sys.executable).parent / "airflow"), name, *quiet], environment)
 

@@ -38,7 +38,9 @@ class Outcomes:
                 draft.unlink()
 
     def record_failure(self, practice_code: str, step: str, error: GPCollectError) -> None:
-        self.record(practice_code, {"state": "failed", "step": step, "error": f"{type(error).__name__}: {error}"})
+        """As well as can be: a failure that cannot be written down is still told by whoever runs the step."""
+        with suppress(OSError):
+            self.record(practice_code, {"state": "failed", "step": step, "error": f"{type(error).__name__}: {error}"})
 
     def read(self, practice_code: str) -> dict[str, Any]:
         path = self.folder / practice_code / "outcome.json"

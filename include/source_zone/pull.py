@@ -97,18 +97,23 @@ def pull(
             "consents_unreadable": objections.unreadable - unreadable_before,
         }
         spool.write_note(f"read-{extract.extract_id}", {**_about(extract), **beside, "rows": rows, "deleted": deleted})
+        faultpoint("pull.extract_spooled")
         consents.append(stated(objections.found().slice(found_before), extract.taken_at))
     spool.write_table("consents", pa.concat_tables(consents))
     for name, table in tally.remembered.items():
         spool.write_table(f"remembered-{name}", table)
-    note = {
+    spool.write_note("extracts", _about_all(extracts, memory, tally))
+    faultpoint("pull.all_spooled")
+    return counts
+
+
+def _about_all(extracts: list[Extract], memory: Memory, tally: ReadTally) -> dict[str, Any]:
+    return {
         "ids": [each.extract_id for each in extracts],
         "late": bool(late_ones(extracts, memory)),
         "remembered": sorted(tally.remembered),
         "told_apart_by": {name: list(key) for name, key in tally.told_apart_by.items()},
     }
-    spool.write_note("extracts", note)
-    return counts
 
 
 def _about(extract: Extract) -> dict[str, Any]:
@@ -145,7 +150,6 @@ def _spool_extract(
                 progress(f"pull {extract.extract_id}: {sum(counts.values()):,} rows")
     finally:
         _close(writers)
-    faultpoint("pull.extract_spooled")
     return counts, deleted
 
 

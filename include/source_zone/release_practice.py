@@ -62,7 +62,6 @@ def _pull(release: Release) -> Counts:
     faultpoint("pull.spool_made")
     codes = release.rules.consents
     rows = pull(release.adapter(memory), extracts, run_spool, memory, codes, release.progress)
-    faultpoint("pull.all_spooled")
     extract_ids = [each.extract_id for each in extracts]
     check_volume(release, run_spool, memory, extract_ids)
     run_spool.write_note("token_key", {"version": release.keys.token_key_version})

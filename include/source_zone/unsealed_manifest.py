@@ -1,7 +1,7 @@
 """The manifest of a parcel before it has parts: what every kind of parcel says alike, and what each says itself."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from crossing.accounting import Counts
 from crossing.canonical import schema_sha256
@@ -37,7 +37,7 @@ def everything_sent(table: str, rows: int) -> Counts:
 
 def unsealed_manifest(release: Release, said: Statement) -> Manifest:
     """Under the keys, policy and software of this run."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = release.clock().replace(microsecond=0)
     not_after = said.not_after or now + timedelta(days=release.rules.collection.parcel_valid_days)
     return Manifest(
         manifest_version=MANIFEST_VERSION,

@@ -1,12 +1,15 @@
-"""What several of these tests share: a server, processes that start at once, and the nights that are copied for each trial."""
+"""What these tests share: a server of their own, which they restart, fill and cut off; processes that start at once; nights to copy."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from integration.central_zone.conftest import CentralZone, zone
 from support.forked import ForkServer
 from support.postgres import Postgres, a_server
 from support.trials import Trials
+
+__all__ = ["CentralZone", "zone"]  # the fixture, on the server below
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ def killed_often(command: list[str], environment: Mapping[str, str], usual: floa
 def ended(command: list[str], environment: Mapping[str, str]) -> dict[str, object]:
     """Until it says something other than "try again", as Airflow would."""
     for _ in range(100):
-        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
         if ran.returncode != 3:
             break
     assert ran.returncode == 0, ran.stderr

@@ -2,20 +2,32 @@
 
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from demo.embedded_postgres import LOGS_NO_VALUES
+from central_zone.store.address import checked_address, parsed
+from central_zone.store.role_names import ANALYST, CUSTODIAN, OWNER, ROLES
+from central_zone.store.server_settings import keeping_values_out_of_logs, read_promises
+from crossing.policy import Policy
 from demo.places import Places, airflow_environment
 
 CHECKOUT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 AIRFLOW = {"airflow-init", "api-server", "scheduler", "dag-processor", "triggerer", "source-worker", "central-worker"}
-ZONE_SECRETS = {"store_url", "store_password", "metadata_url", "metadata_password", "jwt"}
+OF_THE_STORE = {
+    "store_admin_url",
+    "store_admin_password",
+    "store_authority",
+    "store_certificate",
+    "store_certificate_key",
+}
+ZONE_SECRETS = OF_THE_STORE | set(ROLES) | {"metadata_url", "metadata_password", "jwt"}
+NOT_BY_NIGHT = {OWNER, ANALYST, CUSTODIAN}  # no task works as one of these
 
 # These are commands that `make demo` does not run, each with the reason why it cannot.
 NOT_IN_DEMO = {
@@ -79,8 +91,82 @@ def test_only_the_ui_is_on_a_network_with_a_way_out() -> None:
 
 def test_the_store_is_reached_by_the_central_zone_only() -> None:
     assert members_of("store") == {"central-worker", "store-init", "postgres-store"}
-    assert holders_of("store_url") == {"central-worker", "store-init"}
-    assert holders_of("store_password") == {"postgres-store"}
+    assert holders_of("store_authority") == {"central-worker", "store-init"}
+    assert holders_of("store_admin_url") == {"store-init"}
+    for secret in ("store_admin_password", "store_certificate", "store_certificate_key"):
+        assert holders_of(secret) == {"postgres-store"}
+
+
+def test_a_task_can_be_no_role_of_the_store_but_those_that_work_by_night() -> None:
+    assert set(COMPOSE["secrets"]) >= set(ROLES) - {OWNER}, "each role has a password of its own"
+    for role in set(ROLES) - {OWNER}:
+        assert holders_of(role) == {"store-init"} | (set() if role in NOT_BY_NIGHT else {"central-worker"}), role
+    assert not holders_of(OWNER), "the owner never signs in"
+
+
+def test_the_store_is_asked_for_as_promised_and_without_a_password() -> None:
+    address = SERVICES["central-worker"]["environment"]["GP_STORE_URL"]
+    assert checked_address(address, "GP_STORE_URL") == address
+    assert parsed(address, "GP_STORE_URL").username is None
+    assert all(
+        "GP_STORE_ADMIN_URL_FILE" not in service.get("environment", {}) or name == "store-init"
+        for name, service in SERVICES.items()
+    )
+
+
+def test_the_stores_server_has_from_its_first_moment_what_init_cannot_give_it() -> None:
+    """What is read when a server starts, what is a deployment's choice, and what keeps values out of a log."""
+    given = settings_of("postgres-store")
+    for promise in read_promises(Policy()):
+        if promise.name == "data_checksums":
+            assert "--data-checksums" in SERVICES["postgres-store"]["environment"]["POSTGRES_INITDB_ARGS"]
+        elif promise.restart or promise.by or promise.name in keeping_values_out_of_logs(Policy()):
+            assert promise.holds(given), promise.name
+    assert given["hba_file"] == "/etc/postgresql/pg_hba.conf"
+    assert given["ssl_key_file"].removeprefix("/run/secrets/") in SERVICES["postgres-store"]["secrets"]
+
+
+def test_nothing_on_the_servers_command_line_is_against_what_is_promised() -> None:
+    """Nothing overrules a command line, not even store init."""
+    given = settings_of("postgres-store")
+    assert [each.name for each in read_promises(Policy()) if each.name in given and not each.holds(given)] == []
+
+
+def test_nobody_comes_into_the_store_in_clear_or_without_proof() -> None:
+    lines = [
+        line.split()
+        for line in (CHECKOUT / "compose" / "pg_hba.conf").read_text().splitlines()
+        if line[:1] not in ("#", "")
+    ]
+    assert [(line[0], line[-1]) for line in lines] == [
+        ("local", "scram-sha-256"),
+        ("hostnossl", "reject"),
+        ("hostssl", "scram-sha-256"),
+    ]
+    assert "COPY compose/pg_hba.conf /etc/postgresql/pg_hba.conf" in (CHECKOUT / "Dockerfile").read_text()
+
+
+def test_the_worker_has_the_passwords_of_the_roles_that_its_tasks_work_as() -> None:
+    assert roles_opened_by_tasks() == {role for role in set(ROLES) - {OWNER} if "central-worker" in holders_of(role)}
+
+
+def roles_opened_by_tasks() -> set[str]:
+    """Those under which the modules that tasks call open the store: what is done by hand alone is left out."""
+    by_hand = (
+        "command_line",
+        "doctor.py",
+        "state.py",
+        "status.py",
+        "look.py",
+        "init.py",
+        "settings.py",
+        "role_names.py",
+    )
+    room = CHECKOUT / "include" / "central_zone"
+    modules = [path for path in room.rglob("*.py") if not path.name.startswith(by_hand)]
+    opened = re.compile(r"(?:role=|store_url_of\(|under\()([A-Z]+)\b")
+    names = {name for path in modules for name in opened.findall(path.read_text())}
+    return {f"gp_{name.lower()}" for name in names}
 
 
 def test_no_worker_reaches_the_metadata_database() -> None:
@@ -151,9 +237,8 @@ def test_keys_and_deliveries_cannot_be_written() -> None:
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("postgres-")])
 def test_no_server_logs_the_values_it_refuses(name: str) -> None:
-    words = shlex.split(SERVICES[name]["command"])
-    settings = dict(word.split("=") for word in words if "=" in word)
-    assert {key: settings.get(key) for key in LOGS_NO_VALUES} == LOGS_NO_VALUES
+    wanted = keeping_values_out_of_logs(Policy())
+    assert {key: settings_of(name).get(key) for key in wanted} == wanted
 
 
 def test_no_secret_stands_in_the_file() -> None:
@@ -161,7 +246,7 @@ def test_no_secret_stands_in_the_file() -> None:
         for key, value in service.get("environment", {}).items():
             assert not re.search(r"://[^/\s]*:[^/\s]+@", str(value)), f"{name}: {key} holds a password"
             secret = re.search(r"PASSWORD|SECRET|TOKEN|BROKER_URL|BACKEND", key)
-            assert not secret or key.endswith(("_CMD", "_FILE")), f"{name}: read {key} from a file"
+            assert not secret or key.endswith(("_CMD", "_FILE", "_DIR")), f"{name}: read {key} from a file"
 
 
 def test_every_airflow_setting_exists_in_this_airflow() -> None:
@@ -194,6 +279,11 @@ def test_the_api_answers_before_anything_can_find_work() -> None:
         assert SERVICES[name]["depends_on"]["api-server"]["condition"] == "service_healthy"
 
 
+def settings_of(name: str) -> dict[str, str]:
+    """What a server of PostgreSQL is told on its command line."""
+    return dict(word.split("=", 1) for word in shlex.split(SERVICES[name]["command"]) if "=" in word)
+
+
 def members_of(network: str) -> set[str]:
     return {name for name, service in SERVICES.items() if network in service["networks"]}
 
@@ -207,3 +297,17 @@ def copied_into(target: str) -> set[str]:
     stages = re.split(r"^FROM ", (CHECKOUT / "Dockerfile").read_text(), flags=re.MULTILINE)[1:]
     stage = next(stage for stage in stages if stage.splitlines()[0].endswith(f"AS {target}"))
     return set(re.findall(r"^COPY (\S+) \S+$", stage, re.MULTILINE)) | set(re.findall(r"^ADD .*", stage, re.MULTILINE))
+
+
+def test_a_worker_imports_its_own_zone_before_it_forks() -> None:
+    named = {
+        name: service["environment"]["GP_WORKER_IMPORTS"]
+        for name, service in SERVICES.items()
+        if name.endswith("-worker")
+    }
+    assert named["source-worker"].startswith("source_zone.")
+    assert named["central-worker"].startswith("central_zone.")
+    assert not any(
+        zone in named[worker] for worker, zone in (("source-worker", "central_zone"), ("central-worker", "source_zone"))
+    )
+    assert all(find_spec(module) for each in named.values() for module in each.split())

@@ -7,8 +7,14 @@ from pathlib import Path
 from support.for_each import for_each
 
 INCLUDE = Path(__file__).parents[2] / "include"
-# The files' own layer, custody itself, and the run's key, which is made for one spool and dies with it.
-ALLOWED = {"crossing/key_files.py", "crossing/connections.py", "source_zone/spool.py"}
+# The files' own layer, custody itself, and the run's key, which is made for one spool and dies with it. Passwords of the
+# store's roles are no keys: nothing is sealed or signed with one, and the server has only what verifies it.
+ALLOWED = {
+    "crossing/key_files.py",
+    "crossing/connections.py",
+    "source_zone/spool.py",
+    "central_zone/store/passwords.py",
+}
 FILES = {"read_key_file", "write_key_file", "destroy_key_file"}
 # A register of public keys is made like a key, so that it cannot be replaced by a slip.
 PUBLIC = {"source_zone/make_development_keys.py", "source_zone/reidentification/make_case_keys.py"}

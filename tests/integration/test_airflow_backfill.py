@@ -86,6 +86,11 @@ def backfill(stack: Stack, day: str, *options: str) -> None:
     wait_for(f"the backfill of {day} to begin", begun, seconds=200, alive=stack.processes.ended)
 
 
+@pytest.mark.fault(
+    "F34",
+    injected="a backfill of an earlier day in a real Airflow",
+    happened="the late night is taken once, and ranks by its own day",
+)
 def test_a_night_that_came_late_is_taken_by_a_backfill_of_its_day_and_ranks_as_on_its_own(stack: Stack) -> None:
     for night in (2, 3, 4):
         deliver(stack, night)

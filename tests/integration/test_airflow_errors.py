@@ -135,7 +135,7 @@ def prepare(stack: Stack, canaries: Planted) -> None:
     simulate(
         stack.places.incoming, format="emis_csv", practices=1, first_practice=2, patients=10, entries_per_patient=10
     )
-    stack.run("gp-central", "migrate")
+    stack.make_store()
     refuse_everything(stack, canaries["store"])
 
 

@@ -59,6 +59,11 @@ def test_a_message_of_many_chunks_arrives_byte_for_byte(world: World) -> None:
     assert [world.sandbox.count("GET", f"/{number}") for number in (2, 3, 4)] == [1, 1, 1]
 
 
+@pytest.mark.fault(
+    "F36",
+    injected="the line is cut in the third chunk of four",
+    happened="nothing is taken; the next fetch goes on with that chunk",
+)
 def test_a_message_that_broke_off_goes_on_with_the_chunk_it_broke_in(world: World) -> None:
     content = os.urandom(3_500_000)
     world.send(a_name(), content, max_chunk_size="1000000")
@@ -214,6 +219,11 @@ def test_a_wrong_password_or_shared_key_is_for_a_person_and_is_not_repeated(
     assert "not-it" not in str(raised.value)
 
 
+@pytest.mark.fault(
+    "F22",
+    injected="MESH's clock is three hours from ours",
+    happened="a person is told by how much, rather than that the password is wrong",
+)
 def test_a_clock_that_is_wrong_is_told_from_a_password_that_is(world: World) -> None:
     world.sandbox.shift_clock(180)
     with pytest.raises(MeshRefused, match=r"clock differs from its by -1(79|80) minutes"):
@@ -232,6 +242,7 @@ def test_a_secret_that_is_missing_loose_or_empty_is_refused(world: World) -> Non
         world.fetch()
 
 
+@pytest.mark.fault("F36", injected="429", happened="asked again no sooner than MESH says")
 def test_being_told_to_slow_down_is_obeyed_elsewhere(world: World) -> None:
     world.sandbox.fail_next("GET", "/inbox$", 429)
     with pytest.raises(NotReadyYet) as raised:
@@ -239,6 +250,7 @@ def test_being_told_to_slow_down_is_obeyed_elsewhere(world: World) -> None:
     assert 80 < raised.value.ask_again_at.timestamp() - datetime.now(UTC).timestamp() < 91
 
 
+@pytest.mark.fault("F36", injected="503, twice and nine times", happened="gone over; then to be tried later")
 def test_trouble_of_a_moment_is_gone_over_and_trouble_that_lasts_is_tried_later(world: World) -> None:
     world.send(a_name(), b"x")
     world.sandbox.fail_next("GET", "/inbox$", 503, times=2)
@@ -265,6 +277,7 @@ def test_a_message_that_somebody_else_took_is_told_once_and_stops_nobody_else(wo
     assert world.landed == [a_name(1)]
 
 
+@pytest.mark.fault("F36", injected="a delivery is sent twice", happened="taken once")
 def test_the_same_file_sent_again_is_not_taken_again(world: World) -> None:
     files = world.deliver()
     release_practice(world.release("one"))

@@ -63,6 +63,9 @@ def test_a_parcel_of_several_chunks_arrives_byte_for_byte(ends: BothEnds, in_chu
     assert ends.is_whole(parcel)
 
 
+@pytest.mark.fault(
+    "F36", injected="the line is cut before MESH answers", happened="MESH is asked what it has; one message"
+)
 def test_a_first_call_whose_answer_was_lost_is_never_made_again(ends: BothEnds) -> None:
     parcel = ends.seal()
     ends.sandbox.fail_next("POST", "/outbox$", "cut")
@@ -75,6 +78,11 @@ def test_a_first_call_whose_answer_was_lost_is_never_made_again(ends: BothEnds) 
     assert ends.is_whole(parcel)
 
 
+@pytest.mark.fault(
+    "F36",
+    injected="503 where nobody knows whether MESH took it",
+    happened="asked about first, sent again only after a while",
+)
 def test_trouble_at_the_first_call_is_not_gone_over_but_asked_about(ends: BothEnds) -> None:
     """Where MESH says 503 nobody knows whether it took the message: asked first, and only after a while sent again."""
     parcel = ends.seal()
@@ -160,6 +168,11 @@ def test_a_recipient_that_mesh_does_not_know_is_for_a_person_and_leaves_no_doubt
     assert ends.send() == {"carrier": "mesh", SENT: 1}
 
 
+@pytest.mark.fault(
+    "F35",
+    injected="MESH reports code 14, nobody collected it in 5 days",
+    happened="told every night; sent again it is the same parcel, and loads once",
+)
 def test_a_parcel_that_nobody_collected_is_told_every_night_until_it_is_sent_again(ends: BothEnds) -> None:
     parcel = ends.seal()
     ends.send()
@@ -178,6 +191,11 @@ def test_a_parcel_that_nobody_collected_is_told_every_night_until_it_is_sent_aga
     assert ends.send() == {"carrier": "mesh", DELIVERED: 1}
 
 
+@pytest.mark.fault(
+    "F11",
+    injected="three messages of MESH bring one parcel",
+    happened="one is taken, the others are already there; a person is told",
+)
 def test_two_messages_under_one_id_of_ours_are_for_a_person_and_do_no_harm(ends: BothEnds) -> None:
     parcel = ends.seal()
     with pytest.MonkeyPatch.context() as patch:
@@ -194,6 +212,9 @@ def test_two_messages_under_one_id_of_ours_are_for_a_person_and_do_no_harm(ends:
     assert ends.send() == {"carrier": "mesh", DELIVERED: 1}
 
 
+@pytest.mark.fault(
+    "F35", injected="MESH reports that it lost the data", happened="sent again by itself, as another message"
+)
 def test_data_lost_on_the_way_is_sent_again_by_itself(ends: BothEnds) -> None:
     parcel = ends.seal()
     ends.send()

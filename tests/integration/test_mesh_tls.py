@@ -46,6 +46,7 @@ def test_with_the_certificates_agreed_on_the_mailbox_opens(tmp_path: Path, tls: 
     assert tls.count("POST", f"/{OURS}") == 1
 
 
+@pytest.mark.fault("F36", injected="MESH shows a certificate of another authority", happened="refused, for a person")
 def test_a_server_that_is_not_the_one_agreed_on_is_refused(tmp_path: Path, tls: Sandbox, authority: Authority) -> None:
     stranger = certificates.authority(tmp_path / "stranger")
     with pytest.raises(MeshRefused, match="certificates"):

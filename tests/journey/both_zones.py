@@ -16,6 +16,7 @@ from central_zone import settings as central_settings
 from central_zone.register import build_register
 from central_zone.register.deliver_lineage import deliver_lineage
 from central_zone.store.connection import store_of
+from central_zone.store.role_names import PUBLISHER
 from crossing.canonical import TABLES
 from crossing.errors import PersonMustAct
 from crossing.manifest import Manifest, read_manifest
@@ -84,7 +85,7 @@ class BothZones:
 
     def publish(self) -> None:
         """As dags/publish_register.py."""
-        with store_of(self.central.store_url) as store:
+        with store_of(self.central.store_url_of(PUBLISHER)) as store:
             deliver_lineage(store, self.central.lineage_folder)
         build_register.build(self.central.register_folder, self.central)
 

@@ -14,8 +14,8 @@ from uuid import UUID
 import pytest
 
 from central_zone import load_parcel
+from central_zone.chain.verify import verify
 from central_zone.errors import KeyStillNeeded
-from central_zone.load_parcel import verify_audit
 from central_zone.rotation.retire import retire
 from crossing.manifest import read_manifest
 from journey.both_zones import COLLECTION, BothZones, make_both_zones
@@ -222,7 +222,7 @@ def test_a_key_does_not_retire_while_somebody_is_under_it(rehearsed: Rehearsed) 
 
 
 def test_each_bridge_is_in_the_audit_chain_once(rehearsed: Rehearsed) -> None:
-    verify_audit(rehearsed.zones.central)
+    verify(rehearsed.zones.central)
     bridged = query(rehearsed.zones, "SELECT event->>'bridged' FROM audit.entry WHERE event ? 'bridged'")
     whole = query(
         rehearsed.zones,

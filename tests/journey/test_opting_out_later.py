@@ -137,6 +137,11 @@ def found(zones: BothZones, tokens: dict[str, bytes]) -> set[tuple[str, str]]:
     return hits
 
 
+@pytest.mark.fault(
+    "F23",
+    injected="a dissent arrives after the parcel has left",
+    happened="erased from store, releases and sealed parcels, and certified",
+)
 def test_who_opts_out_later_is_gone_from_everywhere_and_nobody_else_is(zones: BothZones) -> None:
     night(zones, 0, EVERYBODY)
     tokens = tokens_of(zones, "anne", ANNES_NUMBER)

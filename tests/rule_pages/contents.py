@@ -27,6 +27,8 @@ PAGES: tuple[Page, ...] = (
 )
 NEEDS_NO_PAGE = {
     "connections.toml": "Addresses of computers. It says nothing of what may leave.",
+    "store_rights.toml": "Who may do what in the store: docs/store-rights.md is made of it.",
+    "store_settings.toml": "How the store's server is set: docs/store.md says why. It says nothing of what may leave.",
     "fields/emis_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",
     "fields/tpp_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",
     "fields/medicus_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",

@@ -110,7 +110,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 def _prepare(lived: CanaryNight, root: Path) -> None:
     lived.stack.run("gp-source", "keys", "init", "--dir", str(lived.folder / "keys"))
-    lived.stack.run("gp-central", "migrate")
+    lived.stack.make_store()
     _add_practices(lived.planted, root / "policy")
     deliver(lived.planted, lived.stack.places.incoming, lived.canaries)
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from central_zone import keys as central_keys
 from central_zone.reidentification.ask import approve_case, request_case
 from central_zone.reidentification.run_case import run_case
+from central_zone.store.role_names import CUSTODIAN
 from central_zone.zone import opened
 from crossing.case_request import REQUEST_NAME
 from crossing.identifiers import is_nhs_number
@@ -120,7 +121,7 @@ class Cases:
         return self.approve(self.ask(case_id, *names, **how), ONE, TWO, now=how.get("now"))
 
     def run(self, path: Path, *, now: datetime | None = None, custodian: Path | None = None) -> dict[str, Any]:
-        with opened(self.zones.central) as zone:
+        with opened(self.zones.central, role=CUSTODIAN) as zone:
             today = now or self.now
             return run_case(replace(zone, now=lambda: today), path, custodian or self.custodian)
 

@@ -13,6 +13,7 @@ from central_zone import load_parcel, take_notices
 from central_zone.register import build_register
 from central_zone.release import release_in
 from central_zone.settings import Settings
+from central_zone.store.role_names import RELEASER
 from central_zone.zone import opened
 from crossing.canonical import NATIONAL_ALLOW_LIST, TABLES, has_patient
 from source_zone.release import Release
@@ -70,7 +71,7 @@ class Centre:
     def release(self, days_later: int = 0) -> dict[str, Any]:
         """As dags/release.py, some days after the lists were made; the register is published first."""
         build_register.build(self.settings.register_folder, self.settings)
-        with opened(self.settings) as zone:
+        with opened(self.settings, role=RELEASER) as zone:
             later = type(zone)(
                 settings=zone.settings,
                 store=zone.store,

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +26,21 @@ class Authority:
     def path(self) -> Path:
         return self.folder / "ca.pem"
 
-    def sign(self, name: str) -> tuple[Path, Path]:
-        """Files of a certificate and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def sign(self, name: str, *, days: int = 1, key: PrivateKey | None = None) -> tuple[Path, Path]:
+        """Files of a certificate and its key: ECDSA, unless a key is given."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName(
             [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         )
         certificate = (
-            _builder(name, key, self.certificate.subject).add_extension(names, critical=False).sign(self.key, SHA256())
+            _builder(name, key, self.certificate.subject, days)
+            .add_extension(names, critical=False)
+            .sign(self.key, SHA256())
         )
         return _written(self.folder / f"{name}.crt", certificate), _written(self.folder / f"{name}.key", key)
 
 
-def authority(folder: Path) -> Authority:
+def authority(folder: Path, *, days: int = 1) -> Authority:
     folder.mkdir(parents=True)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test authority {folder.name}")])
@@ -52,7 +56,7 @@ def authority(folder: Path) -> Authority:
         decipher_only=False,
     )
     certificate = (
-        _builder(f"test authority {folder.name}", key, subject)
+        _builder(f"test authority {folder.name}", key, subject, days)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .sign(key, SHA256())
@@ -61,7 +65,7 @@ def authority(folder: Path) -> Authority:
     return Authority(folder, key, certificate)
 
 
-def _builder(name: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Name) -> x509.CertificateBuilder:
+def _builder(name: str, key: PrivateKey, issuer: x509.Name, days: int) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -70,11 +74,11 @@ def _builder(name: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Name) -> x
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
     )
 
 
-def _written(path: Path, what: x509.Certificate | ec.EllipticCurvePrivateKey) -> Path:
+def _written(path: Path, what: x509.Certificate | PrivateKey) -> Path:
     if isinstance(what, x509.Certificate):
         path.write_bytes(what.public_bytes(serialization.Encoding.PEM))
     else:

@@ -17,7 +17,8 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from psycopg import sql
 
-from central_zone import keys, load_parcel
+from central_zone import keys
+from central_zone.chain.verify import verify
 from central_zone.settings import Settings as CentralSettings
 from crossing import answers
 from crossing.canonical import BRIDGE, NOTICES, TABLES
@@ -40,6 +41,8 @@ _PARCEL = r"[0-9a-f-]{36}/(manifest\.json|manifest\.sig|manifest\.mldsa65\.sig|p
 _OF_CENTRE = (
     rf"inbox/{_PARCEL}",
     r"receipts/[0-9a-f-]{36}\.(receipt|certificate)\.json",
+    r"receipts/audit-checkpoints\.jsonl",
+    r"register/audit-checkpoint\.txt",
     r"erasures/erasures\.jsonl",
     r"lineage/lineage-[0-9-]+\.jsonl",
     r"register/(index\.html|feed\.atom|register\.json|register\.csv)",
@@ -163,7 +166,7 @@ def _stored(connection: psycopg.Connection, table: str, columns: list[str]) -> d
 
 
 def _4_the_audit_chain_tells_of_each_once(connection: psycopg.Connection, central: CentralSettings) -> None:
-    load_parcel.verify_audit(central)
+    verify(central)
     told = Counter((str(parcel), hash_) for parcel, hash_ in _asked(connection, _TOLD))
     entered = Counter((str(parcel), hash_) for parcel, hash_ in _asked(connection, _ENTERED))
     assert told == entered, f"I4: {dict(told - entered)} told and not in the ledger, {dict(entered - told)} not told"

@@ -14,10 +14,21 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 from central_zone.store.connection import store_of
-from central_zone.store.migrate import migrate
+from central_zone.store.prepare import prepare
+from central_zone.store.rights import give
+from central_zone.store.rights_file import DATABASE, read_rights
+from central_zone.store.rights_found import Found
+from central_zone.store.rights_wanted import grants_of
+from central_zone.store.role_names import OWNER
+from central_zone.store.roles import make_roles
 from demo.embedded_postgres import embedded_postgres, log_no_values
 
 _numbers = count(1)
+# Enough that practices share one and lie in different ones. Each costs a store some 70 files, which are copied for each test.
+PARTITIONS = 2
+# What every address over a network has to ask for, and an address where nobody is.
+AS_PROMISED = "sslmode=verify-full&sslrootcert=/nobody/ca.pem&channel_binding=require&ssl_min_protocol_version=TLSv1.3"
+NOBODY_THERE = f"postgresql+psycopg://nobody@127.0.0.1:1/store?{AS_PROMISED}"
 
 
 @dataclass(slots=True)
@@ -37,7 +48,7 @@ class Postgres:
         if self._template is None:
             name = self._create("")
             with store_of(self._url(name)) as store:
-                migrate(store)
+                prepare(store, partitions=PARTITIONS)
             self._template = name
         return self._confirmed(self._create(f"TEMPLATE {self._template} STRATEGY FILE_COPY"))
 
@@ -50,9 +61,10 @@ class Postgres:
         return self._confirmed(self._create(f"TEMPLATE {make_url(url).database} STRATEGY FILE_COPY"))
 
     def _confirmed(self, name: str) -> str:
-        """A copy of a database is another one, and serves only once it is confirmed."""
+        """A copy of a database is another one: it serves only once it is confirmed, and its own rights are not copied."""
         with psycopg.connect(self.uri.replace("/postgres?", f"/{name}?"), autocommit=True) as connection:
             connection.execute("UPDATE erasure.serving SET identity = erasure.identity()")
+            connection.execute(_rights_on_database(name))
         return self._url(name)
 
     def _create(self, template: str) -> str:
@@ -73,11 +85,27 @@ def a_server() -> Iterator[Postgres]:
     try:
         _without_waiting_for_the_disk(server.get_uri())
         log_no_values(server.get_uri())  # as in life
+        _make_roles(server.get_uri())
         yield Postgres(folder / "data", server.get_uri())
     finally:
-        _stop_at_once(server.get_pid())
+        _stop_at_once(int((folder / "data" / "postmaster.pid").read_text().split()[0]))  # some tests restart it
         # Hundreds of thousands of files take most of a minute, for which nobody need wait.
         os.posix_spawnp("rm", ["rm", "-rf", str(folder)], os.environ)
+
+
+def _make_roles(uri: str) -> None:
+    """The server's, once; they log in without a password, since only we can open the socket."""
+    with store_of(uri.replace("postgresql://", "postgresql+psycopg://")) as store, store.begin() as connection:
+        make_roles(connection, {})
+
+
+def _rights_on_database(name: str) -> str:
+    """As apply_rights gives them, without looking at every object again."""
+    database = Found(kind=DATABASE, name=name, owner=OWNER, options=(), rows_are_guarded=False)
+    decided = read_rights().find(DATABASE, name)
+    assert decided
+    grants = [statement.as_string(None) for statement in give(grants_of(decided, database))]
+    return "; ".join([f"ALTER DATABASE {name} OWNER TO {OWNER}", f"REVOKE ALL ON DATABASE {name} FROM PUBLIC", *grants])
 
 
 def _stop_at_once(pid: int) -> None:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, select, text, update
 
+from central_zone.chain.agree import RUN_RESTORED, check_audit_agrees
 from central_zone.erasures import journal
 from central_zone.errors import ErasuresMissing, JournalBroken, JournalMissing
 from central_zone.settings import Settings
@@ -43,11 +44,16 @@ def check_erasures_agree(connection: Connection, settings: Settings) -> None:
 
 
 def check_still_serves(connection: Connection, settings: Settings) -> None:
-    """The same for who holds one of the locks already."""
+    """The same for who holds one of the locks already. Raises StoreIsOlder too, where audit entries are missing."""
+    check_is_confirmed(connection)
+    check_audit_agrees(connection, settings)
     check_position(connection, settings)
-    identity = connection.execute(select(serving.c.identity == text("erasure.identity()"))).scalar()
-    if not identity:
-        raise ErasuresMissing("The store is a restored copy that nobody confirmed. Run: gp-central erasures reapply")
+
+
+def check_is_confirmed(connection: Connection) -> None:
+    """Raises ErasuresMissing for a restored copy that nobody confirmed."""
+    if not connection.execute(select(serving.c.identity == text("erasure.identity()"))).scalar():
+        raise ErasuresMissing(f"The store is a restored copy that nobody confirmed. {RUN_RESTORED}")
 
 
 def check_position(connection: Connection, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, text
 
 from central_zone import audit, inbox, keys, ledger, notice, receive
 from central_zone.admit import PARCELS_OWN_FAULT
@@ -18,7 +18,7 @@ from central_zone.erasures.marks import marks_of, tokens_of
 from central_zone.erasures.people import OF_PATIENTS, PEOPLE, Word
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
-from central_zone.store.erasure_tables import serving
+from central_zone.store.role_names import ERASER
 from central_zone.zone import Zone, opened
 from crossing.canonical import ERASURE
 from crossing.policy import PERSON
@@ -42,17 +42,24 @@ class _Known:
 
 
 def reapply(settings: Settings) -> dict[str, Any]:
-    """Applies what is missing, then lets the store serve again. Safe to repeat. Raises JournalMissing or JournalBroken."""
-    journal.tail(settings.erasure_journal_folder)  # without one nobody can say what is missing
-    with opened(settings) as zone:
-        applied = catch_up(zone)
-        restored = _restore_notices(zone)
-        with transaction(zone.store, "confirm the store") as connection:
-            agree.lock_alone(connection)
-            agree.check_position(connection, settings)
-            connection.execute(update(serving).values(identity=text("erasure.identity()")))
-            audit.append(connection, actor=audit.LOADER, event={"erasures_reapplied": applied})
+    """Applies what is missing after a run that was killed. Safe to repeat. Raises JournalMissing or JournalBroken.
+
+    Raises ErasuresMissing for a restored copy, which lacks more than erasures: see central_zone.restored.resume.
+    """
+    with opened(settings, role=ERASER) as zone:
+        with transaction(zone.store, "look at the store") as connection:
+            agree.check_is_confirmed(connection)
+        applied, restored = make_agree(zone)
+        if applied or restored:
+            with transaction(zone.store, "note what was applied") as connection:
+                audit.append(connection, actor=audit.LOADER, event={"erasures_reapplied": applied})
     return {"erasures": "agree", "batches_reapplied": applied, "notices_restored": restored}
+
+
+def make_agree(zone: Zone) -> tuple[int, int]:
+    """Applies what the journal has and the store lacks; answers how many batches, and how many notices were restored."""
+    journal.tail(zone.settings.erasure_journal_folder)  # without one nobody can say what is missing
+    return catch_up(zone), _restore_notices(zone)
 
 
 def catch_up(zone: Zone) -> int:

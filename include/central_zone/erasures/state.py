@@ -8,11 +8,12 @@ from central_zone.erasures import agree, journal
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
 from central_zone.store.erasure_tables import batch, mark, serving
+from central_zone.store.role_names import AUDITOR
 
 
 def status(settings: Settings) -> dict[str, Any]:
     """Counts and positions. Never raises for a store that does not agree: see `check`."""
-    with store_of(settings.store_url) as store, transaction(store, "look at the erasures") as connection:
+    with store_of(settings.store_url_of(AUDITOR)) as store, transaction(store, "look at the erasures") as connection:
         agree.lock_shared(connection)
         number, _ = agree.position(connection)
         tail = journal.tail(settings.erasure_journal_folder) if settings.has_erasure_journal else None
@@ -29,13 +30,13 @@ def status(settings: Settings) -> dict[str, Any]:
 
 def check(settings: Settings) -> None:
     """Raises ErasuresMissing, JournalMissing or JournalBroken."""
-    with store_of(settings.store_url) as store, transaction(store, "look at the erasures") as connection:
+    with store_of(settings.store_url_of(AUDITOR)) as store, transaction(store, "look at the erasures") as connection:
         agree.check_erasures_agree(connection, settings)
 
 
 def verify(settings: Settings) -> dict[str, Any]:
     """Reads the whole journal, line by line, up to where the store is and beyond. Raises as `check` does."""
-    with store_of(settings.store_url) as store, transaction(store, "look at the erasures") as connection:
+    with store_of(settings.store_url_of(AUDITOR)) as store, transaction(store, "look at the erasures") as connection:
         agree.lock_shared(connection)
         here = agree.position(connection)
         ahead = 0

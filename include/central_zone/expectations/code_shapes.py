@@ -7,7 +7,7 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crossing.identifiers import is_nhs_number, is_snomed_id
+from crossing.identifiers import canonical_nhs_number, is_nhs_number, is_snomed_id
 
 _CONCEPT = frozenset({"00", "10"})
 _DESCRIPTION = frozenset({"01", "11"})
@@ -21,14 +21,25 @@ _LSOA = re.compile(r"[EW]01[0-9]{6}")
 _ODS = re.compile(r"[A-Z0-9]{3,12}")
 
 
+# An NHS number as people write it, with other characters around it or within.
+_TEN_DIGITS = re.compile(r"(?<![0-9])[0-9]{3}[ .-]?[0-9]{3}[ .-]?[0-9]{4}(?![0-9])")
+
+
 @lru_cache(maxsize=500_000)
 def _is_concept(code: str) -> bool:
-    return is_snomed_id(code, partitions=_CONCEPT)
+    """One NHS number in 250 passes for a concept; of ten digits SNOMED has given out concepts from 1... only."""
+    return is_snomed_id(code, partitions=_CONCEPT) and (code[0] == "1" or not is_nhs_number(code))
 
 
 @lru_cache(maxsize=500_000)
 def _is_description(code: str) -> bool:
-    return is_snomed_id(code, partitions=_DESCRIPTION)
+    """Of ten digits SNOMED has given out terms from 1... to 5...; England's NHS numbers begin with 4, 6, 7 and 9."""
+    return is_snomed_id(code, partitions=_DESCRIPTION) and (code[0] in "12345" or not is_nhs_number(code))
+
+
+@lru_cache(maxsize=500_000)
+def _holds_no_identifier(code: str) -> bool:
+    return not any(canonical_nhs_number(found.replace(".", "")) for found in _TEN_DIGITS.findall(code))
 
 
 SHAPES: dict[str, Callable[[str], bool]] = {
@@ -40,7 +51,7 @@ SHAPES: dict[str, Callable[[str], bool]] = {
     "staff_role": lambda code: bool(_STAFF_ROLE.fullmatch(code)),
     "lsoa": lambda code: bool(_LSOA.fullmatch(code)),
     "ods": lambda code: bool(_ODS.fullmatch(code)),
-    "not_an_nhs_number": lambda code: not is_nhs_number(code),
+    "not_an_nhs_number": _holds_no_identifier,
 }
 
 

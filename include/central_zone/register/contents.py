@@ -9,7 +9,7 @@ from typing import Any
 from central_zone.expectations.rules import RuleBook
 from central_zone.register.data_use import FIELDS, DataUse
 from central_zone.register.disclosure_control import PublishedCount, controlled
-from central_zone.register.read_ledger import AuditHead, Ledger, ParcelRun
+from central_zone.register.read_ledger import AuditHead, Ledger, ParcelRun, Restore
 from central_zone.register.reidentification import reidentification
 from central_zone.register.releases import decision_as_published, erased, releases
 from crossing.canonical import BRIDGE
@@ -40,6 +40,7 @@ def contents(
         "title": TITLE,
         "updated": _updated(ledger, uses, collections),
         "audit_head": _audit_head(ledger),
+        "restores": [_restore(each) for each in ledger.restores],
         "refused_unread": ledger.parcels_refused_unread,
         "collections": [_collection(collection, ledger, uses, book) for collection in collections],
         "data_uses": [use_as_published(use) for use in uses],
@@ -66,6 +67,18 @@ def _audit_head(ledger: Ledger) -> dict[str, Any] | None:
     return {"entry": head.seq, "at": _instant(head.at), "sha256": head.hash} if head else None
 
 
+def _restore(each: Restore) -> dict[str, Any]:
+    event = each.event
+    counts = {name: event[name] for name in ("witnesses_lost", "parcels_lost", "releases_lost", "reason")}
+    return {
+        "entry": each.seq,
+        "at": _instant(each.at),
+        "by": each.actor,
+        "after_entry": event["restored_from"],
+        **counts,
+    }
+
+
 def use_as_published(use: DataUse) -> dict[str, Any]:
     """The entry of one use, as register.json has it."""
     return {
@@ -76,6 +89,7 @@ def use_as_published(use: DataUse) -> dict[str, Any]:
         "opt_outs_in_words": use.opt_outs_in_words,
         "national_data_opt_out": decision_as_published(use.opt_out),
         "released_columns": {table: list(columns) for table, columns in use.safes.tables.items()} if use.safes else {},
+        "released_layout": use.safes.layout if use.safes else None,
         "fields": {FIELDS[key]: value for key, value in use.fields.items()},
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, select, text, update
 
 from central_zone.store.connection import transaction
-from central_zone.store.tables import outbox
+from central_zone.store.lineage_tables import outbox
 from crossing.faultpoint import faultpoint
 from crossing.lineage import append_event, day_file, event_line
 

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from central_zone.register.national_decision import POLICY_FILE
+from central_zone.register.released_layout import beside_the_record, check_layout, known_layout
 from central_zone.register.strict_tables import strictly
 from crossing.canonical import TABLES
 from crossing.policy import Policy, PolicyRefused
@@ -28,6 +29,7 @@ class Person:
     organisation: str
     accreditation: str
     accredited_until: date
+    login: str  # their own in the store; see central_zone.analysts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class _Project:
 class _Data:
     project_key_version: int
     smallest_cohort: int
+    layout: str
     tables: dict[str, Any]
 
 
@@ -79,6 +82,7 @@ class FiveSafes:
     contract: Contract
     review: Review
     tables: dict[str, tuple[str, ...]]  # canonical table -> columns, beside the person's token
+    layout: str  # one of released_layout.LAYOUTS
     smallest_cohort: int
     project_key_version: int
 
@@ -92,12 +96,16 @@ def read_five_safes(content: dict[str, Any], policy: Policy, where: str) -> Five
     project = strictly(_Project, content["safe_project"], f"{where} [safe_project]")
     data = strictly(_Data, content["safe_data"], f"{where} [safe_data]")
     _check_words(content, project, data, policy, where)
+    layout = known_layout(data.layout, where)
+    tables = {table: _columns(table, columns, layout, where) for table, columns in data.tables.items()}
+    check_layout(layout, tables, where)
     return FiveSafes(
         people=_people(content["safe_people"], where),
         legal_gateway=project.legal_gateway,
         contract=strictly(Contract, project.contract, f"{where} contract"),
         review=strictly(Review, project.independent_review, f"{where} independent_review"),
-        tables={table: _columns(table, columns, where) for table, columns in data.tables.items()},
+        tables=tables,
+        layout=layout,
         smallest_cohort=data.smallest_cohort,
         project_key_version=data.project_key_version,
     )
@@ -122,10 +130,10 @@ def _people(people: Any, where: str) -> tuple[Person, ...]:
     return tuple(strictly(Person, person, f"{where} [[safe_people]]") for person in people)
 
 
-def _columns(table: str, columns: Any, where: str) -> tuple[str, ...]:
+def _columns(table: str, columns: Any, layout: str, where: str) -> tuple[str, ...]:
     if table not in TABLES:
         raise PolicyRefused(f"{where}: there is no table {table}. Name canonical tables only.")
-    known = {column.name for column in TABLES[table]} - _NOT_TO_BE_LISTED
+    known = {column.name for column in TABLES[table]} - _NOT_TO_BE_LISTED | beside_the_record(table, layout)
     listed = columns if isinstance(columns, list) else []
     strangers = [column for column in listed if column not in known]
     if not listed or strangers or len(set(listed)) != len(listed):

@@ -42,6 +42,16 @@ class AuditHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """The entry with which a store that was restored from a backup went on: central_zone.restored.resume."""
+
+    seq: int
+    at: datetime
+    actor: str
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disclosure:
     """One release, with exact counts of people: they are never printed as they are."""
 
@@ -103,6 +113,7 @@ class Ledger:
     erasures: tuple[Erasure, ...] = ()
     cases: tuple[CarriedOut, ...] = ()
     refused_cases: tuple[RefusedCase, ...] = ()
+    restores: tuple[Restore, ...] = ()
 
 
 _PRACTICES_ASKED = (
@@ -113,6 +124,11 @@ _CASES = select(
     case.c.people,
     case.c.carried_out_at,
     func.coalesce(_PRACTICES_ASKED, literal([], ARRAY(Text()))).label("practice_codes"),
+)
+_RESTORES = (
+    select(audit_entry.c.seq, audit_entry.c.at, audit_entry.c.actor, audit_entry.c.event)
+    .where(audit_entry.c.event.has_key("restored_from"))
+    .order_by(audit_entry.c.seq)
 )
 
 
@@ -129,6 +145,7 @@ def read_ledger(store: Engine) -> Ledger:
         done = (notice.c.kind == ERASURE, notice.c.applied_at.is_not(None))
         erased = connection.execute(select(*_columns(notice, Erasure)).where(*done)).mappings().all()
         cases = connection.execute(_CASES).mappings().all()
+        restores = connection.execute(_RESTORES).mappings().all()
         refused_cases = connection.execute(select(*_columns(refused_case, RefusedCase))).mappings().all()
     return Ledger(
         parcels=tuple(ParcelRun(**row) for row in parcels),
@@ -138,6 +155,7 @@ def read_ledger(store: Engine) -> Ledger:
         erasures=tuple(Erasure(**row) for row in erased),
         cases=tuple(CarriedOut(**{**row, "practice_codes": tuple(row["practice_codes"])}) for row in cases),
         refused_cases=tuple(RefusedCase(**row) for row in refused_cases),
+        restores=tuple(Restore(**row) for row in restores),
     )
 
 

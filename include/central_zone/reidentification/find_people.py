@@ -33,7 +33,7 @@ FROM (
   SELECT DISTINCT practice_code, registration_token FROM records.patient WHERE patient_token = ANY(:wanted)
 ) AS ever
 CROSS JOIN LATERAL (
-  SELECT * FROM records.patient AS r
+  SELECT practice_code, registration_token, patient_token, parcel_number, is_deleted FROM records.patient AS r
   WHERE r.practice_code = ever.practice_code AND r.registration_token = ever.registration_token
   ORDER BY parcel_number DESC, is_deleted DESC LIMIT 1
 ) AS word

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, text
 from central_zone.erasures.marks import TOKEN, tokens_of
 from central_zone.errors import ParcelRefused
 from central_zone.ledger import Entry
-from central_zone.load import copy_rows
+from central_zone.load import insert_rows
 from central_zone.reidentification.case_keys import custodian
 from central_zone.reidentification.escrow import COLUMNS, ESCROW, keep_key, sealer
 from central_zone.rotation.open_pairs import present
@@ -56,7 +56,7 @@ def move_escrow(zone: Zone, connection: Connection, bridge: Bridge, entry: Entry
     rows = pa.table(
         [pa.repeat(bridge.manifest.practice_code, len(words)), pa.array(stored, TOKEN), *places, sealed], COLUMNS
     )
-    return copy_rows(connection, ("custody", ESCROW), rows.to_batches())
+    return insert_rows(connection, ("custody", ESCROW), rows.to_batches())
 
 
 def _as_sent(connection: Connection, bridge: Bridge, words: Sequence[Row[Any]]) -> list[tuple[bytes, bytes]]:

@@ -14,8 +14,8 @@ from crossing.tokens import keyed_tokens
 
 _TEMPORARY = "CREATE TEMPORARY TABLE {name} (old_token UUID, new_token UUID) ON COMMIT DROP"
 _COLUMNS = """
-SELECT column_name FROM information_schema.columns
-WHERE table_schema = :schema AND table_name = :table AND data_type = 'uuid' ORDER BY 1
+SELECT a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+WHERE c.relnamespace = to_regnamespace(:schema) AND c.relname = :table AND a.atttypid = 'uuid'::regtype AND a.attnum > 0 ORDER BY 1
 """
 _MOVE = "UPDATE {table} AS r SET {column} = b.new_token FROM pg_temp.{pairs} AS b WHERE r.{column} = b.old_token"
 

@@ -31,7 +31,8 @@ def check_key(connection: Connection, collection: str, practice_code: str, token
     here = key_of(connection, collection, practice_code)
     if here is None:
         check_not_retired(connection, collection, token_key)
-        set_key(connection, collection, practice_code, token_key, sequence)
+        whose = {"collection": collection, "practice_code": practice_code}
+        connection.execute(insert(practice_key).values(**whose, token_key=token_key, since_sequence=sequence))
     elif here != token_key:
         raise ParcelRefused(
             f"{practice_code}: parcel {sequence} is under {token_key}, and the practice's records are under {here}. Tokens of "

@@ -19,6 +19,7 @@ from central_zone.receipts import replace_durably
 from central_zone.rotation.practice_keys import version_of
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
+from central_zone.store.role_names import ERASER
 from central_zone.store.rotation_tables import pair, practice_key, retired
 from central_zone.store.tables import notice, parcel
 from central_zone.zone import Zone, opened
@@ -43,7 +44,7 @@ WHERE p.collection = :collection AND p.extract_kind = '{BRIDGE}' AND p.state = '
 def retire(collection: str, version: int, settings: Settings) -> dict[str, Any]:
     """Raises KeyStillNeeded, naming practices; StoreDown. Answers counts, and writes the signed statement."""
     token_key = f"token-{collection}-v{version}"
-    with opened(settings) as zone:
+    with opened(settings, role=ERASER) as zone:
         with transaction(zone.store, f"retire {token_key}") as connection:
             agree.lock_alone(connection)  # nobody loads, erases or releases meanwhile
             row = _row(connection, collection, token_key) or _retire(zone, connection, collection, token_key)

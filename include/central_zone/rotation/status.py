@@ -6,11 +6,12 @@ from sqlalchemy import func, select
 
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
+from central_zone.store.role_names import AUDITOR
 from central_zone.store.rotation_tables import pair, practice_key, retired
 
 
 def status(collection: str, settings: Settings) -> dict[str, Any]:
-    with store_of(settings.store_url) as store, transaction(store, "look at the token keys") as connection:
+    with store_of(settings.store_url_of(AUDITOR)) as store, transaction(store, "look at the token keys") as connection:
         by_key = select(practice_key.c.token_key, practice_key.c.practice_code).where(
             practice_key.c.collection == collection
         )

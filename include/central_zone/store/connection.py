@@ -14,6 +14,7 @@ _APPLICATION = "gp-central"
 # Connection failures (08), and a server that is shutting down or starting (57P) or has no slot left (53300).
 _AWAY = ("08", "57P", "53300")
 _CLASHED = frozenset({"40001", "40P01", "55P03"})
+_TOOK_TOO_LONG = frozenset({"25P03", "57014"})  # a worker that hung, or was asked for too much: its time was up
 _NOT_MIGRATED = frozenset({"3F000", "42P01", "42703"})
 _RESTORED_COPY = "GE001"  # erasure.may_serve
 _NOT_LET_IN = ("28", "3D")  # a user, password or database that the server does not accept
@@ -23,8 +24,20 @@ _SAYS_NOT_LET_IN = (
     "does not exist",
     "no password supplied",
     "no pg_hba.conf entry",
+    "pg_hba.conf rejects connection",
     "is not permitted to log in",
     "permission denied for database",
+)
+# TLS that is not as the address asks: somebody else answers there, or the server lacks something. Waiting mends neither.
+# (Not "SSL error" alone: a server that dies in the middle says so too.)
+_SAYS_NOT_SECURE = (
+    "certificate verify failed",
+    "root certificate file",
+    "does not match host name",
+    "server does not support SSL",
+    "channel binding",
+    "alert protocol version",
+    "unsupported protocol",
 )
 _IN_THE_WAY = "another transaction was in the way"
 
@@ -69,13 +82,22 @@ def _ours(error: BaseException | None, doing: str) -> TryAgain | PersonMustAct:
             f"{doing}: the server of the store does not let us in, or has no such database. "
             "Correct the database, user or password in GP_STORE_URL."
         )
+    if state is None and any(words in str(error) for words in _SAYS_NOT_SECURE):
+        return StoreRefused(
+            f"{doing}: the connection is not secure as GP_STORE_URL asks: another server answers there, its certificate is not "
+            "what sslrootcert vouches for, or it lacks TLS 1.3 or SCRAM. Run: gp-central store check"
+        )
     if state is None:
         return _without_state(error, doing)
+    if state in _TOOK_TOO_LONG:
+        return StoreDown(
+            f"{doing}: the server ended what took longer than it lets us (SQLSTATE {state}). Nothing was kept."
+        )
     if state.startswith(_AWAY) or state in _CLASHED:
         why = _IN_THE_WAY if state in _CLASHED else "it is stopping, starting or full of connections"
         return StoreDown(f"{doing}: the store is not ready (SQLSTATE {state}): {why}. Nothing half-done was kept.")
     if state == _RESTORED_COPY:
-        return ErasuresMissing(f"{doing}: the store is a restored copy. Run: gp-central erasures reapply")
+        return ErasuresMissing(f"{doing}: the store is a restored copy. Run: gp-central store restored")
     return StoreRefused(f"{doing}: {_why_refused(error, state)}")
 
 
@@ -91,7 +113,7 @@ def _without_state(error: BaseException | None, doing: str) -> TryAgain | Person
 
 def _why_refused(error: BaseException | None, state: str) -> str:
     if state in _NOT_MIGRATED:
-        return f"the store lacks a table or column (SQLSTATE {state}). Run: gp-central migrate"
+        return f"the store lacks a table or column (SQLSTATE {state}). Run: gp-central store init"
     if state == "53100":
         return "the store's disk is full (SQLSTATE 53100). Make room, then run it again."
     table = getattr(getattr(error, "diag", None), "table_name", None) or "unknown"

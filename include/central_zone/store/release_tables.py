@@ -1,6 +1,6 @@
 """The fixed tables of the schema `release`: who may be used, what was disclosed, and which tables a release made."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, Integer, Table, Text, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Identity, Index, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from central_zone.store.metadata import PRACTICE, metadata
@@ -61,5 +61,15 @@ released_table = Table(
     Column("table_name", Text, primary_key=True),  # the canonical table
     Column("disclosure_id", BigInteger, nullable=False),
     Column("project_key_version", Integer, nullable=False),
+    schema="release",
+)
+
+# Who works with a release, as policy had it when it was made: the policies on released tables ask.
+analyst = Table(
+    "analyst",
+    metadata,
+    Column("use_id", Text, primary_key=True),
+    Column("login", Text, primary_key=True),
+    Column("last_day", Date, nullable=False),
     schema="release",
 )

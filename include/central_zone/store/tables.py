@@ -26,12 +26,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
-from central_zone.store import custody_tables, release_tables, rotation_tables  # noqa: F401  (their tables are registered with these)
+from central_zone.store import custody_tables, lineage_tables, release_tables, rotation_tables  # noqa: F401  (their tables are registered with these)
 from central_zone.store.metadata import PRACTICE, metadata
 from crossing import canonical
 from crossing.canonical import Kind
 from crossing.manifest_fields import IN_SEQUENCE
 
+MAY_REPLACE = "may_replace"
 STATES = ("received", "validated", "waiting", "held", "approved", "loaded", "compared", "refused")
 
 _BY_KIND: dict[Kind, TypeEngine[Any]] = {
@@ -48,6 +49,8 @@ _BY_NUMBER: dict[pa.DataType, TypeEngine[Any]] = {
     pa.int32(): Integer(),
 }
 
+_BRIN: dict[str, Any] = {"postgresql_using": "brin", "postgresql_with": {"autosummarize": "on"}}
+
 
 def _column(column: canonical.Column) -> Column[Any]:
     type_: TypeEngine[Any] = _BY_NUMBER[column.type] if column.kind == Kind.NUMBER else _BY_KIND[column.kind]
@@ -62,6 +65,7 @@ def _records(table: str) -> Table:
         *(_column(column) for column in canonical.TABLES[table]),
         Column("practice_code", PRACTICE, nullable=False),
         Column("parcel_number", BigInteger, nullable=False),
+        Column(MAY_REPLACE, Boolean, server_default=text("true")),  # NULL, no room: nothing came before
         schema="records",
         postgresql_partition_by="HASH (practice_code)",
     )
@@ -69,8 +73,11 @@ def _records(table: str) -> Table:
         Index(f"{table}_of_one_registration", made.c.practice_code, made.c.registration_token)
     if table == "patient":
         Index("patient_of_one_person", made.c.patient_token)
+    if "snomed_concept_id" in made.c:
+        Index(f"{table}_of_one_code", made.c.snomed_concept_id)
+    Index(f"{table}_that_may_replace", made.c.practice_code, made.c.record_token, postgresql_where=made.c[MAY_REPLACE])
     # Costs next to nothing a row, and finds the rows of one parcel to count them.
-    Index(f"{table}_of_a_parcel", made.c.parcel_number, postgresql_using="brin")
+    Index(f"{table}_of_a_parcel", made.c.parcel_number, **_BRIN)
     return made
 
 
@@ -230,16 +237,7 @@ audit_entry = Table(
     Column("event", JSONB, nullable=False),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False, unique=True),
+    Column("written_by", Text),  # the database user who was logged in; NULL in entries from before it was kept
     schema="audit",
 )
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("event", JSONB, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("delivered_at", DateTime(timezone=True)),
-    schema="lineage",
-)
-Index("not_delivered_yet", outbox.c.id, postgresql_where=outbox.c.delivered_at.is_(None))
+Index("restores", audit_entry.c.seq, postgresql_where=audit_entry.c.event.has_key("restored_from"))

@@ -1,11 +1,12 @@
-"""The audit chain shows what was changed, removed or cut off."""
+"""The audit chain: the database lets only the next entry in, and what was changed by force is named."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
 
-from central_zone import audit, load_parcel
-from central_zone.errors import AuditBroken
+from central_zone import audit
+from central_zone.errors import AuditBroken, StoreRefused
 from central_zone.store.connection import store_of, transaction
 
 
@@ -18,43 +19,69 @@ def append(zone, count):
     return heads
 
 
-def test_a_chain_that_nobody_touched_holds(zone):
+def verified(zone, **how):
+    with store_of(zone.settings.store_url) as store, transaction(store, "verify") as connection:
+        return audit.verify(connection, **how)
+
+
+def test_a_chain_that_nobody_touched_holds_and_names_who_was_logged_in(zone):
     heads = append(zone, 3)
-    assert load_parcel.verify_audit(zone.settings) == (3, heads[-1])
-    assert load_parcel.verify_audit(zone.settings, published_head=heads[0]) == (3, heads[-1])
+    assert verified(zone) == (3, heads[-1])
+    assert verified(zone, published_head=heads[0]) == (3, heads[-1])
+    assert zone.query("SELECT DISTINCT written_by FROM audit.entry") == zone.query("SELECT session_user::text")
 
 
 def test_an_empty_chain_holds(zone):
-    assert load_parcel.verify_audit(zone.settings) == (0, audit.NOTHING_BEFORE)
+    assert verified(zone) == (0, audit.NOTHING_BEFORE)
 
 
 @pytest.mark.parametrize(
-    "change",
+    "attempt",
     [
-        "UPDATE audit.entry SET event = '{\"number\": 7}' WHERE seq = 2",
         "UPDATE audit.entry SET actor = 'nobody' WHERE seq = 2",
-        "UPDATE audit.entry SET at = at + interval '1 microsecond' WHERE seq = 2",
-        "UPDATE audit.entry SET previous_hash = hash WHERE seq = 2",
-        "DELETE FROM audit.entry WHERE seq = 2",
-        "UPDATE audit.entry SET seq = 9 WHERE seq = 2",
+        "DELETE FROM audit.entry WHERE seq = 3",
+        "TRUNCATE audit.entry",
+        "INSERT INTO audit.entry (seq, at, actor, event, previous_hash, hash, written_by) SELECT 5, now(), 'x', '{}', hash, "
+        "repeat('a', 64), session_user FROM audit.entry WHERE seq = 3",
+        "INSERT INTO audit.entry (seq, at, actor, event, previous_hash, hash, written_by) SELECT 4, now(), 'x', '{}', hash, "
+        "repeat('a', 64), session_user FROM audit.entry WHERE seq = 2",
+        "INSERT INTO audit.entry (seq, at, actor, event, previous_hash, hash, written_by) SELECT 4, now(), 'x', '{}', hash, "
+        "repeat('a', 64), 'somebody else' FROM audit.entry WHERE seq = 3",
     ],
 )
-def test_a_changed_or_missing_entry_breaks_the_chain_there(zone, change):
+def test_the_database_lets_in_the_next_entry_under_ones_own_name_and_nothing_else(zone, attempt):
+    heads = append(zone, 3)
+    with store_of(zone.settings.store_url) as store, pytest.raises(StoreRefused, match=r"GA00[12]"):  # noqa: SIM117
+        with transaction(store, "tamper") as connection:
+            connection.execute(text(attempt))
+    assert verified(zone) == (3, heads[-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE audit.entry SET at = at + interval '1 microsecond' WHERE seq = 2", "entry 2 was changed"),
+        ("UPDATE audit.entry SET previous_hash = hash WHERE seq = 2", "entry 2 was changed"),
+        ("DELETE FROM audit.entry WHERE seq = 2", "entry 2 was removed"),
+        ("UPDATE audit.entry SET seq = 9 WHERE seq = 2", "entry 2 was removed"),
+    ],
+)
+def test_a_changed_or_missing_entry_breaks_the_chain_there(zone, change, said):
     append(zone, 3)
-    zone.execute(change)
-    with pytest.raises(AuditBroken, match="breaks at entry 2"):
-        load_parcel.verify_audit(zone.settings)
+    zone.execute(f"SET session_replication_role = replica; {change}")
+    with pytest.raises(AuditBroken, match=said):
+        verified(zone)
 
 
 def test_entries_cut_off_the_end_show_against_a_published_head(zone):
     heads = append(zone, 3)
-    zone.execute("DELETE FROM audit.entry WHERE seq = 3")
-    assert load_parcel.verify_audit(zone.settings) == (2, heads[1])
+    zone.execute("SET session_replication_role = replica; DELETE FROM audit.entry WHERE seq = 3")
+    assert verified(zone) == (2, heads[1])
     with pytest.raises(AuditBroken, match="published head is not in the chain"):
-        load_parcel.verify_audit(zone.settings, published_head=heads[2])
+        verified(zone, published_head=heads[2])
 
 
 def test_several_who_append_at_once_make_one_chain(zone):
     with ThreadPoolExecutor(4) as writers:
         list(writers.map(lambda _: append(zone, 5), range(4)))
-    assert load_parcel.verify_audit(zone.settings)[0] == 20
+    assert verified(zone)[0] == 20

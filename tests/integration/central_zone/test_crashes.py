@@ -18,7 +18,7 @@ from central_zone import load_parcel
 from central_zone.errors import FolderUnusable, StoreDown, StoreRefused
 from central_zone.settings import Settings
 from support.parcels import a_night
-from support.postgres import psycopg_url
+from support.postgres import AS_PROMISED, psycopg_url
 
 INCLUDE = Path(__file__).parents[3] / "include"
 _LOADING = "SELECT pid FROM pg_stat_activity WHERE application_name = 'gp-central' AND datname = current_database()"
@@ -67,6 +67,16 @@ def store_and_ledger(zone):
     return [zone.query(f"SELECT count(*) FROM {table}")[0][0] for table in tables]
 
 
+@pytest.mark.fault(
+    "F01",
+    injected="SIGKILL of `gp-central load` at the second table, where a lock holds it",
+    happened="no row, ledger line, lineage or audit entry of it in the store; run again, it loads once",
+)
+@pytest.mark.fault(
+    "F02",
+    injected="the same at the lineage and at the audit entry, when all rows are in",
+    happened="as before: nothing; run again, it loads once",
+)
 @pytest.mark.parametrize("table", ["records.observation", "lineage.outbox", "audit.entry"])
 def test_a_load_killed_half_way_leaves_nothing_and_running_it_again_loads_once(zone, table):
     parcel = zone.sealed(a_night())
@@ -82,6 +92,11 @@ def test_a_load_killed_half_way_leaves_nothing_and_running_it_again_loads_once(z
     assert list(zone.settings.work_folder.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "F03",
+    injected="SIGKILL when the ledger says loaded and the receipt is not signed yet",
+    happened="the next run says already and gives the receipt, the same bytes each time",
+)
 def test_a_load_killed_after_the_commit_gives_its_receipt_when_it_is_run_again(zone):
     parcel = zone.sealed(a_night())
     key = zone.keys.folder / "receipt-signing-v1.key"
@@ -103,6 +118,11 @@ def test_a_load_killed_after_the_commit_gives_its_receipt_when_it_is_run_again(z
     assert store_and_ledger(zone) == [10, 50, 1, 1]
 
 
+@pytest.mark.fault(
+    "F06",
+    injected="the server ends the loader's connection in the middle of a load",
+    happened="StoreDown, to be tried again; then it loads once",
+)
 def test_a_connection_that_is_cut_mid_load_is_tried_again_and_loads_once(zone):
     zone.sealed(a_night())
     (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)
@@ -128,19 +148,29 @@ def failure_of(zone, shard):
     return None
 
 
+@pytest.mark.fault(
+    "F13",
+    injected="two processes load one parcel at the same time",
+    happened="one loads, the other waits for the practice's lock and says already; both end well",
+)
 def test_two_loaders_of_one_parcel_load_it_once(zone):
     parcel = zone.sealed(a_night())
     with blocked(zone, "records.observation"):
         first, second = start_load(zone, parcel), start_load(zone, parcel)
         wait_until(lambda: len(loaders_waiting_for_a_lock(zone)) == 2)
-    told = [process.communicate(timeout=60) for process in (first, second)]
+    told = [process.communicate(timeout=300) for process in (first, second)]
     assert [process.returncode for process in (first, second)] == [0, 0], told
     assert store_and_ledger(zone) == [10, 50, 1, 1]
 
 
+@pytest.mark.fault(
+    "F07",
+    injected="nobody listens at the store's address",
+    happened="StoreDown, to be tried again; the parcel stays, and no password is told",
+)
 def test_a_store_that_is_down_is_to_be_tried_again_and_its_password_is_not_told(zone):
     parcel = zone.sealed(a_night())
-    url = "postgresql+psycopg://loader:open-sesame@127.0.0.1:1/store"
+    url = f"postgresql+psycopg://loader:open-sesame@127.0.0.1:1/store?{AS_PROMISED}"
     down = Settings({**zone.settings.values, "GP_STORE_URL": url})
     with pytest.raises(StoreDown, match="the store cannot be reached") as raised:
         load_parcel.load_parcel(parcel.folder, down)

@@ -10,6 +10,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from central_zone import keys, load_parcel, reconcile, take_notices
+from central_zone.chain.verify import verify
 from central_zone.erasures import certificate
 from central_zone.errors import NotAllTaken, ParcelRefused
 from crossing.canonical import schema
@@ -79,6 +80,7 @@ def released(zone):
 
     def release():
         zone.execute("CREATE TABLE release.of_a_project AS SELECT patient_token, sex FROM records.current_patient")
+        zone.execute("GRANT SELECT, DELETE ON release.of_a_project TO gp_eraser")  # else the erasure fails, and says so
 
     return release
 
@@ -140,7 +142,7 @@ def test_the_certificate_is_signed_has_the_same_bytes_again_and_one_changed_byte
     told["certificate"]["people"] = 2
     with pytest.raises(InvalidSignature):
         public.verify(bytes.fromhex(told["signature"]), certificate.bytes_to_sign(told["certificate"]))
-    assert load_parcel.verify_audit(zone.settings)[0] == 3
+    assert verify(zone.settings)["entries"] == 3
 
 
 def test_a_parcel_that_comes_late_or_lay_elsewhere_does_not_bring_them_back(zone):

@@ -15,6 +15,7 @@ from central_zone.erasures import journal, state
 from central_zone.erasures.reapply import reapply
 from central_zone.errors import ErasuresMissing, JournalBroken, JournalMissing
 from central_zone.register.build_register import build
+from central_zone.restored.resume import resume
 from central_zone.settings import Settings
 from central_zone.store.connection import store_of, transaction
 from support.erasures import a_notice, spellings, token, where_found
@@ -128,20 +129,28 @@ def today(settings):
         return connection.scalar(text("SELECT count(*) FROM records.current_patient"))
 
 
+@pytest.mark.fault(
+    "F39",
+    injected="a copy of the store of before an erasure takes its place",
+    happened="serves nobody and loads nothing until `erasures reapply`; then as today",
+)
 def test_a_store_restored_from_before_an_erasure_serves_nobody_until_it_is_erased_again(zone, postgres, tmp_path):
     notice = two_nights_and_a_notice(zone)
     backup = postgres.a_copy(zone.settings.store_url)
     assert take_notices.take_notice(notice.folder, zone.settings)["state"] == "applied"
     of_today = today(zone.settings)
     old = restored(zone, postgres, backup)
-    with pytest.raises(ErasuresMissing, match="erasures reapply"):
+    with pytest.raises(ErasuresMissing, match="store restored"):
         today(old)
-    with pytest.raises(ErasuresMissing, match="The journal holds 1 batches of erasures, the store has applied 0"):
+    with pytest.raises(ErasuresMissing, match="store restored"):
         state.check(old)
+    with pytest.raises(ErasuresMissing, match="store restored"):
+        reapply(old)  # it lacks more than erasures
     with pytest.raises(ErasuresMissing):
         build(tmp_path / "register", old)
     assert (state.status(old)["serves"], state.status(zone.settings)["serves"]) == (False, True)
-    assert reapply(old) == {"erasures": "agree", "batches_reapplied": 1, "notices_restored": 1}
+    said = resume(old, by="responder", reason="a backup was restored")
+    assert (said["batches_reapplied"], said["notices_restored"]) == (1, 1)
     assert reapply(old) == {"erasures": "agree", "batches_reapplied": 0, "notices_restored": 0}
     assert today(old) == of_today == 7
     marks = "SELECT * FROM erasure.mark ORDER BY registration_mark"
@@ -156,10 +165,13 @@ def test_a_restored_copy_that_lacks_nothing_serves_nobody_either_until_that_is_c
     old = restored(zone, postgres, postgres.a_copy(zone.settings.store_url))
     with pytest.raises(ErasuresMissing, match="restored copy"):
         today(old)
-    assert reapply(old)["batches_reapplied"] == 0
+    assert resume(old, by="responder", reason="moved to another server")["batches_reapplied"] == 0
     assert today(old) == 7
 
 
+@pytest.mark.fault(
+    "F39", injected="the journal of erasures is gone, altered or cut short", happened="nothing is loaded"
+)
 def test_without_its_journal_or_with_another_one_nothing_is_loaded(zone):
     notice = two_nights_and_a_notice(zone)
     take_notices.take_notice(notice.folder, zone.settings)

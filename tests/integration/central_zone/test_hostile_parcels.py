@@ -115,6 +115,11 @@ def test_a_manifest_that_hides_a_table_in_its_parts_is_refused(zone):
 ENDS_OF_TIME = pa.array([2**31 - 1, -(2**31), 0] + [0] * 97, pa.int32()).cast(pa.date32())
 
 
+@pytest.mark.fault(
+    "F28",
+    injected="dates beyond what the store can hold, in a parcel",
+    happened="the rows are quarantined by rule, the rest loads",
+)
 def test_rows_with_dates_the_store_cannot_hold_stay_out_and_the_rest_loads(zone):
     tables = {"patient": patients(), "problem": events("problem", 100, end_date=ENDS_OF_TIME)}
     parcel = zone.sealed(tables)
@@ -132,6 +137,11 @@ def test_a_parcel_with_impossible_event_dates_does_not_stop_the_ones_judged_with
     assert zone.state(good) == "loaded"
 
 
+@pytest.mark.fault(
+    "F29",
+    injected="a number of ten digits reaches the centre as a measurement",
+    happened="quarantined by rule; more than a twentieth of a parcel holds it for a steward",
+)
 def test_a_number_with_ten_digits_never_loads(zone):
     values = [float(A_NHS_NUMBER), -float(A_NHS_NUMBER)] + [7.1] * 98
     zone.sealed(a_night(observation_count=100, value=values, range_high=[None] * 100))

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from central_zone import load_parcel, receipts
+from central_zone.chain.verify import verify
 from central_zone.errors import (
     DecisionRefused,
     HeldForSteward,
@@ -50,7 +51,7 @@ def test_a_parcel_loads_and_the_ledger_the_audit_chain_and_the_outbox_say_so(zon
     (ledger,) = load_parcel.ledger_entries(zone.settings)
     assert ledger["rows_loaded"] == {"patient": 10, "observation": 50}
     assert set(ledger["seconds"]) == {"receive", "validate", "load"}
-    assert load_parcel.verify_audit(zone.settings) == (1, ledger["audit_hash"])
+    assert verify(zone.settings)["head"] == ledger["audit_hash"]
     ((event,),) = zone.query("SELECT event FROM lineage.outbox WHERE delivered_at IS NULL")
     assert event["run"]["runId"] == parcel.manifest.parcel_id
     assert {output["name"] for output in event["outputs"]} == {"records.patient", "records.observation"}
@@ -100,6 +101,11 @@ def test_a_registration_has_the_same_token_in_every_table(zone):
     assert joined == [(50,)]
 
 
+@pytest.mark.fault(
+    "F11",
+    injected="the parcel is loaded, and loaded again",
+    happened="already; one receipt of the same bytes, one audit entry, no row more",
+)
 def test_loading_twice_says_already_and_gives_the_same_receipt(zone):
     parcel = zone.sealed(a_night())
     load_parcel.load_parcel(parcel.folder, zone.settings)
@@ -109,7 +115,7 @@ def test_loading_twice_says_already_and_gives_the_same_receipt(zone):
     assert load_parcel.load_parcel(parcel.folder, zone.settings)["state"] == "already"
     assert receipt.read_bytes() == first
     assert zone.query("SELECT count(*) FROM records.observation") == [(50,)]
-    assert load_parcel.verify_audit(zone.settings)[0] == 1
+    assert verify(zone.settings)["entries"] == 1
 
 
 def test_the_receipt_is_signed_and_says_what_became_of_the_rows(zone):
@@ -144,6 +150,11 @@ def test_parcels_of_one_practice_load_in_their_order_within_one_shard(zone):
     load_parcel.account_for("gpdpr", shard, zone.settings)
 
 
+@pytest.mark.fault(
+    "F14",
+    injected="parcels 2 and 3 arrive before 1",
+    happened="both wait and say for which; once 1 is there all load, in order",
+)
 def test_a_parcel_that_comes_before_its_turn_waits_and_then_loads(zone):
     first = zone.sealed(a_night())
     second = zone.sealed(a_night(seed=4), sequence=2, previous=first)
@@ -161,6 +172,11 @@ def test_a_parcel_that_comes_before_its_turn_waits_and_then_loads(zone):
     assert [result["state"] for result in run_shards(zone)] == ["loaded"] * 3
 
 
+@pytest.mark.fault(
+    "F16",
+    injected="another parcel with a good signature, for a place that is filled",
+    happened="refused as a replay; no row of it; in ledger and audit chain",
+)
 def test_another_parcel_in_a_place_that_is_loaded_is_refused_as_a_replay(zone):
     load_parcel.load_parcel(zone.sealed(a_night()).folder, zone.settings)
     replay = zone.sealed(a_night(), extract_id="another-extract")
@@ -198,7 +214,7 @@ def test_a_spoilt_parcel_stops_alone_and_the_others_load(zone):
     with pytest.raises(NotAllLoaded, match="1 loaded, not loaded: A99999 parcel 1 refused"):
         load_parcel.account_for("gpdpr", ids, zone.settings)
     assert zone.query("SELECT folder_name, error FROM ledger.refusal") == [(ids[1], "ParcelUnreadable")]
-    assert load_parcel.verify_audit(zone.settings)[0] == 2
+    assert verify(zone.settings)["entries"] == 2
 
 
 def test_an_unsigned_parcel_is_refused_without_a_place_in_the_ledger(zone):
@@ -222,6 +238,11 @@ def test_a_refused_parcel_is_not_tried_again_until_it_is_sent_again(zone):
     assert [result["state"] for result in run_shards(zone)] == ["loaded"]
 
 
+@pytest.mark.fault(
+    "F21",
+    injected="sealed to a key that we do not have (any more)",
+    happened="refused, with the key's name; sealed again under the same id it loads",
+)
 def test_a_parcel_for_another_recipient_may_be_sealed_again_for_us(zone):
     load = load_parcel.load_parcel
     wrong = zone.sealed(a_night(), recipient_key="recipient-v2")
@@ -274,7 +295,7 @@ def test_a_decision_that_is_carried_out_twice_is_one_decision(zone):
     assert decide(zone, parcel, approve=True) == first
     run_shards(zone)
     assert decide(zone, parcel, approve=True)["state"] == "loaded"
-    assert load_parcel.verify_audit(zone.settings)[0] == 2
+    assert verify(zone.settings)["entries"] == 2
     with pytest.raises(NotHeld):
         decide(zone, parcel, approve=False)
 
@@ -335,6 +356,9 @@ def test_staged_rows_that_were_cut_off_are_made_again(zone):
     assert load_parcel.load_shard("gpdpr", shard, zone.settings)[0]["rows"] == 60
 
 
+@pytest.mark.fault(
+    "F34", injected="every task of a load twice, and again after it is loaded", happened="loaded once; the tasks say so"
+)
 def test_every_task_may_be_cleared_and_run_again(zone):
     zone.sealed(a_night())
     (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)

@@ -10,6 +10,7 @@ from central_zone import keys, national_allow_list, national_status, take_notice
 from central_zone.erasures.marks import marks_of, uuids
 from central_zone.errors import ParcelRefused
 from central_zone.store.erasure_tables import mark
+from central_zone.store.role_names import AUDITOR, ERASER
 from crossing.policy import PolicyRefused
 from support.parcels import Keys, patients, tokens
 from support.release_world import USE, ReleaseWorld, persons
@@ -63,7 +64,7 @@ def test_an_old_check_does_not_come_back_after_a_later_one_that_named_nobody(wor
 
 def test_a_list_sealed_before_somebodys_erasure_does_not_bring_their_token_back(world):
     gone = persons(6)[2].as_py()
-    with world.zone() as zone, zone.store.begin() as connection:
+    with world.zone(ERASER) as zone, zone.store.begin() as connection:
         subkey = keys.erasure_subkey(world.keys.folder)
         (person,) = uuids(marks_of(pa.array([world.stored(gone).bytes], pa.binary(16)), subkey))
         whose = {"collection": "gpdpr", "practice_code": HERE, "registration_mark": person, "person_mark": person}
@@ -96,7 +97,7 @@ def test_policy_cannot_stretch_the_limit(world, value):
 
 def test_the_sealed_list_is_destroyed_once_it_is_applied_and_its_signature_stays(world):
     sealed = world.seal_list(HERE, persons(6))
-    with world.zone() as zone:
+    with world.zone(ERASER) as zone:
         said = take_notices._take(zone, sealed.manifest.parcel_id)
         again = take_notices._take(zone, sealed.manifest.parcel_id)
     assert (said["state"], again["state"]) == ("applied", "already")
@@ -108,7 +109,7 @@ def test_a_sealed_list_left_over_by_a_crash_is_destroyed_the_next_time(world):
     sealed = world.seal_list(HERE, persons(6))
     part = sealed.folder / "part-00000.hpke"
     kept = part.read_bytes()
-    with world.zone() as zone:
+    with world.zone(ERASER) as zone:
         take_notices._take(zone, sealed.manifest.parcel_id)
         part.write_bytes(kept)
         assert take_notices.notices_waiting("gpdpr", world.settings) == [sealed.manifest.parcel_id]
@@ -141,7 +142,7 @@ def test_a_person_sees_which_practices_were_checked_and_until_when(world):
     world.allow(HERE, persons(6))
     world.allow(THERE, persons(3), days_ago=20.9)
     world.today += timedelta(days=1)
-    with world.zone() as zone:
+    with world.zone(AUDITOR) as zone:
         found = national_status.status_in(zone)
     assert [(each["practice_code"], each["state"], each["people"]) for each in found] == [
         (HERE, "current", 6),
@@ -169,6 +170,7 @@ def test_a_release_stands_as_long_as_its_check_and_is_withdrawn_then(world):
     world.today += timedelta(seconds=1)
     assert withdrawn(world) == {USE: "national check has expired"}
     assert world.query("SELECT tablename FROM pg_tables WHERE schemaname = 'release' ORDER BY 1") == [
+        ("analyst",),
         ("disclosure",),
         ("national_allow_list",),
         ("released_table",),

@@ -22,6 +22,7 @@ from central_zone import keys as central_keys
 from central_zone import load_parcel, receipts, receive
 from central_zone.admit import PARCELS_OWN_FAULT, admit
 from central_zone.errors import ParcelRefused
+from central_zone.store.role_names import LOADER
 from central_zone.zone import opened
 from crossing.errors import GPCollectError
 from crossing.parcel import part_name
@@ -234,7 +235,7 @@ IN_PAIRS["another plaintext and other columns"] = (CHECKS[20], CHECKS[22])
 
 
 def refused(zone: Any, parcel: Sealed) -> GPCollectError:
-    with opened(zone.settings) as central, pytest.raises(PARCELS_OWN_FAULT) as raised:
+    with opened(zone.settings, role=LOADER) as central, pytest.raises(PARCELS_OWN_FAULT) as raised:
         admit(central, parcel.folder.name)
     return raised.value
 
@@ -326,6 +327,9 @@ def test_who_may_not_speak_for_a_practice_gets_no_answer_in_its_name(zone):
     assert (receipt(zone, parcel), zone.state(parcel)) == (None, None)
 
 
+@pytest.mark.fault(
+    "F20", injected="the key is revoked after the parcel was verified, before it is loaded", happened="not loaded"
+)
 def test_a_parcel_whose_key_is_revoked_while_it_waits_is_not_loaded(zone):
     parcel = Making(zone).made()
     ids = [parcel.manifest.parcel_id]

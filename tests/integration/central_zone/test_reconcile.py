@@ -109,6 +109,7 @@ def test_a_practice_is_overdue_by_its_own_rhythm(zone, policy):
     assert told.endswith("it usually comes every day.")
 
 
+@pytest.mark.fault("F15", injected="a gap in the sequence", happened="`reconcile` is red and names the practice")
 def test_a_gap_is_a_difference(zone, policy):
     first = zone.sealed(a_night())
     second = zone.sealed(a_night(seed=4), sequence=2, previous=first)

@@ -63,18 +63,23 @@ def test_a_change_to_the_expected_tables_would_be_seen(postgres):
 
 def test_a_store_that_was_never_migrated_says_which_command_to_run(zone, postgres):
     bare = Settings({**zone.settings.values, "GP_STORE_URL": postgres.an_empty_database()})
-    with pytest.raises(StoreRefused, match="gp-central migrate"):
+    with pytest.raises(StoreRefused, match="gp-central store init"):
         load_parcel.parcels_waiting("gpdpr", bare)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("/store_", "/no_such_store_"), ("postgres:", "no_such_user:")], ids=["database", "user"]
+    ("old", "new"), [("/store_", "/no_such_store_"), ("gp_loader", "no_such_user")], ids=["database", "user"]
 )
 def test_a_wrong_database_or_user_is_for_a_person_and_is_not_quoted(zone, old, new):
-    wrong = zone.settings.store_url.replace(old, new)
-    assert wrong != zone.settings.store_url
-    with pytest.raises(StoreRefused, match="GP_STORE_URL") as told:
-        load_parcel.parcels_waiting("gpdpr", Settings({**zone.settings.values, "GP_STORE_URL": wrong}))
+    right = zone.settings.store_url_of("gp_loader")
+    wrong = right.replace(old, new)
+    assert wrong != right
+    with (
+        pytest.raises(StoreRefused, match="GP_STORE_URL") as told,
+        store_of(wrong) as store,
+        transaction(store, "look"),
+    ):
+        pytest.fail("it let us in")
     assert "no_such" not in str(told.value)
 
 

@@ -280,7 +280,9 @@ def test_the_central_zone_is_examined_in_the_same_way(zone: SourceZone) -> None:
     values = {name: str(path) for name, path in folders.items()}
     settings = CentralSettings({**values, "GP_CENTRAL_KEYS_DIR": str(zone.root / "keys" / "central")})
     patient = replace(central_doctor.deployment(settings, surroundings(zone)), pids=own_processes)
-    check(examine(patient, Asked(without=UNSEEN)))
+    check(examine(patient, Asked(without=UNSEEN | {"store"})))
+    with pytest.raises(KeysOutOfPlace, match="store"):  # of which it was told nothing
+        check(examine(patient, Asked(without=UNSEEN)))
     store_key = (zone.root / "keys" / "central" / "store-v1.key").read_bytes()
     (zone.root / "receipts" / "note").write_text(store_key.hex())
     (zone.root / "keys" / "central" / "token-gpdpr-v1.key").write_bytes(a_key(zone))

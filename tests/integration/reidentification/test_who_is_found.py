@@ -129,7 +129,7 @@ def killed(*args, **how):
     os.kill(os.getpid(), signal.SIGKILL)
 audit.append = killed
 values = dict(line.split("=", 1) for line in sys.stdin.read().splitlines())
-with opened(Settings(values), Path(values["GP_INBOX_DIR"])) as zone:
+with opened(Settings(values), Path(values["GP_INBOX_DIR"]), role="gp_custodian") as zone:
     run_case.run_case(zone, Path(sys.argv[1]), Path(sys.argv[2]))
 """
 

@@ -112,6 +112,9 @@ def test_a_signer_we_do_not_know_is_refused(tmp_path, keys):
         receive_all(parcel.folder, keys)
 
 
+@pytest.mark.fault(
+    "F20", injected="a signer that nobody here knows", happened="refused before anything else of the manifest is read"
+)
 @pytest.mark.parametrize("name", ["signing-v9", "../receipt-signing-v1", ""])
 def test_a_signing_key_that_is_not_in_the_signers_folder_is_refused(tmp_path, keys, name):
     parcel = seal(tmp_path / "inbox", keys, a_night(), signing_key=name)
@@ -119,6 +122,11 @@ def test_a_signing_key_that_is_not_in_the_signers_folder_is_refused(tmp_path, ke
         receive_all(parcel.folder, keys)
 
 
+@pytest.mark.fault(
+    "F19",
+    injected="two parts change places, and the manifest is signed anew for it",
+    happened="does not open: each part is sealed to its place",
+)
 def test_two_parts_that_changed_places_are_refused_even_if_signed_for(tmp_path, keys):
     parcel = seal(tmp_path / "inbox", keys, {"patient": patients(40)}, rows_per_part=20)
     first, second = parcel.folder / "part-00000.hpke", parcel.folder / "part-00001.hpke"
@@ -132,6 +140,9 @@ def test_two_parts_that_changed_places_are_refused_even_if_signed_for(tmp_path, 
         receive_all(parcel.folder, keys)
 
 
+@pytest.mark.fault(
+    "F19", injected="a part of another parcel, signed for", happened="does not open: each part is sealed to its parcel"
+)
 def test_a_part_of_another_parcel_is_refused_even_if_signed_for(tmp_path, keys):
     parcel = seal(tmp_path / "inbox", keys, {"patient": patients()})
     another = seal(tmp_path / "inbox", keys, {"patient": patients()}, sequence=2, previous=parcel)
@@ -147,6 +158,7 @@ def test_a_missing_part_is_refused(parcel, keys):
         receive_all(parcel.folder, keys)
 
 
+@pytest.mark.fault("F31", injected="a part is a symbolic link", happened="refused, and not followed")
 def test_a_part_that_is_a_link_is_refused(parcel, keys, tmp_path):
     path = parcel.folder / "part-00000.hpke"
     path.rename(tmp_path / "elsewhere")
@@ -168,6 +180,9 @@ def test_a_parcel_for_another_recipient_needs_a_person(tmp_path, keys):
         receive_all(parcel.folder, keys)
 
 
+@pytest.mark.fault(
+    "F21", injected="sealed to somebody else and labelled for us", happened="does not open, and nothing of it is told"
+)
 def test_a_parcel_that_only_says_it_is_for_us_does_not_open(tmp_path, keys):
     other = Keys(tmp_path / "other").make()
     parcel = seal(tmp_path / "inbox", replace(keys, recipient=other.recipient), a_night())
@@ -200,11 +215,13 @@ def test_a_signed_manifest_that_is_not_as_it_should_be_is_refused(tmp_path, keys
     assert "9434765919" not in str(refused.value)
 
 
+@pytest.mark.fault("F22", injected="a supplier stamps an extract an hour ahead, as in summer", happened="taken")
 def test_a_supplier_whose_clock_is_on_summer_time_is_not_in_the_future(tmp_path, keys):
     stamped = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     assert receive_all(seal(tmp_path / "inbox", keys, a_night(), extract_taken_at=stamped).folder, keys)
 
 
+@pytest.mark.fault("F16", injected="a parcel a second after its last day", happened="refused")
 def test_a_parcel_is_loadable_on_its_last_day_and_not_after(parcel, keys):
     last = datetime.fromisoformat(parcel.manifest.not_after)
     assert receive_all(parcel.folder, keys, now=last)
@@ -229,6 +246,9 @@ def test_a_manifest_that_counts_rows_its_parts_do_not_hold_is_refused(tmp_path, 
         receive_all(parcel.folder, keys)
 
 
+@pytest.mark.fault(
+    "F27", injected="a column added, left out, renamed, retyped, and all reordered, signed for", happened="refused"
+)
 @pytest.mark.parametrize(
     "change",
     [
@@ -273,6 +293,9 @@ def packed_with(name: str, values: pa.Array, **how):
     return pack
 
 
+@pytest.mark.fault(
+    "F30", injected="half a megabyte that unpacks to 400 MB of text", happened="refused within 20 MB of memory"
+)
 @pytest.mark.parametrize(
     ("how", "told"),
     [

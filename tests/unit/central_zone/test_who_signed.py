@@ -43,6 +43,11 @@ def test_a_parcel_is_checked_with_the_key_that_was_good_when_it_was_made(tmp_pat
         read(today, keys)
 
 
+@pytest.mark.fault(
+    "F20",
+    injected="the key is revoked, the parcel is dated long before",
+    happened="refused, not held: who has a stolen key can write any date",
+)
 def test_a_revoked_key_is_refused_even_for_what_is_dated_long_before(tmp_path, keys):
     parcel = seal(tmp_path / "inbox", keys, a_night(), created_at=(NOW - 30 * DAY).isoformat())
     read(parcel, keys)
@@ -93,6 +98,7 @@ def test_two_signatures_are_taken_where_two_keys_are_entered(tmp_path, two_keys)
     read(parcel, two_keys)
 
 
+@pytest.mark.fault("F18", injected="one bit of either of two signatures", happened="refused")
 @pytest.mark.parametrize("spoil", ["manifest.sig", SECOND])
 def test_one_good_signature_of_two_is_not_enough(tmp_path, two_keys, spoil):
     parcel = seal(tmp_path / "inbox", two_keys, a_night())

@@ -34,6 +34,9 @@ def test_plain_files_are_read(folder: Path) -> None:
     assert read_manifest_bytes(folder) == (b"{}", b"signature")
 
 
+@pytest.mark.fault(
+    "F31", injected="the manifest is a folder, a pipe, a link or a device", happened="refused at once, without waiting"
+)
 @pytest.mark.timeout(10)  # opening a pipe that nobody writes to would wait for ever
 @pytest.mark.parametrize("kind", ["directory", "pipe", "link", "device", "nothing"])
 def test_anything_but_a_plain_file_is_unreadable(folder: Path, kind: str) -> None:

@@ -70,6 +70,11 @@ def a_tar(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.fault(
+    "F31",
+    injected="a tar with ../, absolute names, a link, a pipe, a name twice",
+    happened="refused; nothing is written outside",
+)
 @pytest.mark.parametrize(
     "content",
     [
@@ -95,6 +100,11 @@ def test_anything_else_is_refused(tmp_path: Path, content: bytes) -> None:
     assert {path.name for path in (tmp_path / "back").iterdir()} <= {*FILES, SECOND_SIGNATURE_NAME}
 
 
+@pytest.mark.fault(
+    "F17",
+    injected="the tar that carries a parcel over MESH is cut, or goes on",
+    happened="refused, nothing is unpacked into the inbox",
+)
 def test_one_cut_off_anywhere_or_with_more_behind_it_is_refused(tmp_path: Path) -> None:
     content = packed(a_parcel(tmp_path / "parcel"))
     for number, cut in enumerate((content[:100], content[:-1], content[: len(content) // 2], content + b"\0")):

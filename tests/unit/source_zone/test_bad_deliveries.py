@@ -69,6 +69,16 @@ def stray_quote(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"2024-03-01"', b'"2024-03-01', 1))
 
 
+@pytest.mark.fault(
+    "F25",
+    injected="the file that holds opt-outs is missing, empty or cut off",
+    happened="the practice stops, nothing leaves",
+)
+@pytest.mark.fault(
+    "F27",
+    injected="a column more than policy lists, or no headers",
+    happened="the practice stops: nothing is taken that nobody decided on",
+)
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [

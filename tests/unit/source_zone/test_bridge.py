@@ -159,6 +159,26 @@ def test_whoever_a_parcel_names_under_the_new_key_is_named_under_older_ones_firs
     assert [manifest.extract_kind for manifest, _ in parcels(zone)][4:] == ["delta"]
 
 
+@pytest.mark.fault(
+    "F24",
+    injected="a new version of the key is made between pull and seal",
+    happened="the parcel is wholly under the version that the run began with",
+)
+def test_a_person_of_whom_there_are_several_versions_is_named_once_when_they_come_back(zone: SourceZone) -> None:
+    """Named twice, the bridge is refused at the centre, and the practice's parcels wait for it for ever."""
+    night(zone, EVERYBODY, FIRST)
+    moved = {"Admin_Patient": [a_patient("anne", NhsNumber=ANNES, Postcode="QQ1 1AB")]}
+    night(zone, {"CareRecord_Observation": NO["CareRecord_Observation"], **moved}, SECOND)
+    uphold_practice(zone.release("uphold"))
+    rotate(zone)
+    yes = [an_observation("anne", "yes", "3", EffectiveDate="2026-09-03")]
+    night(zone, {"CareRecord_Observation": yes}, THIRD)
+    assert uphold_practice(zone.release("uphold again"))["sent_again"] == 1
+    named = [tables["bridge"]["old_token"].to_pylist() for manifest, tables in parcels(zone) if manifest.is_bridge]
+    assert len(named) >= 2
+    assert [len(each) for each in named] == [len(set(each)) for each in named]
+
+
 def test_a_run_keeps_the_key_it_began_with(zone: SourceZone) -> None:
     write_extract(zone.deliveries, EVERYBODY, FIRST)
     pull_practice(zone.release("run"))
@@ -169,6 +189,11 @@ def test_a_run_keeps_the_key_it_began_with(zone: SourceZone) -> None:
     assert zone.release().memory_file().read().token_key_version == 1
 
 
+@pytest.mark.fault(
+    "F24",
+    injected="the practice goes over to a new key while its run is under way",
+    happened="the run begins again from `pull`; nothing left under two keys",
+)
 def test_a_run_whose_practice_went_over_meanwhile_begins_again(zone: SourceZone) -> None:
     night(zone, EVERYBODY, FIRST)
     write_extract(zone.deliveries, NO, SECOND)

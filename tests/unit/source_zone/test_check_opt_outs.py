@@ -93,6 +93,11 @@ def dissents(count: int, code: str = "2", **cells: str) -> list[dict[str, str]]:
     return [an_observation(name, f"no of {name}", code, **cells) for name in NAMES[:count]]
 
 
+@pytest.mark.fault(
+    "F25",
+    injected="patients, and the table that holds opt-outs is empty",
+    happened="the practice stops, nothing leaves or is remembered",
+)
 def test_patients_without_one_coded_entry_are_half_an_extract(zone: SourceZone) -> None:
     said = stops(zone, OptOutsAbsent, {"Admin_Patient": EVERYBODY}, 0)
     assert f"{PRACTICE}, extract {NIGHTS[0]}: 20 patients and not one coded entry" in said
@@ -104,6 +109,11 @@ def test_an_increment_may_well_have_no_entry(zone: SourceZone) -> None:
     assert release(zone, {"Admin_Patient": EVERYBODY}, 1)["state"] == "released"
 
 
+@pytest.mark.fault(
+    "F25",
+    injected="twenty patients of whom nobody ever objected",
+    happened="the practice stops until a named person approves",
+)
 def test_a_practice_in_which_nobody_ever_objected_is_asked_first(zone: SourceZone) -> None:
     rows = {"Admin_Patient": EVERYBODY, **observations(an_observation(NAMES[0], "o"))}
     said = stops(zone, NoOptOutsAtAll, rows, 0)
@@ -120,6 +130,9 @@ def test_an_objection_of_an_earlier_night_is_one(zone: SourceZone) -> None:
     assert release(zone, {"Admin_Patient": EVERYBODY[5:]}, 1)["state"] == "released"
 
 
+@pytest.mark.fault(
+    "F25", injected="what is known of opt-outs is seven days and a second old", happened="the practice stops"
+)
 def test_what_is_known_of_objections_may_not_be_old(zone: SourceZone) -> None:
     say(zone.settings.policy_folder, stale_after_days=7)
     rows = {"Admin_Patient": EVERYBODY, **observations(*dissents(1))}
@@ -138,6 +151,11 @@ def test_entries_about_objections_that_cannot_be_read_stop_the_practice_where_th
     assert release(zone, rows)["patients_held_back"] == {"type_one_opt_out": 7}
 
 
+@pytest.mark.fault(
+    "F25",
+    injected="two of nine opt-outs are gone in one night",
+    happened="the practice stops until a named person approves",
+)
 @pytest.mark.parametrize(
     "ends",
     [
@@ -163,6 +181,7 @@ def test_new_objections_do_not_make_up_for_those_that_end(zone: SourceZone) -> N
     stops(zone, OptOutsShrunk, observations(*recoded, *dissents(20)[4:]), 1)
 
 
+@pytest.mark.fault("F25", injected="the list of opt-out codes is gone, or half of it", happened="no run begins")
 def test_a_missing_list_of_codes_stops_the_practice(zone: SourceZone) -> None:
     lines = (zone.settings.policy_folder / "codelists" / "type_one_opt_out.csv").read_text().splitlines()
     kept = [line for line in lines if ",withdrawal," not in line]

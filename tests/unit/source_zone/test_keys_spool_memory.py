@@ -108,6 +108,9 @@ def test_tokens_are_what_the_published_rule_says(keys_folder: Path) -> None:
     assert made["patient_token"] == hmac.digest(person, b"nhs_number\x009990548609", "sha256")[:16]
 
 
+@pytest.mark.fault(
+    "F05", injected="somebody reads what a run left", happened="unreadable: it is encrypted under the run's key"
+)
 def test_a_spool_is_unreadable_without_its_runs_key(tmp_path: Path) -> None:
     mine = spool.open_new(tmp_path, "Y99001", "run one")
     mine.write_table("patient", COLUMN)
@@ -125,6 +128,9 @@ def test_one_spooled_table_cannot_pass_for_another(tmp_path: Path) -> None:
         mine.read_table("roster")
 
 
+@pytest.mark.fault(
+    "F05", injected="a run ends without its `shred`", happened="the next run's first act destroys its key and its spool"
+)
 def test_what_a_killed_run_left_is_shredded_by_the_next(tmp_path: Path) -> None:
     killed = spool.open_new(tmp_path, "Y99001", "killed")
     killed.write_table("patient", COLUMN)

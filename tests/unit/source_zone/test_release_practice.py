@@ -70,6 +70,16 @@ def test_a_dissent_in_any_code_system_holds_the_patient_back(zone: SourceZone, c
     assert release(zone, rows)["patients_held_back"] == {"type_one_opt_out": 1}
 
 
+@pytest.mark.fault(
+    "F26",
+    injected="an entry whose code is on no list, or restricted",
+    happened="unknown: quarantined and counted; restricted: held back and counted",
+)
+@pytest.mark.fault(
+    "F29",
+    injected="an NHS number or a date of birth as a value or a code",
+    happened="quarantined at the source as identifier_in_value or identifier_in_code, and counted",
+)
 @pytest.mark.parametrize(
     ("cells", "verdict"),
     [
@@ -110,6 +120,9 @@ def test_what_becomes_of_an_entry(zone: SourceZone, cells: dict, verdict: tuple[
     assert counts["read"] == 1
 
 
+@pytest.mark.fault(
+    "F29", injected="NHS numbers that pass SNOMED's check digit too", happened="quarantined at the source"
+)
 @pytest.mark.parametrize(
     ("number", "becomes"),
     [
@@ -230,6 +243,11 @@ def test_two_nights_missed_become_two_parcels_in_order_under_todays_roster(zone:
     assert manifests[0].counts["tables"]["observation"]["held_back"] == {"type_one_opt_out": 1}
 
 
+@pytest.mark.fault(
+    "F23",
+    injected="a dissent arrives after the pull and the decision, before the seal",
+    happened="nobody leaves: opt-outs are read again last",
+)
 def test_an_objection_that_arrives_after_the_pull_still_counts(zone: SourceZone) -> None:
     write_extract(
         zone.deliveries, {"Admin_Patient": [a_patient("p")], "CareRecord_Observation": [an_observation("p", "a")]}
@@ -252,6 +270,11 @@ def test_a_run_stopped_before_its_memory_moved_on_repeats_to_the_same_parcels(zo
     assert read_manifest_bytes(zone.settings.outbox / again["parcels"][0]) == sealed
 
 
+@pytest.mark.fault(
+    "F39",
+    injected="a practice's memory is restored from before its last parcel",
+    happened="the practice stops; nothing leaves twice",
+)
 def test_a_memory_older_than_what_has_left_stops_the_practice(zone: SourceZone) -> None:
     memory = zone.settings.memory / "gpdpr" / "Y99001" / "memory.sealed"
     release(zone, {"Admin_Patient": [a_patient("p")]})
@@ -280,6 +303,7 @@ def test_a_line_that_a_crash_cut_short_is_none(tmp_path: Path) -> None:
             check_is_next(tmp_path, "gpdpr", "Y99001", sequence, ids[2])
 
 
+@pytest.mark.fault("F34", injected="a release again after it succeeded", happened="already; the outbox stays as it is")
 def test_a_second_release_says_already_and_changes_nothing(zone: SourceZone) -> None:
     release(zone, {"Admin_Patient": [a_patient("p")]})
     before = sorted(zone.settings.outbox.iterdir())
@@ -332,6 +356,11 @@ def test_a_step_that_fails_says_so_in_lineage(zone: SourceZone, tmp_path: Path) 
     assert (events[0]["job"]["name"], events[0]["eventType"]) == ("gpdpr.source.pull", "FAIL")
 
 
+@pytest.mark.fault(
+    "F04",
+    injected="the run ends before and after the rename that sends a parcel",
+    happened="the next follows on what really left; never a part without its manifest",
+)
 @pytest.mark.parametrize("found", ["before it left", "after it left", "after it left and was carried on"])
 def test_a_run_killed_around_the_moment_a_parcel_leaves_is_settled_by_the_next(
     zone: SourceZone, found: str, monkeypatch: pytest.MonkeyPatch

@@ -315,6 +315,7 @@ def test_with_both_refsets_official_it_is_not(policy: Policy) -> None:
     assert read_rules(Policy(policy.folder), "gpdpr", synthetic=False).codes.restricted_are_official
 
 
+@pytest.mark.fault("F26", injected="the list of restricted codes is empty or damaged", happened="no run begins")
 @pytest.mark.parametrize(
     ("change", "error"),
     [

@@ -46,6 +46,11 @@ def test_a_backfill_that_does_not_say_which_moment_takes_nothing(run_id: str) ->
         window_of_run(run_id, NIGHTLY)
 
 
+@pytest.mark.fault(
+    "F22",
+    injected="nightly windows over both changes of the clock",
+    happened="no moment is left out, none is taken twice",
+)
 @pytest.mark.airflow
 @pytest.mark.parametrize("schedule", [NIGHTLY, "30 1 * * *", "0 2 * * 1-5"])
 def test_the_windows_of_a_year_leave_no_moment_out_also_when_the_clocks_change(schedule: str) -> None:

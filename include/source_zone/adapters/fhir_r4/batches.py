@@ -44,6 +44,8 @@ class Batches:
                 for name, type_ in zip(fields.names, fields.types, strict=True)
             ]
             return IdentifiedBatch(table, pa.RecordBatch.from_arrays(columns, schema=fields))
+        except MemoryError:  # Arrow's own is an ArrowException too, and no fault of the delivery
+            raise
         except (pa.ArrowException, OverflowError, UnicodeError, TypeError):
             raise FileRefused(
                 f"{table}: a value does not fit its column. Report this as a fault of the software."

@@ -54,6 +54,8 @@ def _batch(table: str, rows: list[Row]) -> IdentifiedBatch:
     fields = _SCHEMAS[table]
     try:
         return IdentifiedBatch(table, pa.RecordBatch.from_pylist(rows, schema=fields))
+    except MemoryError:  # Arrow's own is an ArrowException too, and no fault of the delivery
+        raise
     except (pa.ArrowException, OverflowError, UnicodeError, TypeError):
         raise FileRefused(
             f"{table}: a value does not fit its column. Report this as a fault of the software."

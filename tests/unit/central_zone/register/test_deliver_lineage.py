@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, func, insert, select, update
 
 from central_zone.register.deliver_lineage import deliver_lineage
-from central_zone.store.tables import outbox
+from central_zone.store.lineage_tables import outbox
 from crossing.lineage import LineageRefused, run_event
 
 AT = datetime(2026, 9, 2, 1, 30, tzinfo=UTC)

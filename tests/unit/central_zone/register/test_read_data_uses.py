@@ -203,10 +203,53 @@ def test_every_reason_and_gateway_has_words_a_source_and_evidence() -> None:
         ('patient = ["sex", ', 'letters = ["sex"]\npatient = ["sex", ', "there is no table letters"),
         ('reference = "EXAMPLE-REVIEW-0001 (made up)", ', "", r"independent_review: missing \['reference'\]"),
         ("accredited_until = 2027-09-30\n", "", r"missing \['accredited_until'\]"),
+        ('layout = "tables"', 'layout = "omop"', r"layout is not one of \['tables', 'gdppr'\]"),
+        ('layout = "tables"  #', "#", r"missing \['layout'\]"),
+        (
+            'layout = "tables"',
+            'layout = "gdppr"',
+            "without encounter.record_token, encounter.registration_token, observation",
+        ),
     ],
 )
 def test_what_a_release_is_held_to_is_read_strictly(policy: Policy, old: str, new: str, because: str) -> None:
     change(policy, EXAMPLE, old, new)
+    with pytest.raises(PolicyRefused, match=because):
+        read_data_uses(policy)
+
+
+_WHOLE = """layout = "gdppr"
+
+[safe_data.tables]
+patient = ["registration_token", "practice_code"]
+immunisation = ["record_token", "registration_token", "snomed_concept_id", "status"]
+
+[safe_setting]"""
+
+
+@pytest.mark.parametrize(
+    ("left_out", "because"),
+    [
+        ("", None),
+        ('"status"', "immunisation.status"),  # a vaccination that was not given would count
+        ('"registration_token", "practice_code"', "patient.registration_token"),
+        (
+            'immunisation = ["record_token", "registration_token", "snomed_concept_id", "status"]',
+            "table of coded entries",
+        ),
+        ('patient = ["registration_token", "practice_code"]', "patient and a table"),
+    ],
+)
+def test_the_gdppr_layout_is_refused_where_entries_would_count_that_should_not(
+    policy: Policy, left_out: str, because: str | None
+) -> None:
+    path = policy.folder / EXAMPLE
+    before, _, rest = path.read_text().partition('layout = "tables"')
+    asked = _WHOLE.replace(left_out, '"sex"' if left_out.startswith('"reg') else "").replace(", ]", "]")
+    path.write_text(before + asked + rest.partition("[safe_setting]")[2])
+    if because is None:
+        assert {use.safes.layout for use in read_data_uses(policy) if use.safes} == {"gdppr"}
+        return
     with pytest.raises(PolicyRefused, match=because):
         read_data_uses(policy)
 

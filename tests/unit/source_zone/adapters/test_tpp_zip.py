@@ -67,6 +67,11 @@ def test_a_file_that_was_cut_off_before_it_was_zipped_stops_the_practice(folder:
     assert "SRCode" in refusal(into)
 
 
+@pytest.mark.fault(
+    "F31",
+    injected="a zip with ../, absolute and made-up names",
+    happened="the practice stops; the name is not repeated",
+)
 @pytest.mark.parametrize(
     "name", ["../SRCode.csv", "/etc/SRCode.csv", f"{SECRET}.csv", "folder/SRCode.csv", "SRCode.csv/"]
 )
@@ -76,6 +81,11 @@ def test_a_member_of_another_name_stops_the_practice(folder: Path, into: Path, n
     assert "not named as TPP names its tables" in refusal(into)
 
 
+@pytest.mark.fault(
+    "F30",
+    injected="a zip whose member unpacks to far more than it is",
+    happened="the practice stops before any of it is unpacked",
+)
 def test_a_member_that_unpacks_to_far_too_much_stops_the_practice(folder: Path, into: Path) -> None:
     with zipfile.ZipFile(zipped(folder, into), "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("SRLetter.csv", b"\n" * (64 << 20))

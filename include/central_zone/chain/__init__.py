@@ -1,0 +1,1 @@
+"""The audit chain and what outside the store bears witness to it."""
