@@ -39,7 +39,10 @@ _SAYS_NOT_SECURE = (
     "alert protocol version",
     "unsupported protocol",
 )
-_IN_THE_WAY = "another transaction was in the way"
+_WHY_NOT_READY = {
+    **dict.fromkeys(_CLASHED, "another transaction was in the way"),
+    **dict.fromkeys(_TOOK_TOO_LONG, "it ended what took longer than it lets us"),
+}
 
 
 def open_store(url: str) -> Engine:
@@ -89,12 +92,8 @@ def _ours(error: BaseException | None, doing: str) -> TryAgain | PersonMustAct:
         )
     if state is None:
         return _without_state(error, doing)
-    if state in _TOOK_TOO_LONG:
-        return StoreDown(
-            f"{doing}: the server ended what took longer than it lets us (SQLSTATE {state}). Nothing was kept."
-        )
-    if state.startswith(_AWAY) or state in _CLASHED:
-        why = _IN_THE_WAY if state in _CLASHED else "it is stopping, starting or full of connections"
+    if state.startswith(_AWAY) or state in _CLASHED or state in _TOOK_TOO_LONG:
+        why = _WHY_NOT_READY.get(state, "it is stopping, starting or full of connections")
         return StoreDown(f"{doing}: the store is not ready (SQLSTATE {state}): {why}. Nothing half-done was kept.")
     if state == _RESTORED_COPY:
         return ErasuresMissing(f"{doing}: the store is a restored copy. Run: gp-central store restored")

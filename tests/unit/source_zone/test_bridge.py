@@ -159,11 +159,6 @@ def test_whoever_a_parcel_names_under_the_new_key_is_named_under_older_ones_firs
     assert [manifest.extract_kind for manifest, _ in parcels(zone)][4:] == ["delta"]
 
 
-@pytest.mark.fault(
-    "F24",
-    injected="a new version of the key is made between pull and seal",
-    happened="the parcel is wholly under the version that the run began with",
-)
 def test_a_person_of_whom_there_are_several_versions_is_named_once_when_they_come_back(zone: SourceZone) -> None:
     """Named twice, the bridge is refused at the centre, and the practice's parcels wait for it for ever."""
     night(zone, EVERYBODY, FIRST)
@@ -179,6 +174,11 @@ def test_a_person_of_whom_there_are_several_versions_is_named_once_when_they_com
     assert [len(each) for each in named] == [len(set(each)) for each in named]
 
 
+@pytest.mark.fault(
+    "F24",
+    injected="a new version of the key is made between pull and seal",
+    happened="the parcel is wholly under the version that the run began with",
+)
 def test_a_run_keeps_the_key_it_began_with(zone: SourceZone) -> None:
     write_extract(zone.deliveries, EVERYBODY, FIRST)
     pull_practice(zone.release("run"))
