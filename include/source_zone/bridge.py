@@ -134,7 +134,8 @@ def name_persons(release: Release, memory: Memory, numbers_in: Callable[[], pl.S
     here = release.keys.token_key_version
     # The newest first: so every step between two keys is known before one that leaps over it.
     older = [each for each in reversed(_versions(release)) if each < here]
-    numbers = numbers_in() if older else pl.Series("id", [], pl.String)
+    # Each once: of a person there may be several versions, and a bridge that names a token twice is refused.
+    numbers = numbers_in().unique(maintain_order=True) if older else pl.Series("id", [], pl.String)
     for version in older:
         if len(numbers):
             manifest = seal_bridge(release, memory, release.at(version).keys, ids(PERSON, numbers))

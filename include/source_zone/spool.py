@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,23 @@ def shred_all(root: Path, practice_code: str) -> int:
     for folder in folders:
         shred(folder)
     return len(folders)
+
+
+def shred_finished(root: Path, practice_code: str, taken: Container[str]) -> None:
+    """Destroys what runs left that were killed after their last parcel had left, so that no run would look at it again.
+
+    The caller holds the practice's lock. A run that is between two of its steps still has something to take.
+    """
+    for folder in (root / practice_code).glob("*"):
+        if folder.is_dir() and _is_finished(folder, taken):
+            shred(folder)
+
+
+def _is_finished(folder: Path, taken: Container[str]) -> bool:
+    if not (folder / "run.key").exists():
+        return True
+    note = folder / "extracts.json"
+    return note.exists() and all(each in taken for each in json.loads(note.read_text())["ids"])
 
 
 def shred(folder: Path) -> None:

@@ -26,6 +26,7 @@ from source_zone.recover import finish_what_was_begun
 from source_zone.release import Release
 from source_zone.roster import decide_without, objecting, objections_known, people
 from source_zone.seal_notice import Notice, draft_notice, notice_id
+from source_zone.spool import shred_finished
 
 Counts = dict[str, Any]
 _VALID_FOR = timedelta(days=365)  # an erasure is not to lapse; a year is the longest that the centre takes
@@ -48,6 +49,7 @@ def uphold_practice(release: Release) -> Counts:
     """
     with release.memory_file().lock():
         memory = finish_what_was_begun(release)
+        shred_finished(release.settings.spool, release.practice.practice_code, memory.taken_extracts)
         release = release.under(memory)
         said: Counts = {"practice_code": release.practice.practice_code, "state": "already", "parcels": []}
         if not memory.sequence:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
@@ -24,7 +24,9 @@ from support.postgres import Postgres
 from support.trials import drop
 
 EXAMPLES = int(os.environ.get("GP_NEMESIS_EXAMPLES", "10"))
-SHORT = settings(max_examples=3, stateful_step_count=10, derandomize=True, database=None)
+SHORT = settings(
+    max_examples=3, stateful_step_count=10, derandomize=True, database=None, phases=[Phase.generate]
+)  # found, it is told
 LONG = settings(max_examples=EXAMPLES, stateful_step_count=30, print_blob=True)
 _RUNS_TO_PEACE = 25
 _some = st.integers(0, 5)
@@ -39,6 +41,8 @@ class Nemesis(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="gp-collect-nemesis-"))
         self.mercy: Mercy = at_mercy(self.folder / "world", self.postgres.a_store())
         self.runs = 0
+        for practice in (PRACTICE, OTHER):  # one that has never delivered is a fault of its own
+            self.mercy.deliver(practice, None)
 
     def run(self, phase: str, fault: str = "") -> str:
         self.runs += 1

@@ -247,6 +247,7 @@ def _loading(world: World, said: dict[str, Any], stuck_is_an_error: bool) -> Ite
     yield "waiting", lambda: load_parcel.parcels_waiting(COLLECTION, world.central)
     yield "receive", each(load_parcel.receive_shard)
     yield "validate", each(load_parcel.validate_shard)
+    yield "decide", lambda: _approve(world)
     yield "load", lambda: _none_stuck(each(load_parcel.load_shard)(), stuck_is_an_error)
     yield "account", lambda: _account(world, said["answers"]["waiting"])
     yield "notices", lambda: take_notices.notices_waiting(COLLECTION, world.central)
@@ -254,6 +255,14 @@ def _loading(world: World, said: dict[str, Any], stuck_is_an_error: bool) -> Ite
     yield "erased", lambda: take_notices.check_all_taken(said["answers"]["erase"])
     yield "publish", lambda: _publish(world)
     yield "release", lambda: _release(world)
+
+
+def _approve(world: World) -> None:
+    """A steward lets in whatever is held: the small nights of a simulator have large shares of everything."""
+    for entry in load_parcel.ledger_entries(world.central):
+        if entry["state"] == "held":
+            said = {"by": "steward", "reason": "a night of few rows"}
+            load_parcel.decide(str(entry["parcel_id"]), approve=True, settings=world.central, **said)
 
 
 def _none_stuck(results: list[list[dict[str, Any]]], stuck_is_an_error: bool) -> None:

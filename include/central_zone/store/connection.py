@@ -14,6 +14,7 @@ _APPLICATION = "gp-central"
 # Connection failures (08), and a server that is shutting down or starting (57P) or has no slot left (53300).
 _AWAY = ("08", "57P", "53300")
 _CLASHED = frozenset({"40001", "40P01", "55P03"})
+_TOOK_TOO_LONG = frozenset({"25P03", "57014"})  # a worker that hung, or was asked for too much: its time was up
 _NOT_MIGRATED = frozenset({"3F000", "42P01", "42703"})
 _RESTORED_COPY = "GE001"  # erasure.may_serve
 _NOT_LET_IN = ("28", "3D")  # a user, password or database that the server does not accept
@@ -38,7 +39,10 @@ _SAYS_NOT_SECURE = (
     "alert protocol version",
     "unsupported protocol",
 )
-_IN_THE_WAY = "another transaction was in the way"
+_WHY_NOT_READY = {
+    **dict.fromkeys(_CLASHED, "another transaction was in the way"),
+    **dict.fromkeys(_TOOK_TOO_LONG, "it ended what took longer than it lets us"),
+}
 
 
 def open_store(url: str) -> Engine:
@@ -88,8 +92,8 @@ def _ours(error: BaseException | None, doing: str) -> TryAgain | PersonMustAct:
         )
     if state is None:
         return _without_state(error, doing)
-    if state.startswith(_AWAY) or state in _CLASHED:
-        why = _IN_THE_WAY if state in _CLASHED else "it is stopping, starting or full of connections"
+    if state.startswith(_AWAY) or state in _CLASHED or state in _TOOK_TOO_LONG:
+        why = _WHY_NOT_READY.get(state, "it is stopping, starting or full of connections")
         return StoreDown(f"{doing}: the store is not ready (SQLSTATE {state}): {why}. Nothing half-done was kept.")
     if state == _RESTORED_COPY:
         return ErasuresMissing(f"{doing}: the store is a restored copy. Run: gp-central store restored")

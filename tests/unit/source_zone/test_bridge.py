@@ -159,6 +159,21 @@ def test_whoever_a_parcel_names_under_the_new_key_is_named_under_older_ones_firs
     assert [manifest.extract_kind for manifest, _ in parcels(zone)][4:] == ["delta"]
 
 
+def test_a_person_of_whom_there_are_several_versions_is_named_once_when_they_come_back(zone: SourceZone) -> None:
+    """Named twice, the bridge is refused at the centre, and the practice's parcels wait for it for ever."""
+    night(zone, EVERYBODY, FIRST)
+    moved = {"Admin_Patient": [a_patient("anne", NhsNumber=ANNES, Postcode="QQ1 1AB")]}
+    night(zone, {"CareRecord_Observation": NO["CareRecord_Observation"], **moved}, SECOND)
+    uphold_practice(zone.release("uphold"))
+    rotate(zone)
+    yes = [an_observation("anne", "yes", "3", EffectiveDate="2026-09-03")]
+    night(zone, {"CareRecord_Observation": yes}, THIRD)
+    assert uphold_practice(zone.release("uphold again"))["sent_again"] == 1
+    named = [tables["bridge"]["old_token"].to_pylist() for manifest, tables in parcels(zone) if manifest.is_bridge]
+    assert len(named) >= 2
+    assert [len(each) for each in named] == [len(set(each)) for each in named]
+
+
 @pytest.mark.fault(
     "F24",
     injected="a new version of the key is made between pull and seal",
