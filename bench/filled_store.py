@@ -24,7 +24,7 @@ from psycopg import sql
 from central_zone import keys, ledger, receive
 from central_zone.load import ROWS_SENT_AT_ONCE
 from central_zone.store.connection import store_of, transaction
-from central_zone.store.migrate import migrate
+from central_zone.store.prepare import prepare
 from crossing.canonical import TABLES, has_patient
 
 BIN = Path(sys.executable).parent
@@ -128,7 +128,7 @@ def copy_statement(table: str, names: list[str], *, schema: str = "records", fre
 def fill(url: str, root: Path, practice: Tables, practices: int) -> int:
     """Makes a store and fills it, partition by partition, frozen; its indexes are built afterwards. Answers its rows."""
     with store_of(url) as store:
-        migrate(store)
+        prepare(store)
         numbers = _parcels(store, root, practices)
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         indexes = [row[0].replace(" ON ONLY ", " ON ") for row in connection.execute(_INDEXES)]
