@@ -17,6 +17,7 @@ import pytest
 from central_zone import load_parcel
 from central_zone.errors import FolderUnusable, StoreDown, StoreRefused
 from central_zone.settings import Settings
+from central_zone.store.role_names import LOADER
 from support.parcels import a_night
 from support.postgres import AS_PROMISED, psycopg_url
 
@@ -170,8 +171,12 @@ def test_two_loaders_of_one_parcel_load_it_once(zone):
 )
 def test_a_store_that_is_down_is_to_be_tried_again_and_its_password_is_not_told(zone):
     parcel = zone.sealed(a_night())
-    url = f"postgresql+psycopg://loader:open-sesame@127.0.0.1:1/store?{AS_PROMISED}"
-    down = Settings({**zone.settings.values, "GP_STORE_URL": url})
+    passwords = zone.root / "passwords"
+    passwords.mkdir()
+    (passwords / LOADER).write_text("open-sesame")
+    (passwords / LOADER).chmod(0o400)
+    url = f"postgresql+psycopg://127.0.0.1:1/store?{AS_PROMISED}"
+    down = Settings({**zone.settings.values, "GP_STORE_URL": url, "GP_STORE_PASSWORDS_DIR": str(passwords)})
     with pytest.raises(StoreDown, match="the store cannot be reached") as raised:
         load_parcel.load_parcel(parcel.folder, down)
     assert "sesame" not in everything_told(raised.value)

@@ -197,5 +197,5 @@ def test_the_views_ask_once_for_each_query_and_not_for_each_row(zone):
         for row in zone.query("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT * FROM records.current_observation")
     ]
     initial = [index for index, line in enumerate(plan) if line.strip().startswith("InitPlan")]
-    assert len(initial) == 2, plan
-    assert all("loops=1" in plan[index + 1] for index in initial)
+    assert len(initial) == 1, plan
+    assert "loops=1" in plan[initial[0] + 1]
