@@ -1,5 +1,6 @@
 """Withdraw releases that may no longer stand: their use has ended, is unsafe or decided otherwise, or their check has expired."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, func, inspect, select
@@ -18,6 +19,7 @@ from central_zone.store.release_tables import disclosure, released_table
 from central_zone.store.role_names import RELEASER
 from central_zone.zone import Zone, opened
 
+OLDER = "a restored store has an older release than was made"
 UNKNOWN, UNSAFE, EXPIRED = "use is not in policy", "five safes no longer hold", "national check has expired"
 OTHERWISE = "policy has decided otherwise since"
 
@@ -26,6 +28,16 @@ def purge(settings: Settings) -> dict[str, object]:
     """Deletes expired allow lists and withdraws what may no longer stand. Safe to repeat, and due every day."""
     with opened(settings, role=RELEASER) as zone:
         return {"expired": national_allow_list.purge_expired(zone), "withdrawn": withdraw_ended(zone)}
+
+
+def withdraw_older(zone: Zone, uses: Iterable[str]) -> None:
+    """Of a restored store: whoever objected between the release that it has and the one that it forgot stands in the former."""
+    for use_id in sorted(uses):
+        with transaction(zone.store, f"withdraw the release {use_id}") as connection:
+            one_at_a_time(connection, use_id)
+            lock_shared(connection)
+            if drop_released(connection, use_id):
+                audit.append(connection, actor=audit.LOADER, event={"withdrawn": use_id, "because": OLDER})
 
 
 def withdraw_ended(zone: Zone) -> dict[str, str]:

@@ -303,7 +303,7 @@ def test_an_old_inbox_that_is_put_back(zone: CentralZone) -> None:
     second = zone.sealed(a_night(seed=4), sequence=2, previous=first)
     shutil.copytree(zone.settings.inbox_folder, zone.root / "old")
     assert run(zone) == {"A12345": "loaded"}
-    answers = {path.name: path.read_bytes() for path in zone.settings.receipts_folder.iterdir()}
+    answers = {path.name: path.read_bytes() for path in zone.settings.receipts_folder.glob("*.receipt.json")}
     shutil.rmtree(zone.settings.inbox_folder)
     shutil.copytree(zone.root / "old", zone.settings.inbox_folder)
     made_up = zone.settings.inbox_folder / "11111111-1111-1111-1111-111111111111"
@@ -311,7 +311,7 @@ def test_an_old_inbox_that_is_put_back(zone: CentralZone) -> None:
     assert run(zone) == {}
     for parcel in (first, second):
         assert load_parcel.load_parcel(parcel.folder, zone.settings)["state"] == "already"
-    assert {path.name: path.read_bytes() for path in zone.settings.receipts_folder.iterdir()} == answers
+    assert {path.name: path.read_bytes() for path in zone.settings.receipts_folder.glob("*.receipt.json")} == answers
     assert zone.query("SELECT count(*) FROM records.observation") == [(100,)]
 
 

@@ -45,6 +45,7 @@ def begun(tmp_path, monkeypatch):
         made.night(1)
         made.night(2)
         made.say_who_is_allowed(1)
+        Centre(made.settings).release()
         return made
 
     return begin
@@ -113,6 +114,10 @@ def test_a_store_restored_from_a_dump_catches_up_and_equals_the_one_that_was_nev
     assert len(said["to_load"]) == 2
     assert said["to_ask_for"] == [gone.name]
     assert [each["use"] for each in said["releases"]] == ["example_respiratory_demand"]
+    with psycopg.connect(
+        psycopg_url(lived.url)
+    ) as connection:  # the one in the backup is older than what was released since
+        assert connection.execute("SELECT count(*) FROM release.released_table").fetchone() == (0,)
     assert resume(lived.settings, **SAID)["store"] == "already"
 
     with pytest.raises(StoreIsOlder, match="3 parcels are not in the store, and practices hold our receipts"):

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from central_zone.store.connection import store_of
-from central_zone.store.migrate import migrate
+from central_zone.store.prepare import prepare
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 _SETTINGS = """
@@ -148,7 +148,7 @@ def an_archived_server() -> Iterator[ArchivedPostgres]:
         server.start()
         server.execute("CREATE DATABASE store", "postgres")
         with store_of(server.url) as store:
-            migrate(store)
+            prepare(store)
         yield server
     finally:
         server.stop()

@@ -71,7 +71,7 @@ class ForkServer:
         """As of now: running, stopped, done, failed or killed."""
         return str(self._ask({"state_of": pid})["state"])
 
-    def wait(self, pid: int, *, seconds: float = 60, stopped: bool = False) -> str:
+    def wait(self, pid: int, *, seconds: float = 180, stopped: bool = False) -> str:
         """How it ended, or that it stopped where that is waited for. One that does not end is killed, and that is an error."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

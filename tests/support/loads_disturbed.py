@@ -43,7 +43,7 @@ def check_loaded_once(zone: CentralZone, parcel: Sealed) -> None:
     assert zone.state(parcel) == "loaded"
     assert store_and_ledger(zone) == WHOLE
     assert verify(zone.settings)["entries"] == 1
-    assert [path.name for path in zone.settings.receipts_folder.iterdir()] == [
+    assert [path.name for path in zone.settings.receipts_folder.glob("*.json")] == [
         f"{parcel.manifest.parcel_id}.receipt.json"
     ]
     assert list(zone.settings.work_folder.iterdir()) == []

@@ -26,7 +26,8 @@ from central_zone.restored.missing import Missing, lists_missing, missing
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
 from central_zone.store.erasure_tables import serving
-from central_zone.store.role_names import ERASER
+from central_zone.store.role_names import ERASER, RELEASER
+from central_zone.withdraw import withdraw_older
 from central_zone.zone import Zone, opened
 
 
@@ -49,6 +50,8 @@ def resume(settings: Settings, *, by: str, reason: str) -> dict[str, Any]:
             _check_it_was_restored(walked, found)
             lacks = missing(zone, connection, witnesses, lost={each.head for each in found.anchors})
         applied, notices = make_agree(zone)
+        with zone.under(RELEASER) as of_releaser:  # before the store serves anybody
+            withdraw_older(of_releaser, {each["use"] for each in lacks.releases})
         said = {"by": by, "reason": reason, "at": zone.now().isoformat(timespec="seconds")}
         with transaction(zone.store, "go on with the restored store") as connection:
             agree.lock_alone(connection)
