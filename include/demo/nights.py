@@ -12,14 +12,15 @@ from demo.stack import Say, Stack
 
 # What suppliers' systems deliver: format, folder, number of the first practice, practices. Policy has a row for each.
 DELIVERIES = (
-    ("emis_csv", ".", 1, 8),
+    ("emis_csv", ".", 5, 4),  # the fewest of which one is cut off: Y99008
     ("tpp_csv", "tpp_csv", 9, 1),
     ("gpdpr_xml", "gpdpr_xml", 10, 1),
     ("medicus_csv", "medicus_csv", 11, 1),
     ("fhir_r4", "fhir_r4", 12, 1),
     ("gp_connect", "gp_connect", 13, 1),
 )
-PRACTICES = sum(practices for *_, practices in DELIVERIES)
+NUMBERS = [number for *_, first, practices in DELIVERIES for number in range(first, first + practices)]
+PRACTICES = len(NUMBERS)
 PATIENTS = 100
 ENTRIES_PER_PATIENT = 100
 _SEED = 1

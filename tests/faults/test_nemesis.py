@@ -25,7 +25,7 @@ from support.trials import drop
 
 EXAMPLES = int(os.environ.get("GP_NEMESIS_EXAMPLES", "10"))
 SHORT = settings(
-    max_examples=3, stateful_step_count=10, derandomize=True, database=None, phases=[Phase.generate]
+    max_examples=2, stateful_step_count=10, derandomize=True, database=None, phases=[Phase.generate]
 )  # found, it is told
 LONG = settings(max_examples=EXAMPLES, stateful_step_count=30, print_blob=True)
 _RUNS_TO_PEACE = 25

@@ -93,6 +93,7 @@ print(rows, int(status["VmHWM"].split()[0]) // 1024)  # ru_maxrss would begin wi
 """
 
 
+@pytest.mark.rehearsal
 def test_ten_times_the_file_takes_no_more_memory(tmp_path: Path) -> None:
     """Patients of the first file again and again, under the same ids: what the adapter holds is the same."""
     simulate(tmp_path, format="gpdpr_xml", practices=1, patients=130, entries_per_patient=250, seed=3, trouble=False)

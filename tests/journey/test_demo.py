@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from demo.airflow_api import AirflowAPI
-from demo.nights import DELIVERIES, PRACTICES
+from demo.nights import DELIVERIES, NUMBERS
 from journey.canaries import canaries_of, found_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(600)]
@@ -105,7 +105,7 @@ def test_the_practice_that_failed_shows_by_its_code_and_was_shredded_too(shown: 
     failed = {(task["task_id"], task["rendered_map_index"]) for task in tasks if task["state"] == "failed"}
     assert failed == {("each_shard.pull", "Y99008"), ("every_practice_collected", None)}
     shredded = {task["rendered_map_index"] for task in tasks if task["task_id"] == "each_shard.shred"}
-    assert shredded == {f"Y{99_000 + number}" for number in range(1, PRACTICES + 1)}
+    assert shredded == {f"Y{99_000 + number}" for number in NUMBERS}
 
 
 def test_what_needs_a_person_was_not_tried_again(shown: Demonstration) -> None:

@@ -35,7 +35,7 @@ from source_zone.destroy_token_key import KeyStillNeeded as StillTheirs
 from source_zone.destroy_token_key import destroy_token_key
 from support.postgres import Postgres, a_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PRACTICES = ("Y99001", "Y99002", "Y99003")
 SIZE = {"practices": 3, "patients": 40, "entries_per_patient": 30, "seed": 7}

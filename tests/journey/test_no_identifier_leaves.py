@@ -9,7 +9,7 @@ import pytest
 from journey.both_zones import Journey
 from journey.canaries import KINDS, canaries_of, found_in, plain
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
