@@ -12,7 +12,7 @@ from demo.stack import Say, Stack
 
 # What suppliers' systems deliver: format, folder, number of the first practice, practices. Policy has a row for each.
 DELIVERIES = (
-    ("emis_csv", ".", 5, 4),  # the fewest of which one is cut off: Y99008
+    ("emis_csv", ".", 1, 8),
     ("tpp_csv", "tpp_csv", 9, 1),
     ("gpdpr_xml", "gpdpr_xml", 10, 1),
     ("medicus_csv", "medicus_csv", 11, 1),

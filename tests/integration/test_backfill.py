@@ -23,6 +23,8 @@ from source_zone.windows import window_of_days
 from support.emis_files import CODES, PRACTICE, Rows, a_patient, an_observation, write_extract
 from support.postgres import Postgres, a_server, psycopg_url
 
+pytestmark = pytest.mark.rehearsal  # today's state after a backfill is in test_todays_state.py
+
 NIGHTS = (1, 2, 3, 4, 5)
 LATE = 3
 
