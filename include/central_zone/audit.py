@@ -10,8 +10,6 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text
 
 from central_zone.chain.entry import NOTHING_BEFORE, AuditEntry
-from central_zone.chain.walk import walk
-from central_zone.errors import AuditBroken
 from central_zone.store.tables import audit_entry
 
 LOADER = "gp-central"
@@ -59,18 +57,3 @@ def head(connection: Connection) -> tuple[int, str]:
         select(audit_entry.c.seq, audit_entry.c.hash).order_by(audit_entry.c.seq.desc()).limit(1)
     ).first()
     return (last.seq, last.hash) if last else (0, NOTHING_BEFORE)
-
-
-def verify(connection: Connection, *, published_head: str | None = None) -> tuple[int, str]:
-    """Reads the whole chain and answers its head. `published_head` is one seen earlier, say on the register.
-
-    Raises AuditBroken where an entry was changed, removed or inserted, or the published head is no longer in the chain.
-    What else bears witness is compared by central_zone.chain.verify.
-    """
-    looked_for = {published_head} if published_head else set()
-    walked = walk(connection, looked_for)
-    if looked_for - walked.found.keys() - {NOTHING_BEFORE}:
-        raise AuditBroken(
-            "The published head is not in the chain: entries were cut off. Stop loading; restore the store."
-        )
-    return walked.size, walked.head

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from central_zone.chain.note import Checkpoint, claimed, read_note
 from central_zone.errors import CheckpointsBroken
 from central_zone.folders import usable
+from central_zone.whole_lines import whole_lines_end
 from crossing.answers import bytes_to_sign
 from crossing.manifest import canonical_json
 from crossing.parcel import sync_folder
@@ -46,7 +47,7 @@ def only_writer(folder: Path) -> Iterator[BinaryIO]:
         descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b") as file:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            file.truncate(_whole_lines_end(file))
+            file.truncate(whole_lines_end(file))
             yield file
 
 
@@ -122,21 +123,9 @@ def _content(line: bytes) -> dict[str, Any]:
     raise CheckpointsBroken(f"{NAME} holds a line that is not one of ours. Restore it from its copy.")
 
 
-def _whole_lines_end(file: BinaryIO) -> int:
-    end = file.seek(0, os.SEEK_END)
-    while end > 0:
-        start = max(end - _BLOCK, 0)
-        file.seek(start)
-        found = file.read(end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
-
-
 def _backwards(file: BinaryIO) -> Iterator[bytes]:
     """Whole lines from the last to the first."""
-    end, rest = _whole_lines_end(file), b""
+    end, rest = whole_lines_end(file), b""
     while end > 0:
         start = max(end - _BLOCK, 0)
         file.seek(start)

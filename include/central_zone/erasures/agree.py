@@ -70,8 +70,8 @@ def check_position(connection: Connection, settings: Settings) -> None:
         return
     if tail[0] > number:
         raise ErasuresMissing(
-            f"The journal holds {tail[0]} batches of erasures, the store has applied {number}: a run was killed, or the "
-            "store was restored. Run: gp-central erasures reapply"
+            f"The journal holds {tail[0]} batches of erasures, the store has applied {number}: a run was "
+            "killed. Run: gp-central erasures reapply"
         )
     raise JournalBroken(
         f"The erasure journal ends at line {tail[0]} and is not the one of which the store applied {number} lines. "

@@ -11,10 +11,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from central_zone.errors import JournalBroken, JournalMissing
 from central_zone.folders import usable
+from central_zone.whole_lines import line_end_before, whole_lines_end
 from crossing.manifest import canonical_json
 from crossing.parcel import sync_folder
 
@@ -22,7 +22,6 @@ NAME = "erasures.jsonl"
 NOTHING_BEFORE = "0" * 64
 Position = tuple[int, str]  # the number of a line, and its hash
 _START: Position = (0, NOTHING_BEFORE)
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ def append(folder: Path, line: Line) -> str:
     with usable("GP_ERASURE_JOURNAL_DIR"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "r+b") as file:
-            file.truncate(_whole_lines_end(file))
+            file.truncate(whole_lines_end(file))
             file.seek(0, os.SEEK_END)
             file.write(data + b"\n")
             file.flush()
@@ -101,26 +100,10 @@ def _last_line(folder: Path) -> bytes | None:
     if not (folder / NAME).exists():
         return None
     with usable("GP_ERASURE_JOURNAL_DIR"), (folder / NAME).open("rb") as file:
-        end = _whole_lines_end(file)
-        start = _line_end_before(file, end - 1) if end else 0
+        end = whole_lines_end(file)
+        start = line_end_before(file, end - 1) if end else 0
         file.seek(start)
         return file.read(max(end - 1 - start, 0)) or None
-
-
-def _whole_lines_end(file: BinaryIO) -> int:
-    return _line_end_before(file, file.seek(0, os.SEEK_END))
-
-
-def _line_end_before(file: BinaryIO, end: int) -> int:
-    """The position after the last line end before `end`; 0 where there is none."""
-    while end > 0:
-        start = max(end - _BLOCK, 0)
-        file.seek(start)
-        found = file.read(end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
 
 
 def _read(data: bytes) -> Line:

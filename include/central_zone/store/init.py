@@ -12,11 +12,10 @@ from sqlalchemy import Connection, Engine, text
 from central_zone.errors import NotAdministrator, ServerMustRestart
 from central_zone.store.connection import store_errors, store_of, transaction
 from central_zone.store.facts import Facts, read_facts
-from central_zone.store.migrate import migrate
 from central_zone.store.passwords import make_missing, not_known_yet, read_all
-from central_zone.store.rights import apply_rights, check_rights
+from central_zone.store.prepare import prepare
+from central_zone.store.rights import check_rights
 from central_zone.store.role_names import AUDITOR, OWNER, ROLES
-from central_zone.store.roles import make_roles
 from central_zone.store.server_settings import ADMINISTRATOR, LACKS, Promise, read_promises
 from central_zone.store.weaker import is_accepted, weaker
 from crossing.policy import Policy
@@ -56,10 +55,9 @@ def init(address: str, asked: Asked, policy: Policy | None = None) -> Done:
     promises = read_promises(policy or Policy())
     with _alone(address), store_of(address) as store:
         changed = set_settings(store, promises, asked) if asked.set_settings else []
-        made = _roles(store, asked)
-        migrated = migrate(store, partitions=asked.partitions)
-        with transaction(store, "give rights") as connection:
-            apply_rights(connection)
+        made = make_missing(asked.passwords, _LOGINS) if asked.passwords and asked.make_passwords else []
+        migrated = prepare(store, _new_passwords(store, asked), partitions=asked.partitions)
+        with transaction(store, "let the auditor look") as connection:
             _let_the_auditor_look(connection)
         _install_pgaudit(store)
         with transaction(store, "look at the store") as connection:
@@ -79,12 +77,11 @@ def _alone(address: str) -> Iterator[None]:
         yield
 
 
-def _roles(store: Engine, asked: Asked) -> list[str]:
-    made = make_missing(asked.passwords, _LOGINS) if asked.passwords and asked.make_passwords else []
-    passwords = read_all(asked.passwords, _LOGINS) if asked.passwords else {}
-    with transaction(store, "make roles") as connection:
-        make_roles(connection, not_known_yet(connection, passwords))
-    return made
+def _new_passwords(store: Engine, asked: Asked) -> dict[str, str]:
+    if not asked.passwords:
+        return {}
+    with transaction(store, "look at the passwords") as connection:
+        return not_known_yet(connection, read_all(asked.passwords, _LOGINS))
 
 
 def _let_the_auditor_look(connection: Connection) -> None:

@@ -132,7 +132,7 @@ def today(settings):
 @pytest.mark.fault(
     "F39",
     injected="a copy of the store of before an erasure takes its place",
-    happened="serves nobody and loads nothing until `erasures reapply`; then as today",
+    happened="serves nobody and loads nothing until `gp-central store restored`; then as today",
 )
 def test_a_store_restored_from_before_an_erasure_serves_nobody_until_it_is_erased_again(zone, postgres, tmp_path):
     notice = two_nights_and_a_notice(zone)

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from central_zone import whole_lines
 from central_zone.erasures import journal
 from central_zone.erasures.journal import NAME, Line
 from central_zone.errors import JournalBroken, JournalMissing
@@ -35,7 +36,7 @@ def test_a_line_longer_than_a_block_is_found_too(tmp_path, three):
     long = a_line(4, three[3], people=30_000)
     assert journal.tail(tmp_path) == (3, three[3])
     hash_ = journal.append(tmp_path, long)
-    assert (tmp_path / NAME).stat().st_size > journal._BLOCK
+    assert (tmp_path / NAME).stat().st_size > whole_lines._BLOCK
     assert journal.tail(tmp_path) == (4, hash_)
 
 
