@@ -99,8 +99,8 @@ def set_settings(store: Engine, promises: Sequence[Promise], asked: Asked) -> li
     with store_errors("set the server's settings"), store.connect() as pooled:
         connection = pooled.execution_options(isolation_level="AUTOCOMMIT").connection.driver_connection
         for promise in ours:
-            connection.execute(_alter(promise, facts.settings.get(promise.name, "")))  # type: ignore[union-attr]
-        connection.execute("SELECT pg_reload_conf()")  # type: ignore[union-attr]
+            connection.execute(_alter(promise, facts.settings.get(promise.name, "")))  # type: ignore[union-attr]  # it is connected
+        connection.execute("SELECT pg_reload_conf()")  # type: ignore[union-attr]  # it is connected
     _wait_for_pgaudit(ours)
     _wait_until_in_force(store, [each for each in ours if not each.restart], facts)
     return [each.name for each in ours]

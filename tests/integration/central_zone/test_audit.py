@@ -52,7 +52,7 @@ def test_an_empty_chain_holds(zone):
 )
 def test_the_database_lets_in_the_next_entry_under_ones_own_name_and_nothing_else(zone, attempt):
     heads = append(zone, 3)
-    with store_of(zone.settings.store_url) as store, pytest.raises(StoreRefused, match=r"GA00[12]"):  # noqa: SIM117
+    with store_of(zone.settings.store_url) as store, pytest.raises(StoreRefused, match=r"GA00[12]"):  # noqa: SIM117  (the error comes when the inner one ends)
         with transaction(store, "tamper") as connection:
             connection.execute(text(attempt))
     assert verified(zone) == (3, heads[-1])

@@ -88,7 +88,7 @@ def test_today_is_the_latest_word_on_each_record_whatever_came_in_which_order(
     with store.connect() as connection, connection.begin() as transaction:
         for sequence, (day, parcel) in enumerate(history, start=1):
             if are_registered and sequence == 1:
-                parcel = {**parcel, "patient": _EVERYBODY}  # noqa: PLW2901
+                parcel = {**parcel, "patient": _EVERYBODY}  # noqa: PLW2901  (this parcel, with everybody in it)
             tables = {table: rows_of(table, words, sequence) for table, words in parcel.items()}
             loaded(connection, tmp_path, keys, sequence, day, tables)
         for table in TABLES:
