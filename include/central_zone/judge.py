@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 from sqlalchemy import func
 
@@ -21,6 +22,8 @@ from crossing.faultpoint import faultpoint
 _ROWS_TOGETHER = 500_000
 # The source looks for identifiers first. One that comes through all the same is an incident, not a row of poor quality.
 _AN_IDENTIFIER = "identifier_in_code"
+# How each rule fared: a list of table, rule, severity, failed, seen. Too long for the ledger, which has what was found.
+RULES = "rules"
 Parcel = tuple[Entry, Tables]
 
 
@@ -104,6 +107,7 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
         "suite_sha256": verdict.suite_sha256,
         "warnings": verdict.warnings,
         "held_because": held,
+        RULES: [asdict(result) for result in verdict.rules],
     }
     return KeptVerdict(failed_rows=verdict.failed_rows, held_because=tuple(held), facts=facts)
 
@@ -125,7 +129,7 @@ def _note(zone: Zone, entry: Entry, seconds: float) -> None:
             state=state,
             state_reason=reason,
             validated_at=func.now(),
-            validation=verdict.facts,
+            validation={name: fact for name, fact in verdict.facts.items() if name != RULES},
             rows_quarantined=quarantine.counts(verdict.failed_rows),
         )
     faultpoint("validate.noted")
