@@ -12,6 +12,7 @@ from central_zone.command_line_audit import add_audit
 from central_zone.command_line_doctor import add_doctor
 from central_zone.command_line_keys import add_keys
 from central_zone.command_line_notices import add_notices
+from central_zone.command_line_quarantine import add_quarantine
 from central_zone.command_line_reidentify import add_reidentify
 from central_zone.command_line_release import add_release_commands
 from central_zone.command_line_store import add_store
@@ -37,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ledger(commands)
     _add_decide(commands)
     _add_skip(commands)
+    add_quarantine(commands)
     _add_reconcile(commands)
     add_release_commands(commands)
     add_reidentify(commands)
