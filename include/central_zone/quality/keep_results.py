@@ -38,7 +38,7 @@ def keep_rule_book(connection: Connection, book: RuleBook) -> None:
     """Once a version."""
     if connection.scalar(select(rule_book.c.suite_sha256).where(rule_book.c.suite_sha256 == book.sha256)):
         return
-    rules = {table: [rule.id for rule in rules] for table, rules in book.rules.items()}
+    rules = {table: {rule.id: str(rule.severity) for rule in rules} for table, rules in book.rules.items()}
     statement = postgresql.insert(rule_book).values(suite_sha256=book.sha256, rules=rules)
     connection.execute(statement.on_conflict_do_nothing())
 

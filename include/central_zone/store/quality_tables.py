@@ -27,7 +27,7 @@ rule_book = Table(
     "rule_book",
     metadata,
     Column("suite_sha256", Text, primary_key=True),
-    Column("rules", JSONB, nullable=False),  # table -> rule ids
+    Column("rules", JSONB, nullable=False),  # table -> rule -> severity
     Column("first_used_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     schema="ledger",
 )

@@ -129,6 +129,7 @@ Index(
     unique=True,
     postgresql_where=parcel.c.state != "refused",
 )
+Index("parcels_not_settled", parcel.c.collection, parcel.c.state, postgresql_where=parcel.c.state.in_(STATES[:5]))
 Index("parcels_of_a_practice", parcel.c.collection, parcel.c.practice_code, parcel.c.sequence)
 Index(
     "not_counted_yet",

@@ -40,3 +40,6 @@ ALTER TABLE quarantine.row ADD COLUMN decision_number BIGINT;
 ALTER TABLE ledger.parcel
   ADD COLUMN rows_released JSONB DEFAULT '{}' NOT NULL,
   ADD COLUMN rows_discarded JSONB DEFAULT '{}' NOT NULL;
+-- Who watches asks every minute what is still on its way.
+CREATE INDEX parcels_not_settled ON ledger.parcel (collection, state)
+  WHERE state IN ('received', 'validated', 'waiting', 'held', 'approved');
