@@ -28,9 +28,10 @@ class England:
     def policy(self, folder: Path) -> Policy:
         """Ours, with these practices in place of the demonstration's."""
         shutil.copytree(policy_folder(), folder)
-        taking_part, lists = ["practice_code,supplier,format,transport,connection,participates_from,participates_until,synthetic"], [
-            "practice_code,region,registered_patients,as_of,source"
-        ]
+        taking_part, lists = (
+            ["practice_code,supplier,format,transport,connection,participates_from,participates_until,synthetic"],
+            ["practice_code,region,registered_patients,as_of,source"],
+        )
         for number in range(self.practices):
             supplier = list(SUPPLIERS)[number % len(SUPPLIERS)]
             code = self.code(number)
@@ -42,7 +43,9 @@ class England:
 
     def fill(self, url: str) -> None:
         with psycopg.connect(url) as connection:
-            connection.execute(_FILL, {"practices": self.practices, "nights": self.nights, "now": NOW, "padding": PADDING})
+            connection.execute(
+                _FILL, {"practices": self.practices, "nights": self.nights, "now": NOW, "padding": PADDING}
+            )
             connection.execute("ANALYZE ledger.parcel")
 
 
@@ -52,13 +55,15 @@ INSERT INTO ledger.parcel (parcel_number, parcel_id, collection, practice_code, 
     extract_taken_at, extract_kind, supplier_format, synthetic, state, state_reason, received_at, rows_loaded, rows_quarantined,
     seconds, manifest)
 SELECT n * %(nights)s + d, gen_random_uuid(), 'gpdpr', 'X' || lpad(n::text, 5, '0'), d + 1, 'm' || n || '-' || d, 'e' || d,
-    at - interval '3 hours', 'delta', 'emis_csv', true, state, CASE WHEN state IN ('held', 'refused') THEN 'Too many rows broke a rule.' END, at,
+    at - interval '3 hours', 'delta', 'emis_csv', true, state,
+    CASE WHEN state IN ('held', 'refused') THEN 'Too many rows broke a rule.' END, at,
     '{"patient": 12, "observation": 3120}', '{"observation": {"date_before_birth": 2}}',
     '{"receive": 0.31, "validate": 0.82, "load": 0.44}',
-    jsonb_build_object('counts', jsonb_build_object('patients_may_leave', 4700 + n, 'patients_held_back', jsonb_build_object('type_one_opt_out', 212)),
+    jsonb_build_object('counts', jsonb_build_object('patients_may_leave', 4700 + n, 'patients_held_back', '{}'::jsonb),
         'padding', CASE WHEN d = %(nights)s - 1 THEN (SELECT string_agg(md5(i::text), '') FROM generate_series(1, %(padding)s / 32) i) END)
 FROM generate_series(0, %(practices)s - 1) n, generate_series(0, %(nights)s - 1) d,
-    LATERAL (SELECT %(now)s::timestamptz - (%(nights)s - 1 - d) * interval '1 day' - interval '3 hours' + n %% 3600 * interval '1 second' AS at,
+    LATERAL (SELECT %(now)s::timestamptz - (%(nights)s - 1 - d) * interval '1 day'
+        - interval '3 hours' + n %% 3600 * interval '1 second' AS at,
         (n * 7 + d * 13) %% 1000 AS lot) a,
     LATERAL (SELECT CASE WHEN d < %(nights)s - 1 THEN CASE WHEN lot < 5 THEN NULL ELSE 'loaded' END
         WHEN lot < 2 THEN 'held' WHEN lot < 3 THEN 'refused' WHEN lot < 6 THEN 'waiting' WHEN lot < 10 THEN 'received'

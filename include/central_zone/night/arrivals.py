@@ -19,7 +19,9 @@ def newest_and_open(connection: Connection, collection: str, nights: Sequence[Ni
     return _by_practice(connection, _arrived(collection, nights).where(worth_knowing))
 
 
-def all_of(connection: Connection, collection: str, nights: Sequence[Night], codes: Sequence[str]) -> dict[str, ByNight]:
+def all_of(
+    connection: Connection, collection: str, nights: Sequence[Night], codes: Sequence[str]
+) -> dict[str, ByNight]:
     """All that came of these practices."""
     wanted = parcel.c.practice_code == any_(literal(list(codes), ARRAY(Text())))
     return _by_practice(connection, _arrived(collection, nights).where(wanted))
