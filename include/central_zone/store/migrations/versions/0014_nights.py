@@ -1,4 +1,4 @@
-"""Parcels are found by when they came in, so that a page about two weeks of nights does not read years of them."""
+"""Pages read two weeks of years: parcels are found by when they came in, lineage by the run it tells of."""
 
 from alembic import op
 
@@ -8,3 +8,4 @@ down_revision = "0011"
 
 def upgrade() -> None:
     op.execute("CREATE INDEX parcels_by_arrival ON ledger.parcel (collection, received_at)")
+    op.execute("CREATE INDEX events_of_a_run ON lineage.outbox ((event -> 'run' ->> 'runId'))")
