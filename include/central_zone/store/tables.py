@@ -131,6 +131,7 @@ Index(
 )
 Index("parcels_not_settled", parcel.c.collection, parcel.c.state, postgresql_where=parcel.c.state.in_(STATES[:5]))
 Index("parcels_of_a_practice", parcel.c.collection, parcel.c.practice_code, parcel.c.sequence)
+Index("parcels_by_arrival", parcel.c.collection, parcel.c.received_at)
 Index(
     "not_counted_yet",
     parcel.c.collection,
