@@ -13,13 +13,19 @@ from central_zone.store.connection import transaction
 from central_zone.store.role_names import STEWARD
 from central_zone.store.tables import RECORDS, parcel, quarantined_row
 from central_zone.zone import opened
+from crossing.policy import Policy
 
 
 def rows_waiting(settings: Settings, practice_codes: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Of these practices, or of all: a line for each parcel, table and rule. A small number that counts people is not shown."""
     with opened(settings, role=STEWARD) as zone, transaction(zone.store, "look into quarantine") as connection:
-        releasable = read_releasable(zone.policy)
-        return [_line(row, releasable) for row in waiting(connection, practice_codes)]
+        return lines_waiting(connection, zone.policy, practice_codes)
+
+
+def lines_waiting(connection: Connection, policy: Policy, practice_codes: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The same in a transaction of the steward's."""
+    releasable = read_releasable(policy)
+    return [_line(row, releasable) for row in waiting(connection, practice_codes)]
 
 
 def waiting(connection: Connection, practice_codes: Sequence[str] = ()) -> Sequence[Row[Any]]:

@@ -6,16 +6,17 @@ from sqlalchemy import Connection, text
 
 from central_zone.quality.window import JUDGED, Window
 
-# A row that broke two rules is counted under both: this counts breaches. Rules of a parcel as a whole count once a parcel.
+# A row that broke two rules is counted under both: this counts breaches. Rows about people themselves are left out of the counts,
+# which are of rows, so that none is small and of people; that one of their rules was broken is counted among the rules.
 _ASKED = f"""
 WITH judged AS ({JUDGED}), rows AS (
   SELECT practice_code, max(supplier_format) AS supplier_format, count(*) AS parcels, count(*) FILTER (WHERE state = 'held') AS held,
-    sum((SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(seen) WHERE key <> 'parcel'))::bigint AS seen
+    sum((SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(seen) WHERE key NOT IN ('parcel', 'patient')))::bigint AS seen
   FROM judged GROUP BY 1
 ), breaches AS (
   SELECT j.practice_code, count(DISTINCT (r.table_name, r.rule_id)) AS rules,
-    coalesce(sum(r.rows_failed) FILTER (WHERE r.severity = 'drop_row'), 0)::bigint AS kept_out,
-    coalesce(sum(r.rows_failed) FILTER (WHERE r.severity = 'warn'), 0)::bigint AS warned
+    coalesce(sum(r.rows_failed) FILTER (WHERE r.severity = 'drop_row' AND r.table_name <> 'patient'), 0)::bigint AS kept_out,
+    coalesce(sum(r.rows_failed) FILTER (WHERE r.severity = 'warn' AND r.table_name <> 'patient'), 0)::bigint AS warned
   FROM ledger.rule_result AS r JOIN judged AS j USING (parcel_number) GROUP BY 1
 )
 SELECT practice_code, supplier_format, parcels, held, seen, coalesce(rules, 0) AS rules, coalesce(kept_out, 0) AS kept_out,

@@ -80,8 +80,8 @@ def test_of_people_small_numbers_are_told_to_nobody(asked):
 
 def test_by_practice_puts_first_whoever_has_parcels_held(asked):
     first, second, *_ = by_practice(asked, WINDOW)
-    assert (first.practice_code, first.held, first.rules, first.kept_out, first.seen) == ("A00001", 1, 2, 190, 10_400)
-    assert (second.practice_code, second.rules, second.kept_out) == ("A00002", 2, 130)
+    assert (first.practice_code, first.held, first.rules, first.kept_out, first.seen) == ("A00001", 1, 2, 190, 10_000)
+    assert (second.practice_code, second.rules, second.kept_out) == ("A00002", 2, 100)
 
 
 def test_a_rule_over_nights_at_one_practice_and_at_all(asked):
