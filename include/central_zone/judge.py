@@ -9,7 +9,7 @@ from sqlalchemy import func
 
 from central_zone import ledger, quarantine, staged
 from central_zone.errors import FolderUnusable
-from central_zone.expectations.rules import read_rule_book
+from central_zone.expectations.rules import PARCEL, read_rule_book
 from central_zone.folders import usable
 from central_zone.ledger import Entry
 from central_zone.quality.keep_results import keep_results, keep_rule_book
@@ -145,4 +145,6 @@ def _note(zone: Zone, entry: Entry, seconds: float) -> None:
 def _for_the_ledger(verdict: KeptVerdict) -> dict[str, Any]:
     """How each rule fared has a table of its own; of how many rows each table's were asked is needed where none was broken."""
     seen = {each["table"]: each["seen"] for each in verdict.facts.get(RULES, ())}
-    return {**{name: fact for name, fact in verdict.facts.items() if name != RULES}, "rows_seen": seen}
+    of_records = sum(rows for table, rows in seen.items() if table not in (PARCEL, "patient"))
+    facts = {name: fact for name, fact in verdict.facts.items() if name != RULES}
+    return {**facts, "rows_seen": seen, "rows_of_records_seen": of_records}
