@@ -73,10 +73,11 @@ class Drift:
 
 
 def drift_of_practice(
-    connection: Connection, window: Window, thresholds: Thresholds, practice_code: str
+    connection: Connection, window: Window, thresholds: Thresholds, practice_code: str, *, others_since: datetime
 ) -> list[Drift]:
-    """Every rule that something in the practice's last parcel broke."""
-    return _asked(connection, window, thresholds, practice_code=practice_code, least_share=0)
+    """Every rule that something in the practice's last parcel broke; beside others whose last extract was taken since then."""
+    first = first_number(others_since)
+    return _asked(connection, window, thresholds, practice_code=practice_code, others_first=first, least_share=0)
 
 
 def drift_upwards(connection: Connection, window: Window, thresholds: Thresholds) -> list[Drift]:
