@@ -6,12 +6,13 @@ practices: thresholds in policy/quality.toml.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, Row
 
 from central_zone.quality.counted import Counted, counted
 from central_zone.quality.thresholds import Thresholds
-from central_zone.quality.window import JUDGED, Window
+from central_zone.quality.window import JUDGED, Window, first_number
 
 MORE, LESS, USUAL = "more than usual", "less than usual", "as usual"
 FEW_ROWS, FEW_NIGHTS, FEW_PRACTICES = "too few rows to say", "too few nights to say", "too few practices to say"
