@@ -10,7 +10,6 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from central_zone.expectations.frames import frame_of
@@ -131,7 +130,7 @@ def validate_shard(parcels: Sequence[Unvalidated], *, policy: Policy) -> list[Ve
 
     book = read_rule_book(policy)
     suites = Suites(book)
-    rows = Together([Parcel(parcel.tables, parcel.extract_date) for parcel in parcels])
+    rows = Together([Parcel(parcel.tables, parcel.extract_date, parcel.is_whole_record) for parcel in parcels])
     shard = _Shard(parcels, rows, book, [_Findings() for _ in parcels])
     run = sum(_validate_table(table, shard, suites) for table in TABLES)
     run += _validate_parcels_as_a_whole(shard, suites)
@@ -144,14 +143,15 @@ def _validate_table(table: str, shard: _Shard, suites: "Suites") -> int:
         return 0
     frame = frame_of(shard.rows, shard.book.lists, table, shard.book.columns(table))
     run, failed = suites.run(table, frame)
+    filled = {name: frame[name].notna().to_numpy() for name in frame.columns if "." in name}
     for rule in shard.book.rules[table]:
-        _share_out(rule, failed.get(rule.id, _NOWHERE), _rows_seen(rule, frame, lengths), lengths, shard)
+        _share_out(rule, failed.get(rule.id, _NOWHERE), _rows_seen(rule, filled, lengths), lengths, shard)
     return run
 
 
-def _rows_seen(rule: Rule, frame: pd.DataFrame, lengths: Sequence[int]) -> list[int]:
+def _rows_seen(rule: Rule, filled: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[int]:
     """Of each parcel, the rows that a rule had something to say of: where it looks beside a row, and something is there."""
-    told = [frame[column].notna().to_numpy() for column in rule.columns if "." in column]
+    told = [filled[column] for column in rule.columns if "." in column]
     if not told:
         return list(lengths)
     before = np.concatenate([[0], np.cumsum(np.logical_or.reduce(told))])

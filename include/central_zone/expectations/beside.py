@@ -55,6 +55,8 @@ def beside(rows: Together, lists: Lists, table: str, name: str) -> pa.Array:
 
 
 def _held(rows: Together, _lists: Lists, table: str, column: str) -> pa.Array:
+    if column == "registration_token":
+        return rows.has_patient(table)
     other, key = REFERS_TO[column]
     return rows.is_in(table, column, other=other, key=key)
 

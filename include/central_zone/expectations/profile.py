@@ -41,8 +41,8 @@ def profile_of(tables: Mapping[str, pa.Table]) -> Profile:
 
 def _types(observations: pa.Table) -> dict[str, int]:
     """Words that are on the list of observation types, which rows were held against before they came here; others are one."""
-    live = observations.filter(pc.invert(observations["is_deleted"]))
-    counted = pc.value_counts(live["observation_type"]).to_pylist()
+    live = observations["observation_type"].filter(pc.invert(observations["is_deleted"]))
+    counted = pc.value_counts(live).to_pylist()
     return {each["values"] or _UNCODED: each["counts"] for each in counted}
 
 

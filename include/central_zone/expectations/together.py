@@ -24,10 +24,11 @@ _OTHER_ODD = np.uint64(0xC2B2AE3D27D4EB4F)
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """The rows of one parcel and the day its extract was taken."""
+    """The rows of one parcel, the day its extract was taken, and whether all that its rows refer to must be among them."""
 
     tables: Mapping[str, pa.Table]
     extract_date: date
+    is_whole_record: bool = False
 
 
 @dataclass(slots=True)
@@ -78,8 +79,20 @@ class Together:
         """What a column of the patient table says of each row's patient; NULL for patients not in the same parcel."""
         return pc.take(self.column("patient", name).combine_chunks(), self.patient_rows(table))
 
+    def has_patient(self, table: str) -> pa.Array:
+        """Whether each row's patient is in the patient table of the same parcel; NULL as in `is_in`."""
+        if not any(parcel.is_whole_record for parcel in self.parcels):
+            return pa.nulls(sum(self.lengths(table)), pa.bool_())
+        none = pa.array(self.keys(table, "registration_token") == NO_TOKEN)
+        return pc.if_else(none, None, pc.is_valid(self.patient_rows(table)))
+
     def is_in(self, table: str, column: str, *, other: str, key: str) -> pa.Array:
-        """Whether a token is one of another table of the same parcel; NULL where there is no token."""
+        """Whether a token is one of another table of the same parcel; NULL where there is no token.
+
+        NULL throughout where no parcel need hold what its rows refer to: only rules about whole records ask.
+        """
+        if not any(parcel.is_whole_record for parcel in self.parcels):
+            return pa.nulls(sum(self.lengths(table)), pa.bool_())
         mine, theirs = self.keys(table, column), self.keys(other, key)
         found = pc.is_in(pa.array(mine), value_set=pa.array(theirs))
         return pc.if_else(pa.array(mine == NO_TOKEN), None, found)
@@ -110,7 +123,7 @@ def places_of(column: pa.ChunkedArray, words: Sequence[str]) -> np.ndarray:
 def _mixed(tokens: pa.ChunkedArray, salts: np.ndarray) -> Keys:
     halves = _halves(tokens)
     with np.errstate(over="ignore"):
-        mixed = (halves[:, 0] ^ (halves[:, 1] * _ODD) ^ salts) * _OTHER_ODD
+        mixed: Keys = (halves[:, 0] ^ (halves[:, 1] * _ODD) ^ salts) * _OTHER_ODD
     mixed ^= mixed >> np.uint64(29)
     mixed |= np.uint64(1)  # never NO_TOKEN
     if tokens.null_count:
