@@ -11,6 +11,7 @@ from central_zone import ledger, quarantine, staged
 from central_zone.errors import FolderUnusable
 from central_zone.expectations.rules import PARCEL, read_rule_book
 from central_zone.folders import usable
+from central_zone.history import PROFILE, earlier_nights, to_keep
 from central_zone.ledger import Entry
 from central_zone.quality.keep_results import keep_results, keep_rule_book
 from central_zone.stage import Tables, tables_of
@@ -20,6 +21,7 @@ from central_zone.validate import Unvalidated, Verdict, validate_shard
 from central_zone.zone import Zone
 from crossing.canonical import BRIDGE
 from crossing.faultpoint import faultpoint
+from crossing.manifest_fields import SNAPSHOT
 
 # A suite has a fixed cost, so small parcels share one; above this the memory they need together would show.
 _ROWS_TOGETHER = 500_000
@@ -85,12 +87,19 @@ def _judge_together(zone: Zone, parcels: Sequence[Parcel]) -> None:
     new = [(entry, tables) for entry, tables in parcels if staged.kept_verdict(work, entry.parcel_id) is None]
     if not new:
         return
-    unvalidated = [Unvalidated(tables, entry.extract_taken_at.date()) for entry, tables in new]
+    unvalidated = [_beside_history(zone, entry, tables) for entry, tables in new]
     for (entry, tables), verdict in zip(new, validate_shard(unvalidated, policy=zone.policy), strict=True):
         faultpoint("validate.judged")
         kept = _to_keep(zone, entry, tables, verdict)
         with usable("GP_CENTRAL_WORK_DIR"):
             staged.keep_verdict(work, entry.parcel_id, kept)
+
+
+def _beside_history(zone: Zone, entry: Entry, tables: Tables) -> Unvalidated:
+    with transaction(zone.store, "look up what a practice has sent before") as connection:
+        earlier = earlier_nights(connection, entry)
+    whole = entry.sequence == 1 or entry.extract_kind == SNAPSHOT
+    return Unvalidated(tables, entry.extract_taken_at.date(), earlier, is_whole_record=whole)
 
 
 def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> KeptVerdict:
@@ -113,6 +122,7 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
         "suite_sha256": verdict.suite_sha256,
         "warnings": verdict.warnings,
         "held_because": held,
+        PROFILE: to_keep(verdict.profile),
         RULES: [asdict(result) for result in verdict.rules],
     }
     return KeptVerdict(failed_rows=verdict.failed_rows, held_because=tuple(held), facts=facts)

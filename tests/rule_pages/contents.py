@@ -2,6 +2,7 @@
 
 from crossing.policy import Policy
 from rule_pages import (
+    known_faults,
     national_data_opt_out,
     opting_out,
     opting_out_later,
@@ -22,6 +23,7 @@ PAGES: tuple[Page, ...] = (
     national_data_opt_out.PAGE,
     when_a_practice_is_stopped.PAGE,
     why_a_record_stays.PAGE,
+    known_faults.PAGE,
     small_numbers.PAGE,
     who_you_are.PAGE,
 )
