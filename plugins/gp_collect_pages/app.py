@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from crossing.errors import PersonMustAct, TryAgain
-from gp_collect_pages import night
+from gp_collect_pages import lineage, night, practice, register
 from gp_collect_pages.access import may_look
 from gp_collect_pages.rendering import page
 
@@ -28,6 +29,7 @@ _WHY = {
     401: "Nobody is signed in to Airflow here, or no longer. Sign in, and open the page again.",
     403: "Your role in Airflow does not include this page. Ask whoever gives out roles, if you need it.",
     404: "There is no such page.",
+    422: "The address asks for something that this page does not know.",
 }
 
 static = APIRouter()
@@ -42,7 +44,7 @@ def static_file(name: str) -> Response:
     return FileResponse(path, media_type=_TYPES[path.suffix])
 
 
-PAGES = (static, night.router)
+PAGES = (static, night.router, practice.router, register.router, lineage.router)
 
 
 def pages() -> FastAPI:
@@ -52,6 +54,7 @@ def pages() -> FastAPI:
         app.include_router(router)
     app.middleware("http")(_with_headers)
     app.exception_handler(AnyHTTPException)(_refused)
+    app.exception_handler(RequestValidationError)(_not_understood)
     app.exception_handler(TryAgain)(_not_now)
     app.exception_handler(PersonMustAct)(_not_now)
     return app
@@ -59,8 +62,14 @@ def pages() -> FastAPI:
 
 async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await answer(request)
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     return response
+
+
+async def _not_understood(request: Request, error: Exception) -> Response:
+    """FastAPI's own answer would say back what was asked."""
+    return await _refused(request, HTTPException(422))
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -4,7 +4,9 @@ Both are dependencies, so that a test hands in others.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 from airflow.utils.session import create_session
@@ -15,6 +17,7 @@ from central_zone import settings as central_settings
 from central_zone.settings import Settings
 from central_zone.store.role_names import STEWARD
 from central_zone.zone import Zone, opened
+from crossing.policy import Policy
 
 
 def settings() -> Settings:
@@ -30,10 +33,14 @@ SettingsOfPage = Annotated[Settings, Depends(settings)]
 Now = Annotated[datetime, Depends(now)]
 
 
-def zone(of_page: SettingsOfPage) -> Iterator[Zone]:
-    """The central zone with the store opened by the steward's role."""
-    with opened(of_page, role=STEWARD) as opened_zone:
-        yield opened_zone
+def policy() -> Policy:
+    return Policy()
+
+
+def zone(of_page: SettingsOfPage, at: Now, read: Annotated[Policy, Depends(policy)]) -> Iterator[Zone]:
+    """The central zone with the store opened by the steward's role. Nobody sent parcels to a page: it has no inbox."""
+    with opened(of_page, inbox=Path(), role=STEWARD) as opened_zone:
+        yield replace(opened_zone, now=lambda: at, policy=read)
 
 
 def airflow_session() -> Iterator[Session]:

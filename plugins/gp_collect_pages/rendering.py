@@ -1,5 +1,6 @@
 """Makes a page of a template and its contents. Everything is escaped; a value that is not there is an error, never a gap."""
 
+from datetime import UTC
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from crossing.html_pages import day_in_words, instant_in_words
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # In the order of the navigation: path under the prefix, and name.
-NAVIGATION = {"night": "The night"}
+NAVIGATION = {"night": "The night", "register": "Register of data uses", "lineage": "Lineage"}
 
 
 @cache
@@ -25,6 +26,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["instant"] = instant_in_words
+    made.filters["moment"] = lambda at: instant_in_words(at.astimezone(UTC).isoformat()) if at else "not yet"
     made.filters["day"] = day_in_words
     made.filters["in_words"] = lambda name: name.replace("_", " ")
     made.filters["number"] = lambda number: f"{number:,}"

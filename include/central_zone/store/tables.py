@@ -128,6 +128,7 @@ Index(
     postgresql_where=parcel.c.state != "refused",
 )
 Index("parcels_of_a_practice", parcel.c.collection, parcel.c.practice_code, parcel.c.sequence)
+Index("parcels_by_arrival", parcel.c.collection, parcel.c.received_at)
 Index(
     "not_counted_yet",
     parcel.c.collection,
