@@ -1,0 +1,131 @@
+"""The pages over a real store: the night of England is quick, one practice is told whole, and no small number of people is."""
+
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from central_zone.settings import Settings
+from gp_collect_pages import reading
+from support.airflow_account import Account, an_account
+from support.england_nights import NOW, England
+from support.opened_pages import Visitor
+from support.postgres import Postgres, psycopg_url
+
+pytestmark = pytest.mark.airflow
+
+ENGLAND = England()
+COLLECT = "collect__gpdpr"
+SAID = {
+    "practice_code": "X00001",
+    "step": "pull",
+    "error": "DeliveryRefused",
+    "who_acts": "person",
+    "message": "A file of the delivery is cut off. Ask the supplier to send it again.",
+}
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with an_account() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def england(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, account: Account) -> Visitor:
+    """Somebody who may look at 6,300 practices over two weeks; one of them failed tonight, and nothing came of it."""
+    folder = tmp_path_factory.mktemp("england")
+    url = postgres.a_store()
+    ENGLAND.fill(psycopg_url(url))
+    policy = ENGLAND.policy(folder / "policy")
+    values = {"GP_STORE_URL": url, "GP_REGISTER_DIR": str(folder / "register")}
+    run = account.run(COLLECT, "night", NOW - timedelta(hours=2))
+    account.word(run, COLLECT, "night", "each_shard.pull", NOW, [SAID], map_index=4)
+    return (
+        Visitor()
+        .allowed()
+        .handed(
+            {
+                reading.settings: lambda: Settings(values),
+                reading.now: lambda: NOW,
+                reading.policy: lambda: type(policy)(policy.folder),
+                reading.airflow_session: lambda: account.session,
+            }
+        )
+    )
+
+
+def test_the_first_view_of_england_takes_less_than_a_second(england: Visitor) -> None:
+    england.opens("/night")  # templates are compiled
+    began, used = time.perf_counter(), time.process_time()
+    answer = england.opens("/night")
+    wall, used = time.perf_counter() - began, time.process_time() - used
+    sys.stdout.write(
+        f"6,300 practices, 14 nights: {wall:.2f} s, of it {used:.2f} s of this process; {len(answer.content):,} bytes\n"
+    )
+    assert answer.status_code == 200
+    assert used < 1
+    assert "of 6,300" in answer.text
+
+
+def test_who_needs_somebody_comes_first_with_reason_remedy_and_the_way_to_the_task(england: Visitor) -> None:
+    text = england.opens("/night").text
+    assert text.index("X00001") < text.index("X00002")
+    assert SAID["message"] in text
+    assert 'href="/dags/collect__gpdpr/runs/night/tasks/each_shard.pull/mapped/4"' in text
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [({"supplier": "TPP"}, 2100), ({"region": "London"}, 900), ({"state": "failed"}, 1), ({"supplier": "Nobody"}, 0)],
+)
+def test_what_is_chosen_is_shown(england: Visitor, chosen: dict[str, str], found: int) -> None:
+    assert f"<p>{found:,} practices" in england.opens("/night", **chosen).text
+
+
+def test_no_page_has_more_practices_than_a_person_can_read(england: Visitor) -> None:
+    text = england.opens("/night", page=2).text
+    assert text.count('<th scope="row"><a href="/gp-collect/practice/') == 200
+    assert "Page 2 of 32" in text
+
+
+@pytest.mark.parametrize(
+    "nonsense", [{"nights": 0}, {"nights": 61}, {"page": 0}, {"page": "x"}, {"supplier": "x" * 99}]
+)
+def test_nonsense_is_refused(england: Visitor, nonsense: dict[str, object]) -> None:
+    assert england.opens("/night", **nonsense).status_code == 422
+
+
+def test_a_practice_tells_its_parcels_their_seconds_and_what_was_kept_out(england: Visitor) -> None:
+    text = england.opens("/practice/X00001").text
+    assert SAID["message"] in text
+    for told in ("3,120", "date before birth", "1.6", "London", "Waits for"):
+        assert told in text
+
+
+@pytest.mark.parametrize("code", ["X99999", "nobody", "X0000"])
+def test_a_practice_that_nobody_knows_has_no_page(england: Visitor, code: str) -> None:
+    assert england.opens(f"/practice/{code}").status_code in (404, 422)
+
+
+def test_the_register_is_told_as_published_and_nothing_beside_it(england: Visitor) -> None:
+    folder = Path(england.app.dependency_overrides[reading.settings]().values["GP_REGISTER_DIR"])
+    assert "not been published yet" in england.opens("/register").text
+    folder.mkdir()
+    (folder / "index.html").write_text("<p>the register</p>")
+    (folder / ".index.html.draft").write_text("half of it")
+    assert "Read the register" in england.opens("/register").text
+    assert england.opens("/register/published/index.html").text == "<p>the register</p>"
+    assert england.opens("/register/published/.index.html.draft").status_code == 404
+    assert england.opens("/register/published/..%2Fpolicy%2Fpractices.csv").status_code == 404
+
+
+def test_a_store_that_cannot_be_reached_is_told_as_a_page(england: Visitor) -> None:
+    nobody = Settings({"GP_STORE_URL": "postgresql+psycopg://postgres:@/store?host=/nobody/there"})
+    visitor = Visitor().allowed().handed({**england.app.dependency_overrides, reading.settings: lambda: nobody})
+    answer = visitor.opens("/night")
+    assert answer.status_code == 503
+    assert "cannot be reached" in answer.text
