@@ -97,6 +97,12 @@ def zones_environment(places: Places, socket: Path) -> dict[str, str]:
     }
 
 
+def pages_environment(places: Places, socket: Path) -> dict[str, str]:
+    """What our pages in the Airflow UI are told of the central zone: the ledger, and the register as it was published."""
+    of_zones = zones_environment(places, socket)
+    return {name: of_zones[name] for name in ("GP_STORE_URL", "GP_STORE_IS_DEMONSTRATION", "GP_REGISTER_DIR")}
+
+
 def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
     """A whole Airflow on one machine: loopback only, nothing phoned home, as little polling as two cores can bear."""
     database = f"://postgres:@/airflow?host={socket}"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from central_zone.store.address import checked_address, parsed
-from central_zone.store.role_names import ANALYST, CUSTODIAN, OWNER, ROLES
+from central_zone.store.role_names import ANALYST, CUSTODIAN, OWNER, ROLES, STEWARD
 from central_zone.store.server_settings import keeping_values_out_of_logs, read_promises
 from crossing.policy import Policy
 from demo.places import Places, airflow_environment
@@ -89,9 +89,9 @@ def test_only_the_ui_is_on_a_network_with_a_way_out() -> None:
     assert members_of("front") == {"api-server"}
 
 
-def test_the_store_is_reached_by_the_central_zone_only() -> None:
-    assert members_of("store") == {"central-worker", "store-init", "postgres-store"}
-    assert holders_of("store_authority") == {"central-worker", "store-init"}
+def test_the_store_is_reached_by_the_central_zone_and_by_the_pages_for_stewards_only() -> None:
+    assert members_of("store") == {"central-worker", "api-server", "store-init", "postgres-store"}
+    assert holders_of("store_authority") == {"central-worker", "api-server", "store-init"}
     assert holders_of("store_admin_url") == {"store-init"}
     for secret in ("store_admin_password", "store_certificate", "store_certificate_key"):
         assert holders_of(secret) == {"postgres-store"}
@@ -100,8 +100,17 @@ def test_the_store_is_reached_by_the_central_zone_only() -> None:
 def test_a_task_can_be_no_role_of_the_store_but_those_that_work_by_night() -> None:
     assert set(COMPOSE["secrets"]) >= set(ROLES) - {OWNER}, "each role has a password of its own"
     for role in set(ROLES) - {OWNER}:
-        assert holders_of(role) == {"store-init"} | (set() if role in NOT_BY_NIGHT else {"central-worker"}), role
+        of_pages = {"api-server"} if role == STEWARD else set()
+        by_night = set() if role in NOT_BY_NIGHT else {"central-worker"}
+        assert holders_of(role) == {"store-init"} | by_night | of_pages, role
     assert not holders_of(OWNER), "the owner never signs in"
+
+
+def test_the_pages_read_the_ledger_and_the_register_and_nothing_else_of_the_zones() -> None:
+    ours = {name for name in SERVICES["api-server"]["environment"] if name.startswith("GP_")}
+    assert ours == {"GP_STORE_URL", "GP_STORE_PASSWORDS_DIR", "GP_REGISTER_DIR"}
+    assert all(mount.endswith(":ro") for mount in SERVICES["api-server"]["volumes"])
+    assert set(SERVICES["api-server"]["secrets"]) & set(ROLES) == {STEWARD}
 
 
 def test_the_store_is_asked_for_as_promised_and_without_a_password() -> None:
