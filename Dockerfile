@@ -16,6 +16,7 @@ COPY dags dags
 COPY plugins plugins
 COPY include/policy include/policy
 COPY include/crossing include/crossing
+COPY include/airflow_roles include/airflow_roles
 USER 10001:10001
 
 FROM airflow AS source

@@ -12,7 +12,12 @@ from airflow.plugins_manager import AirflowPlugin
 
 PREFIX = "/gp-collect"
 # Path under the prefix, and name. Pages without a line here are reached by links.
-NAMED = {"night": "The night", "register": "Register of data uses", "lineage": "Lineage of the store"}
+NAMED = {
+    "night": "The night",
+    "quality": "Quality of records",
+    "register": "Register of data uses",
+    "lineage": "Lineage of the store",
+}
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

@@ -1,4 +1,7 @@
-"""python -m airflow_roles [--check]: makes the roles, or says where they are not as policy has them, and ends with 4."""
+"""python -m airflow_roles [--check | --migrate]: makes the roles as policy has them, in Airflow's own database.
+
+--check changes nothing, says where they differ, and ends with 4. --migrate first does what `airflow db migrate` does.
+"""
 
 import argparse
 import sys
@@ -10,17 +13,26 @@ from crossing.policy import Policy
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m airflow_roles", description="People's roles in Airflow.")
-    parser.add_argument("--check", action="store_true", help="change nothing; end with 4 where something differs")
-    check = parser.parse_args().check
-    return run_command(lambda: _run(check=check))
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--check", action="store_true", help="change nothing; end with 4 where something differs")
+    choice.add_argument(
+        "--migrate", action="store_true", help="first make Airflow's own tables, or bring them up to date"
+    )
+    arguments = parser.parse_args()
+    return run_command(lambda: run(check=arguments.check, migrate=arguments.migrate))
 
 
-def _run(*, check: bool) -> int:
+def run(*, check: bool = False, migrate: bool = False) -> int:
+    """Raises PolicyRefused before anything is touched."""
     wanted = wanted_roles(Policy())
     from airflow.utils.session import create_session  # noqa: PLC0415  (it opens Airflow's database)
 
     from airflow_roles.give_roles import differences, give_roles, in_words  # noqa: PLC0415
 
+    if migrate:
+        from airflow.utils.db import upgradedb  # noqa: PLC0415
+
+        upgradedb()
     with create_session() as session:
         changes = (differences if check else give_roles)(session, wanted)
     sys.stdout.writelines(f"{line}\n" for line in in_words(changes))

@@ -43,7 +43,8 @@ def _give(manager: ApplessAirflowSecurityManager, name: str, wanted: frozenset[P
     for action, resource in sorted(change.given):
         manager.add_permission_to_role(role, manager.create_permission(action, resource))
     for action, resource in sorted(change.taken_away):
-        manager.remove_permission_from_role(role, manager.get_permission(action, resource))
+        if permission := manager.get_permission(action, resource):
+            manager.remove_permission_from_role(role, permission)
     return change
 
 

@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import func
 
 from central_zone import ledger, quarantine, staged
 from central_zone.errors import FolderUnusable
+from central_zone.expectations.rules import read_rule_book
 from central_zone.folders import usable
 from central_zone.ledger import Entry
+from central_zone.quality.keep_results import keep_results, keep_rule_book
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
@@ -21,6 +25,8 @@ from crossing.faultpoint import faultpoint
 _ROWS_TOGETHER = 500_000
 # The source looks for identifiers first. One that comes through all the same is an incident, not a row of poor quality.
 _AN_IDENTIFIER = "identifier_in_code"
+# How each rule fared: a list of table, rule, severity, failed, seen. Too long for the ledger, which has what was found.
+RULES = "rules"
 Parcel = tuple[Entry, Tables]
 
 
@@ -31,10 +37,13 @@ def judge(zone: Zone, entries: Sequence[Entry]) -> None:
     """
     for bridge in (entry for entry in entries if entry.extract_kind == BRIDGE):
         _note_bridge(zone, bridge)
+    book = read_rule_book(zone.policy)
     for parcels in _some_together(zone, [entry for entry in entries if entry.extract_kind != BRIDGE]):
         started = time.monotonic()
         _judge_together(zone, parcels)
         seconds = (time.monotonic() - started) / len(parcels)
+        with transaction(zone.store, "note the rules") as connection:
+            keep_rule_book(connection, book)
         for entry, _ in parcels:
             _note(zone, entry, seconds)
 
@@ -104,6 +113,7 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
         "suite_sha256": verdict.suite_sha256,
         "warnings": verdict.warnings,
         "held_because": held,
+        RULES: [asdict(result) for result in verdict.rules],
     }
     return KeptVerdict(failed_rows=verdict.failed_rows, held_because=tuple(held), facts=facts)
 
@@ -125,7 +135,14 @@ def _note(zone: Zone, entry: Entry, seconds: float) -> None:
             state=state,
             state_reason=reason,
             validated_at=func.now(),
-            validation=verdict.facts,
+            validation=_for_the_ledger(verdict),
             rows_quarantined=quarantine.counts(verdict.failed_rows),
         )
+        keep_results(connection, entry.parcel_number, verdict.facts.get(RULES, ()))
     faultpoint("validate.noted")
+
+
+def _for_the_ledger(verdict: KeptVerdict) -> dict[str, Any]:
+    """How each rule fared has a table of its own; of how many rows each table's were asked is needed where none was broken."""
+    seen = {each["table"]: each["seen"] for each in verdict.facts.get(RULES, ())}
+    return {**{name: fact for name, fact in verdict.facts.items() if name != RULES}, "rows_seen": seen}

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from central_zone.expectations.suites import Suites
 
 Positions = dict[str, dict[str, np.ndarray]]  # table -> rule id -> row positions, ascending
+_NOWHERE = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """How one rule fared with one parcel, also where nothing broke it. A parcel as a whole is one row of its own suite."""
+
+    table: str
+    rule: str
+    severity: Severity
+    failed: int
+    seen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +44,7 @@ class Verdict:
     expectations_run: int
     suite_sha256: str
     warnings: dict[str, dict[str, int]] = field(default_factory=dict)  # table -> rule id -> rows
+    rules: tuple[RuleResult, ...] = ()  # every rule of every table that has rows, and those of the parcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,14 @@ class _Findings:
     failed: Positions = field(default_factory=dict)
     warned: dict[str, dict[str, int]] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
+    rules: list[RuleResult] = field(default_factory=list)
+
+    def note(self, rule: Rule, *, failed: int, seen: int) -> None:
+        """Nothing was seen where a table is empty, so nothing is said of it."""
+        if seen:
+            self.rules.append(RuleResult(rule.table, rule.id, rule.severity, failed, seen))
+        if failed and rule.severity == Severity.WARN:
+            self.warned.setdefault(rule.table, {})[rule.id] = failed
 
     def verdict(self, *, expectations_run: int, suite_sha256: str) -> Verdict:
         return Verdict(
@@ -61,6 +82,7 @@ class _Findings:
             expectations_run=expectations_run,
             suite_sha256=suite_sha256,
             warnings=self.warned,
+            rules=tuple(self.rules),
         )
 
 
@@ -98,10 +120,8 @@ def _validate_table(
     rows = _together(table, parcels, columns)
     frame = frame_of(table, rows, columns, lengths=lengths, extract_dates=[parcel.extract_date for parcel in parcels])
     run, failed = suites.run(table, frame)
-    ends = np.cumsum(lengths)
     for rule in book.rules[table]:
-        if rule.id in failed:
-            _share_out(rule, failed[rule.id], ends, findings)
+        _share_out(rule, failed.get(rule.id, _NOWHERE), lengths, findings)
     return run
 
 
@@ -110,14 +130,14 @@ def _together(table: str, parcels: Sequence[Unvalidated], columns: set[str]) -> 
     return pa.concat_tables([parcel.tables[table].select(named) for parcel in parcels if table in parcel.tables])
 
 
-def _share_out(rule: Rule, positions: np.ndarray, ends: np.ndarray, findings: list[_Findings]) -> None:
+def _share_out(rule: Rule, positions: np.ndarray, lengths: Sequence[int], findings: list[_Findings]) -> None:
     """Gives each parcel its own failing rows, counted from its own first row."""
+    ends = np.cumsum(lengths)
     pieces = np.split(positions, np.searchsorted(positions, ends[:-1]))
-    for found, piece, start in zip(findings, pieces, [0, *ends[:-1]], strict=True):
-        if len(piece) and rule.severity == Severity.WARN:
-            found.warned.setdefault(rule.table, {})[rule.id] = len(piece)
-        elif len(piece):
-            found.failed.setdefault(rule.table, {})[rule.id] = piece - start
+    for found, piece, length, end in zip(findings, pieces, lengths, ends, strict=True):
+        found.note(rule, failed=len(piece), seen=length)
+        if len(piece) and rule.severity != Severity.WARN:
+            found.failed.setdefault(rule.table, {})[rule.id] = piece - (end - length)
 
 
 def _validate_parcels_as_a_whole(
@@ -126,11 +146,11 @@ def _validate_parcels_as_a_whole(
     facts = [facts_of(parcel.tables, usual_rows=parcel.usual_rows) for parcel in parcels]
     run, failed = suites.run(PARCEL, facts_frame(facts))
     for rule in book.rules[PARCEL]:
-        for position in failed.get(rule.id, ()):
-            if rule.severity == Severity.HOLD_PARCEL:
-                findings[position].held.append(_in_words(rule, facts[position]))
-            else:
-                findings[position].warned.setdefault(PARCEL, {})[rule.id] = 1
+        broken = set(failed.get(rule.id, _NOWHERE).tolist())
+        for position, found in enumerate(findings):
+            found.note(rule, failed=int(position in broken), seen=1)
+            if position in broken and rule.severity == Severity.HOLD_PARCEL:
+                found.held.append(_in_words(rule, facts[position]))
     return run
 
 

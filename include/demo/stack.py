@@ -91,7 +91,7 @@ def begin(root: Path, *, dags: Path = DAGS, log_level: str = "WARNING") -> Stack
 
 def start_airflow(stack: Stack, say: Say) -> None:
     """The API first, alone: a scheduler that finds work before the API answers loses that task, without a log."""
-    stack.run("airflow", "db", "migrate", airflow=True)
+    stack.run("python", "-m", "demo.people", str(stack.places.passwords), airflow=True)
     api, alive = stack.api(), stack.processes.ended
     _start(stack, "api-server")
     wait_for("Airflow's API", api.version, seconds=120, alive=alive)

@@ -32,6 +32,7 @@ NOT_BY_NIGHT = {OWNER, ANALYST, CUSTODIAN}  # no task works as one of these
 # These are commands that `make demo` does not run, each with the reason why it cannot.
 NOT_IN_DEMO = {
     "airflow celery worker": "needs a Redis; the demonstration's LocalExecutor runs the same tasks in the scheduler",
+    "python -m airflow_roles": "demo.people does it, in the process that also makes its people",
     "redis-server": "only the Celery workers need it",
     "postgres": "the demonstration's PostgreSQL is started by its wheel",
 }
@@ -205,7 +206,7 @@ def test_the_central_worker_has_no_key_and_no_code_of_the_source() -> None:
 
 
 def test_each_image_holds_its_zone_and_no_other() -> None:
-    assert copied_into("airflow") == {"requirements.txt", "dags", "plugins", "include/policy", "include/crossing"}
+    assert copied_into("airflow") == {"requirements.txt", "dags", "plugins", "include/policy", "include/crossing", "include/airflow_roles"}
     serves_both = {
         "include/key_custody",
         "include/leak_search",

@@ -103,6 +103,21 @@ def test_every_rule_catches_what_it_is_for_and_nothing_else(all_broken: Verdict,
         assert all_broken.failed_rows[table][rule_id].dtype == np.int64
 
 
+def test_every_rule_that_ran_says_how_many_rows_it_saw_and_how_many_failed_also_where_none_did() -> None:
+    rows = [a_row("recall"), a_row("recall", ctv3_code="X"), a_row("recall", effective_date=date(1900, 1, 1))]
+    parcels = [Unvalidated({"recall": a_table("recall", some)}, EXTRACT_DATE) for some in (rows[:1], rows, [])]
+    results = [
+        {(result.table, result.rule): (result.failed, result.seen) for result in verdict.rules}
+        for verdict in validate_shard(parcels, policy=Policy())
+    ]
+    of_recall = {("recall", rule.id) for rule in BOOK.rules["recall"]}
+    of_parcel = {(PARCEL, rule.id): (0, 1) for rule in BOOK.rules[PARCEL]}
+    assert results[0] == dict.fromkeys(of_recall, (0, 1)) | of_parcel
+    broken = {("recall", "ctv3_shape"): (1, 3), ("recall", "placeholder_date"): (1, 3)}
+    assert results[1] == dict.fromkeys(of_recall, (0, 3)) | broken | of_parcel
+    assert results[2] == of_parcel
+
+
 def test_every_canonical_table_has_a_rule_file_and_every_file_a_table() -> None:
     files = {path.stem for path in (policy_folder() / "expectations").glob("*.toml")}
     assert files == {*TABLES, PARCEL}

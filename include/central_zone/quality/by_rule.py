@@ -1,0 +1,70 @@
+"""Each rule over all practices: how many parcels it was asked of, in how many something broke it, and how many rows."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from central_zone.expectations.rules import PARCEL
+from central_zone.quality.counted import Counted, counted
+from central_zone.quality.window import JUDGED, Window, rule_books
+
+_SEEN = f"""
+WITH judged AS ({JUDGED})
+SELECT suite_sha256, key AS table_name, count(*) AS parcels, sum(value::bigint) AS rows
+FROM judged, jsonb_each_text(seen) GROUP BY 1, 2
+"""  # noqa: S608 (all of it is ours)
+_BROKEN = """
+SELECT r.table_name, r.rule_id, max(r.severity) AS severity, count(*) AS parcels,
+  count(DISTINCT p.practice_code) AS practices, sum(r.rows_failed)::bigint AS rows
+FROM ledger.rule_result AS r JOIN ledger.parcel AS p USING (parcel_number)
+WHERE p.collection = :collection AND p.parcel_number >= :first AND r.parcel_number >= :first GROUP BY 1, 2
+"""
+_ORDER = {"hold_parcel": 0, "drop_row": 1, "warn": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleLine:
+    """One rule of one table, over a window. Rows of people are counted under `counted`'s rule for small numbers."""
+
+    table: str
+    rule: str
+    severity: str
+    parcels_asked: int
+    parcels_broken: int
+    practices_broken: int
+    rows: Counted
+
+
+def by_rule(connection: Connection, window: Window) -> list[RuleLine]:
+    """Every rule that was asked: those that hold parcels first, then by the share of rows that broke them."""
+    seen = connection.execute(text(_SEEN), window.asked()).all()
+    books = rule_books(connection, (row.suite_sha256 for row in seen))
+    parcels, rows = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    severities: dict[tuple[str, str], str] = {}
+    for row in seen:
+        for rule, severity in books.get(row.suite_sha256, {}).get(row.table_name, {}).items():
+            which = (row.table_name, rule)
+            severities[which] = severity
+            parcels[which] += row.parcels
+            rows[which] += int(row.rows)
+    broken = {(row.table_name, row.rule_id): row for row in connection.execute(text(_BROKEN), window.asked())}
+    lines = [
+        RuleLine(
+            table=which[0],
+            rule=which[1],
+            severity=severity,
+            parcels_asked=parcels[which],
+            parcels_broken=broken[which].parcels if which in broken else 0,
+            practices_broken=broken[which].practices if which in broken else 0,
+            rows=counted(which[0], broken[which].rows if which in broken else 0, rows[which]),
+        )
+        for which, severity in severities.items()
+    ]
+    return sorted(lines, key=_first_what_matters)
+
+
+def _first_what_matters(line: RuleLine) -> tuple[bool, int, bool, float, str, str]:
+    is_quiet = not line.parcels_broken
+    share = -(line.rows.share or 0.0)
+    return is_quiet, _ORDER.get(line.severity, 3), line.table != PARCEL, share, line.table, line.rule

@@ -1,0 +1,36 @@
+"""Which parcels a question is about: of one collection, judged, of extracts taken since a day. And which rules they were asked."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+_ARRIVALS = 30  # bits of a parcel's number that are its order of arrival: see ledger.number_by_time
+# A parcel's number begins with the second its extract was taken, so an index finds those of some nights.
+JUDGED = """
+SELECT parcel_number, practice_code, supplier_format, sequence, extract_kind, state, extract_taken_at,
+  validation ->> 'suite_sha256' AS suite_sha256, validation -> 'rows_seen' AS seen
+FROM ledger.parcel WHERE collection = :collection AND parcel_number >= :first AND validation ? 'rows_seen'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Since when, of which collection."""
+
+    collection: str
+    since: datetime
+
+    def asked(self) -> dict[str, str | int]:
+        """The parameters of JUDGED."""
+        return {"collection": self.collection, "first": int(self.since.timestamp()) << _ARRIVALS}
+
+
+Book = Mapping[str, Mapping[str, str]]  # table -> rule -> severity
+
+
+def rule_books(connection: Connection, suites: Iterable[str]) -> dict[str, Book]:
+    """The rules there were, by the fingerprint that a parcel's judgement names."""
+    asked = text("SELECT suite_sha256, rules FROM ledger.rule_book WHERE suite_sha256 = ANY(:suites)")
+    return {row.suite_sha256: row.rules for row in connection.execute(asked, {"suites": sorted(set(suites))})}

@@ -1,0 +1,127 @@
+"""What validation found, by rule, practice and night: counts that are right, and small ones of people that nobody sees."""
+
+from datetime import timedelta
+
+import pytest
+
+from central_zone import load_parcel
+from central_zone.quality.by_practice import by_practice
+from central_zone.quality.by_rule import by_rule
+from central_zone.quality.drift import FEW_NIGHTS, FEW_PRACTICES, FEW_ROWS, MORE, USUAL, drift
+from central_zone.quality.keep_results import forget_old_results
+from central_zone.quality.over_nights import at_all_practices, at_one_practice
+from central_zone.quality.thresholds import read_thresholds
+from central_zone.quality.window import Window
+from central_zone.store.connection import store_of, transaction
+from central_zone.store.role_names import STEWARD
+from central_zone.zone import opened
+from crossing.policy import Policy
+from support.parcels import a_night
+from support.quality_nights import BOOK, FIRST_NIGHT, Judged, keep, seven_practices
+
+WINDOW = Window("gpdpr", FIRST_NIGHT - timedelta(days=1))
+IN_FUTURE = ("observation", "dated_in_future")
+THRESHOLDS = read_thresholds(Policy())
+
+
+@pytest.fixture(scope="module")
+def lived(postgres):
+    """A store of ten nights; nobody writes into it."""
+    url = postgres.a_store()
+    keep(url, seven_practices())
+    return url
+
+
+@pytest.fixture
+def asked(lived):
+    """As the steward, who has no more rights than these questions need."""
+    with store_of(lived) as store, transaction(store, "ask") as connection:
+        connection.exec_driver_sql(f"SET LOCAL ROLE {STEWARD}")
+        yield connection
+
+
+def test_a_judged_parcel_leaves_its_results_by_rule_once(zone):
+    parcel = zone.sealed(
+        a_night(observation_count=100, snomed_concept_id=["12345" if row == 1 else "44054006" for row in range(100)])
+    )
+    for _ in range(2):
+        load_parcel.receive_shard("gpdpr", [parcel.manifest.parcel_id], zone.settings)
+        load_parcel.validate_shard("gpdpr", [parcel.manifest.parcel_id], zone.settings)
+    kept = zone.query("SELECT table_name, rule_id, severity, rows_failed, rows_seen FROM ledger.rule_result")
+    assert kept == [("observation", "snomed_concept_shape", "drop_row", 1, 100)]
+    ((seen, suite),) = zone.query("SELECT validation -> 'rows_seen', validation ->> 'suite_sha256' FROM ledger.parcel")
+    assert (seen["observation"], seen["patient"], seen["parcel"]) == (100, 10, 1)
+    ((rules,),) = zone.query("SELECT rules FROM ledger.rule_book WHERE suite_sha256 = %s", suite)
+    assert rules["observation"]["snomed_concept_shape"] == "drop_row"
+    with opened(zone.settings, role=STEWARD) as of_steward:
+        assert forget_old_results(of_steward, keep_days=1) == 0
+        zone.execute("UPDATE ledger.rule_result SET at = now() - interval '2 days'")
+        assert forget_old_results(of_steward, keep_days=1) == 1
+
+
+def test_by_rule_says_of_each_rule_that_was_asked_how_it_fared(asked):
+    lines = {(line.table, line.rule): line for line in by_rule(asked, WINDOW)}
+    assert set(lines) == {(table, rule) for table, rules in BOOK.items() for rule in rules}
+    future = lines[IN_FUTURE]
+    assert (future.parcels_asked, future.parcels_broken, future.practices_broken) == (70, 70, 7)
+    assert (future.rows.failed, future.rows.seen) == (790, 70_000)
+    assert lines["observation", "placeholder_date"].rows.failed == 0
+    assert next(line.rule for line in by_rule(asked, WINDOW)) == "volume_unusual"
+
+
+def test_of_people_small_numbers_are_told_to_nobody(asked):
+    last = Window("gpdpr", FIRST_NIGHT + timedelta(days=9) - timedelta(hours=1))
+    people = next(line for line in by_rule(asked, last) if line.table == "patient")
+    assert (people.rows.failed, people.rows.share, people.rows.failed_in_words) == (None, None, "fewer than 10")
+    points = at_one_practice(asked, WINDOW, "A00002", "patient", "lsoa_shape")
+    assert {point.rows.failed_in_words for point in points} == {"fewer than 10"}
+    assert {point.rows.share for point in points} == {None}
+
+
+def test_by_practice_puts_first_whoever_has_parcels_held(asked):
+    first, second, *_ = by_practice(asked, WINDOW)
+    assert (first.practice_code, first.held, first.rules, first.kept_out, first.seen) == ("A00001", 1, 2, 190, 10_000)
+    assert (second.practice_code, second.rules, second.kept_out) == ("A00002", 2, 100)
+
+
+def test_a_rule_over_nights_at_one_practice_and_at_all(asked):
+    one = at_one_practice(asked, WINDOW, "A00001", *IN_FUTURE)
+    assert [point.rows.failed for point in one] == [10] * 9 + [100]
+    assert [point.sequence for point in one] == list(range(1, 11))
+    every = at_all_practices(asked, WINDOW, *IN_FUTURE)
+    assert [(point.parcels, point.rows.failed) for point in every] == [(7, 70)] * 9 + [(7, 160)]
+
+
+def test_drift_is_told_of_the_practice_that_changed_and_of_no_other(asked):
+    found = {(each.practice_code, each.rule): each for each in drift(asked, WINDOW, THRESHOLDS)}
+    changed = found["A00001", "dated_in_future"]
+    assert (changed.against_itself, changed.against_supplier) == (MORE, MORE)
+    assert (changed.usual, changed.of_supplier) == (0.01, 0.01)
+    assert [code for (code, _), each in found.items() if each.is_drift] == ["A00001"]
+    assert found["A00003", "dated_in_future"].against_itself == USUAL
+    assert found["A00002", "lsoa_shape"].against_itself == FEW_ROWS
+    only = drift(asked, WINDOW, THRESHOLDS, practice_code="A00001")
+    assert [(each.practice_code, each.against_supplier) for each in only] == [("A00001", MORE)]
+
+
+def test_where_little_is_known_nothing_is_said_and_a_rule_counts_from_its_first_night(postgres):
+    url = postgres.a_store()
+    older = {"observation": {"dated_in_future": "drop_row"}}
+    nights = [
+        Judged(
+            practice_code="A00001",
+            night=night,
+            seen={"observation": 1_000},
+            failed={("observation", "placeholder_date"): 500} if night >= 7 else {},
+            suite="second" if night >= 7 else "first",
+        )
+        for night in range(9)
+    ]
+    keep(url, nights, {"first": older, "second": BOOK})
+    with store_of(url) as store, transaction(store, "ask") as connection:
+        (only,) = drift(connection, WINDOW, THRESHOLDS)
+        assert (only.against_itself, only.against_supplier, only.usual) == (FEW_NIGHTS, FEW_PRACTICES, None)
+        points = at_one_practice(connection, WINDOW, "A00001", "observation", "placeholder_date")
+        assert [point.rows and point.rows.failed for point in points] == [None] * 7 + [500, 500]
+        (line,) = [each for each in by_rule(connection, WINDOW) if each.rule == "placeholder_date"]
+        assert (line.parcels_asked, line.rows.seen) == (2, 2_000)
