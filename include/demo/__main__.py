@@ -10,6 +10,7 @@ from pathlib import Path
 from crossing.errors import run_command
 from demo.doctors import keys_in_words
 from demo.nights import deliver, prepare_zones, run_night
+from demo.people import PEOPLE
 from demo.places import CHECKOUT
 from demo.stack import Say, Stack, begin, start_airflow, stop_earlier
 from demo.summary import last_words, night_in_words
@@ -69,7 +70,7 @@ def _both_nights(stack: Stack, say: Say) -> None:
 def _tell_how_to_look(stack: Stack) -> None:
     stack.processes.forget("demo")
     _print(
-        f"Airflow: {stack.places.address}  users: engineer, steward, public (may only look)",
+        f"Airflow: {stack.places.address}  users: {', '.join(PEOPLE)}",
         f"Their passwords: {stack.places.passwords}",
         "End it with: make down",
     )

@@ -32,6 +32,7 @@ NOT_BY_NIGHT = {OWNER, ANALYST, CUSTODIAN}  # no task works as one of these
 # These are commands that `make demo` does not run, each with the reason why it cannot.
 NOT_IN_DEMO = {
     "airflow celery worker": "needs a Redis; the demonstration's LocalExecutor runs the same tasks in the scheduler",
+    "python -m airflow_roles": "demo.people does it, in the process that also makes its people",
     "redis-server": "only the Celery workers need it",
     "postgres": "the demonstration's PostgreSQL is started by its wheel",
     "gp-central metrics": "tests/integration/central_zone/test_metrics.py runs it; the demonstration has no Prometheus",
@@ -107,9 +108,9 @@ def test_who_watches_reaches_neither_airflow_nor_the_store() -> None:
     }
 
 
-def test_the_store_is_reached_by_the_central_zone_only() -> None:
-    assert members_of("store") == {"central-worker", "store-init", "postgres-store", "metrics"}
-    assert holders_of("store_authority") == {"central-worker", "store-init", "metrics"}
+def test_the_store_is_reached_by_the_central_zone_and_by_what_shows_it_to_stewards_only() -> None:
+    assert members_of("store") == {"central-worker", "api-server", "store-init", "postgres-store", "metrics"}
+    assert holders_of("store_authority") == {"central-worker", "api-server", "store-init", "metrics"}
     assert holders_of("store_admin_url") == {"store-init"}
     for secret in ("store_admin_password", "store_certificate", "store_certificate_key"):
         assert holders_of(secret) == {"postgres-store"}
@@ -118,10 +119,17 @@ def test_the_store_is_reached_by_the_central_zone_only() -> None:
 def test_a_task_can_be_no_role_of_the_store_but_those_that_work_by_night() -> None:
     assert set(COMPOSE["secrets"]) >= set(ROLES) - {OWNER}, "each role has a password of its own"
     for role in set(ROLES) - {OWNER}:
+        shown_to_stewards = {"api-server", "metrics"} if role == STEWARD else set()
         by_night = set() if role in NOT_BY_NIGHT else {"central-worker"}
-        watching = {"metrics"} if role == STEWARD else set()
-        assert holders_of(role) == {"store-init"} | by_night | watching, role
+        assert holders_of(role) == {"store-init"} | by_night | shown_to_stewards, role
     assert not holders_of(OWNER), "the owner never signs in"
+
+
+def test_the_pages_read_the_ledger_and_the_register_and_nothing_else_of_the_zones() -> None:
+    ours = {name for name in SERVICES["api-server"]["environment"] if name.startswith("GP_")}
+    assert ours == {"GP_STORE_URL", "GP_STORE_PASSWORDS_DIR", "GP_REGISTER_DIR"}
+    assert all(mount.endswith(":ro") for mount in SERVICES["api-server"]["volumes"])
+    assert set(SERVICES["api-server"]["secrets"]) & set(ROLES) == {STEWARD}
 
 
 def test_the_store_is_asked_for_as_promised_and_without_a_password() -> None:
@@ -216,7 +224,14 @@ def test_the_central_worker_has_no_key_and_no_code_of_the_source() -> None:
 
 
 def test_each_image_holds_its_zone_and_no_other() -> None:
-    assert copied_into("airflow") == {"requirements.txt", "dags", "plugins", "include/policy", "include/crossing"}
+    assert copied_into("airflow") == {
+        "requirements.txt",
+        "dags",
+        "plugins",
+        "include/policy",
+        "include/crossing",
+        "include/airflow_roles",
+    }
     serves_both = {
         "include/key_custody",
         "include/leak_search",

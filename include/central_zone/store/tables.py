@@ -245,4 +245,10 @@ audit_entry = Table(
     Column("written_by", Text),  # the database user who was logged in; NULL in entries from before it was kept
     schema="audit",
 )
+checkpoint_given = Table(
+    "checkpoint_given",
+    metadata,
+    Column("once", Boolean, primary_key=True, server_default=text("true")),
+    schema="audit",
+)
 Index("restores", audit_entry.c.seq, postgresql_where=audit_entry.c.event.has_key("restored_from"))
