@@ -55,8 +55,10 @@ def test_a_judged_parcel_leaves_its_results_by_rule_once(zone):
     for _ in range(2):
         load_parcel.receive_shard("gpdpr", [parcel.manifest.parcel_id], zone.settings)
         load_parcel.validate_shard("gpdpr", [parcel.manifest.parcel_id], zone.settings)
-    kept = zone.query("SELECT table_name, rule_id, severity, rows_failed, rows_seen FROM ledger.rule_result")
-    assert kept == [("observation", "snomed_concept_shape", "drop_row", 1, 100)]
+    kept = zone.query(
+        "SELECT table_name, rule_id, rows_failed, rows_seen FROM ledger.rule_result WHERE severity = 'drop_row'"
+    )
+    assert kept == [("observation", "snomed_concept_shape", 1, 100)]
     ((seen, suite),) = zone.query("SELECT validation -> 'rows_seen', validation ->> 'suite_sha256' FROM ledger.parcel")
     assert (seen["observation"], seen["patient"], seen["parcel"]) == (100, 10, 1)
     ((rules,),) = zone.query("SELECT rules FROM ledger.rule_book WHERE suite_sha256 = %s", suite)
@@ -64,7 +66,8 @@ def test_a_judged_parcel_leaves_its_results_by_rule_once(zone):
     with opened(zone.settings, role=STEWARD) as of_steward:
         assert forget_old_results(of_steward, keep_days=1) == 0
         zone.execute("UPDATE ledger.rule_result SET at = now() - interval '2 days'")
-        assert forget_old_results(of_steward, keep_days=1) == 1
+        assert forget_old_results(of_steward, keep_days=1) >= 1
+        assert zone.query("SELECT count(*) FROM ledger.rule_result") == [(0,)]
 
 
 def test_by_rule_says_of_each_rule_that_was_asked_how_it_fared(asked):
