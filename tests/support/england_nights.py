@@ -46,6 +46,7 @@ class England:
             connection.execute(
                 _FILL, {"practices": self.practices, "nights": self.nights, "now": NOW, "padding": PADDING}
             )
+            connection.execute(_LINEAGE)
             connection.execute("ANALYZE ledger.parcel")
 
 
@@ -69,4 +70,13 @@ FROM generate_series(0, %(practices)s - 1) n, generate_series(0, %(nights)s - 1)
         WHEN lot < 2 THEN 'held' WHEN lot < 3 THEN 'refused' WHEN lot < 6 THEN 'waiting' WHEN lot < 10 THEN 'received'
         WHEN lot < 15 THEN NULL ELSE 'loaded' END AS state) b
 WHERE state IS NOT NULL
+"""
+
+_LINEAGE = """
+INSERT INTO lineage.outbox (event)
+SELECT jsonb_build_object('eventTime', received_at, 'job', '{"name": "load.gpdpr"}'::jsonb, 'run', jsonb_build_object('runId', parcel_id),
+    'inputs', jsonb_build_array(jsonb_build_object('name', 'parcel/' || practice_code || '/' || sequence)),
+    'outputs', '[{"name": "records.patient", "outputFacets": {"outputStatistics": {"rowCount": 4}}},
+                 {"name": "records.observation", "outputFacets": {"outputStatistics": {"rowCount": 3120}}}]'::jsonb)
+FROM ledger.parcel WHERE state = 'loaded' ORDER BY parcel_number DESC LIMIT 120
 """

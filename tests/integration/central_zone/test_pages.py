@@ -3,29 +3,18 @@
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from central_zone.settings import Settings
 from gp_collect_pages import reading
 from support.airflow_account import Account, an_account
-from support.england_nights import NOW, England
+from support.england_nights import England
 from support.opened_pages import Visitor
-from support.postgres import Postgres, psycopg_url
+from support.postgres import Postgres
+from support.watched_practices import SAID, Watched, watched
 
 pytestmark = pytest.mark.airflow
-
-ENGLAND = England()
-COLLECT = "collect__gpdpr"
-SAID = {
-    "practice_code": "X00001",
-    "step": "pull",
-    "error": "DeliveryRefused",
-    "who_acts": "person",
-    "message": "A file of the delivery is cut off. Ask the supplier to send it again.",
-}
 
 
 @pytest.fixture(scope="module")
@@ -35,27 +24,14 @@ def account() -> Iterator[Account]:
 
 
 @pytest.fixture(scope="module")
-def england(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, account: Account) -> Visitor:
-    """Somebody who may look at 6,300 practices over two weeks; one of them failed tonight, and nothing came of it."""
-    folder = tmp_path_factory.mktemp("england")
-    url = postgres.a_store()
-    ENGLAND.fill(psycopg_url(url))
-    policy = ENGLAND.policy(folder / "policy")
-    values = {"GP_STORE_URL": url, "GP_REGISTER_DIR": str(folder / "register")}
-    run = account.run(COLLECT, "night", NOW - timedelta(hours=2))
-    account.word(run, COLLECT, "night", "each_shard.pull", NOW, [SAID], map_index=4)
-    return (
-        Visitor()
-        .allowed()
-        .handed(
-            {
-                reading.settings: lambda: Settings(values),
-                reading.now: lambda: NOW,
-                reading.policy: lambda: type(policy)(policy.folder),
-                reading.airflow_session: lambda: account.session,
-            }
-        )
-    )
+def seen(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, account: Account) -> Watched:
+    """6,300 practices over two weeks."""
+    return watched(tmp_path_factory.mktemp("england"), postgres, account, England())
+
+
+@pytest.fixture
+def england(seen: Watched) -> Visitor:
+    return seen.visitor
 
 
 def test_the_first_view_of_england_takes_less_than_a_second(england: Visitor) -> None:
@@ -111,8 +87,8 @@ def test_a_practice_that_nobody_knows_has_no_page(england: Visitor, code: str) -
     assert england.opens(f"/practice/{code}").status_code in (404, 422)
 
 
-def test_the_register_is_told_as_published_and_nothing_beside_it(england: Visitor) -> None:
-    folder = Path(england.app.dependency_overrides[reading.settings]().values["GP_REGISTER_DIR"])
+def test_the_register_is_told_as_published_and_nothing_beside_it(seen: Watched, england: Visitor) -> None:
+    folder = seen.register
     assert "not been published yet" in england.opens("/register").text
     folder.mkdir()
     (folder / "index.html").write_text("<p>the register</p>")
@@ -121,6 +97,15 @@ def test_the_register_is_told_as_published_and_nothing_beside_it(england: Visito
     assert england.opens("/register/published/index.html").text == "<p>the register</p>"
     assert england.opens("/register/published/.index.html.draft").status_code == 404
     assert england.opens("/register/published/..%2Fpolicy%2Fpractices.csv").status_code == 404
+
+
+def test_lineage_names_runs_and_tables_and_tells_no_few_people(england: Visitor) -> None:
+    text = england.opens("/lineage").text
+    assert "records.observation: 3,120" in text
+    assert "records.patient: fewer than 10" in text
+    run = text.partition("/lineage?run=")[2].partition('"')[0]
+    assert england.opens("/lineage", run=run).text.count("records.observation") == 1
+    assert "Earlier events" in text
 
 
 def test_a_store_that_cannot_be_reached_is_told_as_a_page(england: Visitor) -> None:
