@@ -1,13 +1,20 @@
 """Held parcels: what a steward is shown, two people where policy says so, and an account of who decided and why."""
 
+import re
+from datetime import UTC, datetime
+
 import pytest
 
+from ask_the_steward import question_about
 from central_zone import load_parcel
 from central_zone.chain.verify import verify
 from central_zone.decisions.decided import last_decisions
 from central_zone.errors import DecisionRefused
 from central_zone.store.role_names import STEWARD
 from central_zone.zone import opened
+from gp_collect_pages import reading
+from support.airflow_account import an_account
+from support.opened_pages import Visitor
 from support.parcels import a_night, observations, patients
 
 
@@ -89,3 +96,31 @@ def test_a_name_cannot_stand_for_two(zone):
     take_in(zone)
     with pytest.raises(DecisionRefused, match="One person"):
         decide(zone, parcel, "amina and bo", "We both think so.")
+
+
+@pytest.mark.airflow
+def test_the_page_shows_what_is_held_beside_what_is_usual_and_leads_to_the_question(zone):
+    parcel = zone.sealed({"patient": patients(), "observation": observations(250, is_deleted=[True] * 250)})
+    take_in(zone)
+    decide(zone, parcel, "amina", "They moved to a new system.")
+    (asked,) = held(zone)
+    with an_account() as account:
+        account.run("decide__gpdpr", "night 1", datetime(2026, 9, 2, tzinfo=UTC))
+        account.question(
+            "decide__gpdpr", "night 1", datetime(2026, 9, 2, tzinfo=UTC), question_about(asked), map_index=4
+        )
+        visitor = (
+            Visitor()
+            .allowed()
+            .handed({reading.settings: lambda: zone.settings, reading.airflow_session: lambda: account.session})
+        )
+        html = visitor.opens("/decisions").text
+    words = " ".join(re.sub(r"<[^>]*>", " ", html).split())
+    assert "1 parcel waits for a steward." in words
+    assert "Rows of records 250; nothing of this practice was loaded before" in words
+    assert "two stewards" in words
+    assert "Approved first by amina" in words
+    assert "too many deleted hold parcel 1 1 none" in words
+    assert re.search(r"amina approved, as the first of two A12345, parcel 1 They moved to a new system\.", words)
+    path = "/dags/decide__gpdpr/runs/night%201/tasks/each_parcel.steward_decides/mapped/4/required_actions"
+    assert f'href="{path}"' in html
