@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ask_the_steward import question_about
-from central_zone import load_parcel
+from central_zone import load_parcel, watch
 from central_zone.chain.verify import verify
 from central_zone.decisions.decided import last_decisions
 from central_zone.errors import DecisionRefused
@@ -34,6 +34,12 @@ def decide(zone, parcel, by, reason, *, approve=True):
     return load_parcel.decide(parcel.manifest.parcel_id, approve=approve, by=by, reason=reason, settings=zone.settings)
 
 
+def alerts(zone):
+    """Held parcels that somebody is to be told of, and how the sentence ends after the time."""
+    held_ones = [each for each in watch.watch(zone.settings) if each.kind == "parcels_held"]
+    return {each.about: re.sub(r".* \d\d:\d\d", "", each.what) for each in held_ones}
+
+
 def decided(zone):
     with opened(zone.settings, role=STEWARD) as central:
         return [(each.by, each.what, each.practice_code, each.reason) for each in last_decisions(central)]
@@ -53,7 +59,9 @@ def test_where_policy_wants_two_a_second_steward_must_agree(zone):
     assert (asked.rows, asked.usual_rows, asked.parcels_before) == (250, 50, 1)
     assert {(each.table, each.rule) for each in asked.broken} >= {("parcel", "too_many_deleted")}
 
+    assert alerts(zone) == {"A12345 2": "."}
     assert decide(zone, parcel, "amina", "They moved to a new system.")["state"] == "held"
+    assert alerts(zone) == {"A12345 2": "; amina approved, and another steward must agree."}
     assert decide(zone, parcel, "amina", "I said so.")["state"] == "held", "the same person twice is one person"
     (asked,) = held(zone)
     assert (asked.first.by, asked.first.reason) == ("amina", "They moved to a new system.")
