@@ -83,7 +83,7 @@ pages: $(READY)
 	@PYTHONPATH=include:tests $(PYTHON) -m dictionary
 	@PYTHONPATH=include:tests $(PYTHON) -m rights_page
 
-# The pictures of docs/pages.md, taken by the browser tests. GP_SHOWN=.demo takes a demonstration that runs already (make up).
+# The pictures of docs/pages.md, taken by the browser tests. GP_SHOWN=.demo@PORT takes a demonstration that runs already (make up).
 screenshots: $(READY)
 	@GP_SCREENSHOTS=$(CURDIR)/docs/screenshots $(PYTHON) -m pytest tests/browser -m "not rehearsal" -k "fault_of_accessibility or on_duty" -s
 

@@ -14,6 +14,7 @@ PREFIX = "/gp-collect"
 # Path under the prefix, and name. Pages without a line here are reached by links.
 NAMED = {
     "night": "The night",
+    "decisions": "Decisions",
     "quality": "Quality of records",
     "register": "Register of data uses",
     "lineage": "Lineage of the store",

@@ -9,7 +9,7 @@ from sqlalchemy import func
 
 from central_zone import ledger, quarantine, staged
 from central_zone.errors import FolderUnusable
-from central_zone.expectations.rules import PARCEL, read_rule_book
+from central_zone.expectations.rules import PARCEL, Severity, read_rule_book
 from central_zone.folders import usable
 from central_zone.history import PROFILE, earlier_nights, to_keep
 from central_zone.ledger import Entry
@@ -106,13 +106,16 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
     most = zone.policy.collection(entry.collection).largest_quarantined_share
     share = quarantine.share_failed(tables, verdict.failed_rows)
     held = list(verdict.held_because)
+    by = [result.rule for result in verdict.rules if result.failed and result.severity == Severity.HOLD_PARCEL]
     if share > most:
+        by.append("largest_quarantined_share")
         held.append(
             f"{share:.1%} of the rows broke a rule; largest_quarantined_share in "
             f"policy/collections/{entry.collection}.toml allows {most:.1%}."
         )
     identifiers = sum(len(rules.get(_AN_IDENTIFIER, ())) for rules in verdict.failed_rows.values())
     if identifiers:
+        by.append(_AN_IDENTIFIER)
         held.append(
             f"{identifiers} rows hold an NHS number where a code belongs: an incident at the source. Do not approve it; tell "
             "the source and the information governance lead, and have what it sealed destroyed."
@@ -123,6 +126,7 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
         "warnings": verdict.warnings,
         "held_because": held,
         PROFILE: to_keep(verdict.profile),
+        "held_by": by,
         RULES: [asdict(result) for result in verdict.rules],
     }
     return KeptVerdict(failed_rows=verdict.failed_rows, held_because=tuple(held), facts=facts)

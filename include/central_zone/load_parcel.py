@@ -13,6 +13,7 @@ from central_zone.admit import admit
 from central_zone.chain.give_checkpoint import give_checkpoint
 from central_zone.commit import commit
 from central_zone.decide import decide_on
+from central_zone.decisions.held import Held, held_parcels
 from central_zone.errors import (
     HeldForSteward,
     NotAllLoaded,
@@ -111,6 +112,12 @@ def load_parcel(folder: Path, settings: Settings) -> Result:
             entry = commit(zone, entry.parcel_id)
         give_checkpoint(settings, zone.store)
         return _result(entry)
+
+
+def held(collection: str, parcel_ids: Iterable[str] | None, settings: Settings) -> list[Held]:
+    """Those of these parcels that are held, all that are where None, with what a steward compares them with. Raises StoreDown."""
+    with opened(settings, role=STEWARD) as zone:
+        return held_parcels(zone, collection, parcel_ids)
 
 
 def decide(parcel_id: str, *, approve: bool, by: str, reason: str, settings: Settings) -> Result:

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from crossing.errors import PersonMustAct, TryAgain
-from gp_collect_pages import lineage, metrics, night, practice, quality, register
+from gp_collect_pages import decisions, lineage, metrics, night, practice, quality, register
 from gp_collect_pages.access import may_look
 from gp_collect_pages.rendering import page
 
@@ -44,7 +44,16 @@ def static_file(name: str) -> Response:
     return FileResponse(path, media_type=_TYPES[path.suffix])
 
 
-PAGES = (static, night.router, practice.router, register.router, lineage.router, quality.router, metrics.router)
+PAGES = (
+    static,
+    night.router,
+    practice.router,
+    decisions.router,
+    register.router,
+    lineage.router,
+    quality.router,
+    metrics.router,
+)
 
 
 def pages() -> FastAPI:

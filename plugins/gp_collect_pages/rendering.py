@@ -13,7 +13,13 @@ from crossing.html_pages import day_in_words, instant_in_words
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # In the order of the navigation: path under the prefix, and name.
-NAVIGATION = {"night": "The night", "quality": "Quality", "register": "Register of data uses", "lineage": "Lineage"}
+NAVIGATION = {
+    "night": "The night",
+    "decisions": "Decisions",
+    "quality": "Quality",
+    "register": "Register of data uses",
+    "lineage": "Lineage",
+}
 
 
 @cache

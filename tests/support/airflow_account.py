@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from airflow.models import import_all_models
 from airflow.models.dagrun import DagRun
+from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.tasklog import LogTemplate
 from airflow.models.xcom import XComModel
@@ -16,7 +17,7 @@ from sqlalchemy import create_engine, insert
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-_TABLES = [model.__table__ for model in (LogTemplate, DagRun, TaskInstance, XComModel)]
+_TABLES = [model.__table__ for model in (LogTemplate, DagRun, TaskInstance, XComModel, HITLDetail)]
 
 
 @dataclass(slots=True)
@@ -45,6 +46,23 @@ class Account:
         self._insert(
             TaskInstance, id=uuid4(), dag_id=dag_id, run_id=run_id, task_id=task_id, end_date=ended, try_number=1, **row
         )
+
+    def question(self, dag_id: str, run_id: str, asked_at: datetime, question: dict[str, str], **task: Any) -> None:
+        """One that nobody has answered yet."""
+        asked = uuid4()
+        awaiting = {"id": asked, "state": "awaiting_input", "queue": "central", "end_date": None} | task
+        self._insert(
+            TaskInstance,
+            dag_id=dag_id,
+            run_id=run_id,
+            task_id="each_parcel.steward_decides",
+            pool="default_pool",
+            pool_slots=1,
+            try_number=1,
+            **awaiting,
+        )
+        words = {"subject": question["subject"], "body": question["body"]}
+        self._insert(HITLDetail, ti_id=asked, options=[], params={}, params_input={}, created_at=asked_at, **words)
 
     def word(
         self, run: int, dag_id: str, run_id: str, task_id: str, at: datetime, value: Any, map_index: int = 0
