@@ -10,7 +10,7 @@ OPENBAO_READY := $(OPENBAO)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: demo test rehearse kills nemesis lint fix pages lock bench bench-store differential up down clean install
+.PHONY: demo test rehearse kills nemesis lint fix pages screenshots lock bench bench-store differential up down clean install
 
 install: $(READY)
 
@@ -83,6 +83,10 @@ pages: $(READY)
 	@PYTHONPATH=include:tests $(PYTHON) -m dictionary
 	@PYTHONPATH=include:tests $(PYTHON) -m runbook_pages
 	@PYTHONPATH=include:tests $(PYTHON) -m rights_page
+
+# The pictures of docs/pages.md, taken by the browser tests. GP_SHOWN=.demo@PORT takes a demonstration that runs already (make up).
+screenshots: $(READY)
+	@GP_SCREENSHOTS=$(CURDIR)/docs/screenshots $(PYTHON) -m pytest tests/browser -m "not rehearsal" -k "fault_of_accessibility or on_duty" -s
 
 lock:
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes -o requirements.txt

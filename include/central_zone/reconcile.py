@@ -18,8 +18,8 @@ from central_zone.reconcile_counts import PARCELS_AT_ONCE, count_some, forget_co
 from central_zone.reconcile_findings import Findings, calendars, findings
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
+from central_zone.store.report_tables import practice_report
 from central_zone.store.role_names import STEWARD
-from central_zone.store.tables import practice_report
 from central_zone.zone import Zone, opened
 from crossing.policy import Practice
 

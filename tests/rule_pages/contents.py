@@ -27,6 +27,7 @@ PAGES: tuple[Page, ...] = (
 )
 NEEDS_NO_PAGE = {
     "connections.toml": "Addresses of computers. It says nothing of what may leave.",
+    "practice_lists.csv": "How long each practice's list is; only what the pages of docs/pages.md hold a night against.",
     "store_rights.toml": "Who may do what in the store: docs/store-rights.md is made of it.",
     "store_settings.toml": "How the store's server is set: docs/store.md says why. It says nothing of what may leave.",
     "fields/emis_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",

@@ -1,6 +1,5 @@
 """`make demo`, kept running: two nights are over and Airflow is still up. One for all tests of a worker that look at it."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import psycopg
 from psycopg import sql
 
@@ -57,9 +55,10 @@ def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def a_demonstration() -> Iterator[Demonstration]:
-    """A new one, ended with the block; or the running one whose folder GP_SHOWN names, which is left alone."""
+    """A new one, ended with the block; or the running one that GP_SHOWN names (FOLDER@PORT), which is left alone."""
     if running := os.environ.get("GP_SHOWN"):
-        yield _shown(Path(running), "")
+        folder, _, port = running.rpartition("@")
+        yield _shown(Path(folder).resolve(), port, "")
         return
     # Not pytest's own folder: it closes that to all other users, and PostgreSQL may have to run as one.
     folder = Path(tempfile.mkdtemp(prefix="gp-collect-demo-")) / "it"
@@ -67,14 +66,12 @@ def a_demonstration() -> Iterator[Demonstration]:
     try:
         done = demo(folder, "--keep-running")
         assert done.returncode == 0, done.stdout + done.stderr
-        yield _shown(folder, done.stdout)
+        address = next(line for line in done.stdout.splitlines() if line.startswith("Airflow: ")).split()[1]
+        yield _shown(folder, address.rpartition(":")[2], done.stdout)
     finally:
         demo(folder, "--stop")
         shutil.rmtree(folder.parent, ignore_errors=True)
 
 
-def _shown(folder: Path, told: str) -> Demonstration:
-    """Its address is what the API server was told to listen on."""
-    pid = next(pid for name, pid, _ in json.loads((folder / "processes.json").read_text()) if name == "api-server")
-    port = int(psutil.Process(pid).environ()["AIRFLOW__API__PORT"])
-    return Demonstration(folder, told, AirflowAPI(port, folder / "airflow" / "passwords.json"))
+def _shown(folder: Path, port: str, told: str) -> Demonstration:
+    return Demonstration(folder, told, AirflowAPI(int(port), folder / "airflow" / "passwords.json"))

@@ -1,10 +1,10 @@
 """Which moments belong to which night: one begins when its collection does, and lasts until the next begins."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from itertools import pairwise
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -28,13 +28,28 @@ class Night:
 def last_nights(schedule: str, now: datetime, count: int) -> list[Night]:
     """The last `count` nights of a cron schedule in London, oldest first; the last of them goes on."""
     local = now.astimezone(LONDON)
-    back, on = croniter(schedule, local), croniter(schedule, local)
-    # A moment at which a collection starts begins a night itself.
-    begins = [local] if croniter.match(schedule, local) and local.second == 0 == local.microsecond else []
-    while len(begins) < count:
-        begins.append(back.get_prev(datetime))
-    edges = [*reversed(begins), on.get_next(datetime)]
+    begins = list(islice(_starts_until(schedule, local), count))
+    following = croniter(schedule, local)
+    ends = following.get_next(datetime)
+    if _same_by_the_clock(ends, begins[0]):
+        ends = following.get_next(datetime)
+    edges = [*reversed(begins), ends]
     return [Night(begins=first.astimezone(UTC), ends=then.astimezone(UTC)) for first, then in pairwise(edges)]
+
+
+def _starts_until(schedule: str, local: datetime) -> Iterator[datetime]:
+    """Back in time, this moment included. When clocks go back an hour comes twice, and its first start is the night's."""
+    back = croniter(schedule, local.replace(microsecond=0) + timedelta(seconds=1))
+    start = back.get_prev(datetime)
+    while True:
+        before = back.get_prev(datetime)
+        if not _same_by_the_clock(start, before):
+            yield start
+        start = before
+
+
+def _same_by_the_clock(one: datetime, other: datetime) -> bool:
+    return one.replace(tzinfo=None) == other.replace(tzinfo=None)
 
 
 def night_of(moment: datetime, nights: Sequence[Night]) -> int | None:

@@ -16,7 +16,8 @@ from central_zone.ledger import COMPARED, LOADED, REFUSED
 from central_zone.night.coverage import FEWEST, Coverage, coverage_of, people_told_of
 from central_zone.night.expected import Rhythm, calendars_of
 from central_zone.store.connection import transaction
-from central_zone.store.tables import notice, parcel, practice_report, skipped_place
+from central_zone.store.report_tables import practice_report
+from central_zone.store.tables import notice, parcel, skipped_place
 from central_zone.zone import Zone
 from crossing.policy import Practice
 from crossing.practice_lists import PracticeList, practice_lists

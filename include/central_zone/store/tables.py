@@ -26,7 +26,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
-from central_zone.store import custody_tables, lineage_tables, quality_tables, release_tables, rotation_tables  # noqa: F401  (their tables are registered with these)
+from central_zone.store import (  # noqa: F401  (their tables are registered with these)
+    custody_tables,
+    lineage_tables,
+    quality_tables,
+    release_tables,
+    report_tables,
+    rotation_tables,
+)
 from central_zone.store.metadata import PRACTICE, metadata
 from crossing import canonical
 from crossing.canonical import Kind
@@ -190,20 +197,6 @@ notice = Table(
     UniqueConstraint("collection", "practice_code", "kind", "sequence", name="one_notice_a_place"),
     schema="ledger",
 )
-
-practice_report = Table(
-    "practice_report",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("collection", Text, nullable=False),
-    Column("practice_code", PRACTICE, nullable=False),
-    Column("agrees", Boolean, nullable=False),
-    Column("differences", JSONB, nullable=False),  # sentences
-    Column("facts", JSONB, nullable=False),
-    schema="ledger",
-)
-Index("reports_of_a_practice", practice_report.c.collection, practice_report.c.practice_code, practice_report.c.at)
 
 refusal = Table(
     "refusal",
