@@ -23,6 +23,11 @@ def failures_in(result: Any) -> list[Failure]:
     return alone + [failed for one in dicts for failed in one.get(KEY, ())]
 
 
+def failures_told_by(error: Exception) -> list[Failure]:
+    """What stop_for_a_person wrote beside an error that it raised."""
+    return list(getattr(error, KEY, ()))
+
+
 def tell(failures: Iterable[Failure]) -> None:
     """Nothing is said where nothing failed, and nothing handed on where no task runs."""
     failed = list(failures)

@@ -221,6 +221,7 @@ _LOOKED_INTO_BY = {
     "_ours",
     "_told",
     "_failed_in",
+    "failures_told_by",
     "is_a_panic",
     "refuse_element",
     "_down",
