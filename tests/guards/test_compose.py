@@ -206,7 +206,14 @@ def test_the_central_worker_has_no_key_and_no_code_of_the_source() -> None:
 
 
 def test_each_image_holds_its_zone_and_no_other() -> None:
-    assert copied_into("airflow") == {"requirements.txt", "dags", "plugins", "include/policy", "include/crossing", "include/airflow_roles"}
+    assert copied_into("airflow") == {
+        "requirements.txt",
+        "dags",
+        "plugins",
+        "include/policy",
+        "include/crossing",
+        "include/airflow_roles",
+    }
     serves_both = {
         "include/key_custody",
         "include/leak_search",
