@@ -73,7 +73,7 @@ def _discard(arguments: argparse.Namespace) -> int:
 
 
 def _choice(arguments: argparse.Namespace) -> Any:
-    from central_zone.quarantine_decide import Choice
+    from central_zone.quarantine_choice import Choice
 
     return Choice(
         parcel_id=arguments.parcel,

@@ -9,8 +9,9 @@ from sqlalchemy import func
 
 from central_zone import ledger, quarantine, staged
 from central_zone.errors import FolderUnusable
-from central_zone.expectations.rules import Severity, read_rule_book
+from central_zone.expectations.rules import PARCEL, Severity, read_rule_book
 from central_zone.folders import usable
+from central_zone.history import PROFILE, earlier_nights, to_keep
 from central_zone.ledger import Entry
 from central_zone.quality.keep_results import keep_results, keep_rule_book
 from central_zone.stage import Tables, tables_of
@@ -20,6 +21,7 @@ from central_zone.validate import Unvalidated, Verdict, validate_shard
 from central_zone.zone import Zone
 from crossing.canonical import BRIDGE
 from crossing.faultpoint import faultpoint
+from crossing.manifest_fields import SNAPSHOT
 
 # A suite has a fixed cost, so small parcels share one; above this the memory they need together would show.
 _ROWS_TOGETHER = 500_000
@@ -85,12 +87,19 @@ def _judge_together(zone: Zone, parcels: Sequence[Parcel]) -> None:
     new = [(entry, tables) for entry, tables in parcels if staged.kept_verdict(work, entry.parcel_id) is None]
     if not new:
         return
-    unvalidated = [Unvalidated(tables, entry.extract_taken_at.date()) for entry, tables in new]
+    unvalidated = [_beside_history(zone, entry, tables) for entry, tables in new]
     for (entry, tables), verdict in zip(new, validate_shard(unvalidated, policy=zone.policy), strict=True):
         faultpoint("validate.judged")
         kept = _to_keep(zone, entry, tables, verdict)
         with usable("GP_CENTRAL_WORK_DIR"):
             staged.keep_verdict(work, entry.parcel_id, kept)
+
+
+def _beside_history(zone: Zone, entry: Entry, tables: Tables) -> Unvalidated:
+    with transaction(zone.store, "look up what a practice has sent before") as connection:
+        earlier = earlier_nights(connection, entry)
+    whole = entry.sequence == 1 or entry.extract_kind == SNAPSHOT
+    return Unvalidated(tables, entry.extract_taken_at.date(), earlier, is_whole_record=whole)
 
 
 def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> KeptVerdict:
@@ -116,6 +125,7 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
         "suite_sha256": verdict.suite_sha256,
         "warnings": verdict.warnings,
         "held_because": held,
+        PROFILE: to_keep(verdict.profile),
         "held_by": by,
         RULES: [asdict(result) for result in verdict.rules],
     }
@@ -149,4 +159,6 @@ def _note(zone: Zone, entry: Entry, seconds: float) -> None:
 def _for_the_ledger(verdict: KeptVerdict) -> dict[str, Any]:
     """How each rule fared has a table of its own; of how many rows each table's were asked is needed where none was broken."""
     seen = {each["table"]: each["seen"] for each in verdict.facts.get(RULES, ())}
-    return {**{name: fact for name, fact in verdict.facts.items() if name != RULES}, "rows_seen": seen}
+    of_records = sum(rows for table, rows in seen.items() if table not in (PARCEL, "patient"))
+    facts = {name: fact for name, fact in verdict.facts.items() if name != RULES}
+    return {**facts, "rows_seen": seen, "rows_of_records_seen": of_records}

@@ -1,6 +1,7 @@
 """What waits in quarantine for a steward: by parcel, table and rule, how many rows, and whether they may be released."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -18,7 +19,10 @@ from crossing.policy import Policy
 
 def rows_waiting(settings: Settings, practice_codes: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Of these practices, or of all: a line for each parcel, table and rule. A small number that counts people is not shown."""
-    with opened(settings, role=STEWARD) as zone, transaction(zone.store, "look into quarantine") as connection:
+    with (
+        opened(settings, inbox=Path(), role=STEWARD) as zone,
+        transaction(zone.store, "look into quarantine") as connection,
+    ):
         return lines_waiting(connection, zone.policy, practice_codes)
 
 
@@ -46,7 +50,10 @@ def waiting(connection: Connection, practice_codes: Sequence[str] = ()) -> Seque
 
 def tokens_waiting(parcel_id: str, settings: Settings) -> Iterable[str]:
     """Of one parcel: table, token and rules of each row that waits."""
-    with opened(settings, role=STEWARD) as zone, transaction(zone.store, "look into quarantine") as connection:
+    with (
+        opened(settings, inbox=Path(), role=STEWARD) as zone,
+        transaction(zone.store, "look into quarantine") as connection,
+    ):
         entry = ledger.entry(connection, parcel_id)
         return [
             f"{table}  {token}  {' '.join(sorted(rules))}"

@@ -109,8 +109,14 @@ def _sound_once(rows: pa.Table, chosen: list[UUID], failed: Broken, choice: Choi
 
 def _load(zone: Zone, connection: Connection, entry: Entry, choice: Choice, rows: pa.Table) -> None:
     # It may replace an earlier parcel's word on its record: it is not known here whether there is one.
-    whose = {"practice_code": entry.practice_code, "parcel_number": entry.parcel_number}
-    load_records(connection, choice.table_name, [rows], **whose, may_replace=True)
+    load_records(
+        connection,
+        choice.table_name,
+        [rows],
+        practice_code=entry.practice_code,
+        parcel_number=entry.parcel_number,
+        may_replace=True,
+    )
     tokens = uuids(rows["record_token"])
     gone = quarantine_choice.rows_in_quarantine(entry, choice.table_name, tokens)
     connection.execute(delete(quarantined_row).where(*gone))

@@ -6,14 +6,17 @@ The rules stand in policy/expectations. A verdict holds rule ids, counts and row
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from central_zone.expectations.frames import frame_of
-from central_zone.expectations.parcel_facts import facts_frame, facts_of
-from central_zone.expectations.rules import PARCEL, Rule, RuleBook, Severity, read_rule_book
+from central_zone.expectations.parcel_facts import Facts, facts_frame, facts_of
+from central_zone.expectations.profile import Profile
+from central_zone.expectations.rules import PARCEL, Only, Rule, RuleBook, Severity, read_rule_book
+from central_zone.expectations.together import Parcel, Together
 from crossing.canonical import TABLES
 from crossing.policy import Policy
 
@@ -44,19 +47,22 @@ class Verdict:
     expectations_run: int
     suite_sha256: str
     warnings: dict[str, dict[str, int]] = field(default_factory=dict)  # table -> rule id -> rows
-    rules: tuple[RuleResult, ...] = ()  # every rule of every table that has rows, and those of the parcel
+    rules: tuple[RuleResult, ...] = ()  # every rule of every table of the shard that has rows, and those of the parcel
+    profile: Profile = field(default_factory=Profile)  # what later nights are compared with
 
 
 @dataclass(frozen=True, slots=True)
 class Unvalidated:
     """The tables of one parcel, and the day its extract was taken: "the future" begins after it.
 
-    `usual_rows` is the median of the practice's earlier nights, the first of all left out; None while there are few.
+    `earlier` are the practice's earlier nights, the first of all left out. Whether the parcel holds the practice's whole
+    record decides if what its rows refer to must be in it.
     """
 
     tables: Mapping[str, pa.Table]
     extract_date: date
-    usual_rows: float | None = None
+    earlier: Sequence[Profile] = ()
+    is_whole_record: bool = False
 
 
 @dataclass(slots=True)
@@ -68,12 +74,21 @@ class _Findings:
     held: list[str] = field(default_factory=list)
     rules: list[RuleResult] = field(default_factory=list)
 
+    profile: Profile = field(default_factory=Profile)
+
     def note(self, rule: Rule, *, failed: int, seen: int) -> None:
-        """Nothing was seen where a table is empty, so nothing is said of it."""
-        if seen:
-            self.rules.append(RuleResult(rule.table, rule.id, rule.severity, failed, seen))
+        """Where nothing was seen, the rule could not be told: the table is empty, or there is no history yet."""
+        self.rules.append(RuleResult(rule.table, rule.id, rule.severity, failed, seen))
         if failed and rule.severity == Severity.WARN:
             self.warned.setdefault(rule.table, {})[rule.id] = failed
+
+    def shares_broken(self, book: RuleBook) -> dict[str, tuple[int, int]]:
+        """Of each rule about rows: how many failed and were seen, in all tables that have it."""
+        shares = {rule.id: (0, 0) for rules in book.rules.values() for rule in rules}
+        for result in self.rules:
+            failed, seen = shares[result.rule]
+            shares[result.rule] = (failed + result.failed, seen + result.seen)
+        return shares
 
     def verdict(self, *, expectations_run: int, suite_sha256: str) -> Verdict:
         return Verdict(
@@ -83,7 +98,18 @@ class _Findings:
             suite_sha256=suite_sha256,
             warnings=self.warned,
             rules=tuple(self.rules),
+            profile=self.profile,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """Several parcels looked at together, and what is found in each."""
+
+    parcels: Sequence[Unvalidated]
+    rows: Together
+    book: RuleBook
+    findings: list[_Findings]
 
 
 def validate_tables(tables: Mapping[str, pa.Table], *, extract_date: date, policy: Policy) -> Verdict:
@@ -104,56 +130,67 @@ def validate_shard(parcels: Sequence[Unvalidated], *, policy: Policy) -> list[Ve
 
     book = read_rule_book(policy)
     suites = Suites(book)
-    findings = [_Findings() for _ in parcels]
-    run = sum(_validate_table(table, parcels, book, suites, findings) for table in TABLES)
-    run += _validate_parcels_as_a_whole(parcels, book, suites, findings)
-    return [found.verdict(expectations_run=run, suite_sha256=book.sha256) for found in findings]
+    rows = Together([Parcel(parcel.tables, parcel.extract_date, parcel.is_whole_record) for parcel in parcels])
+    shard = _Shard(parcels, rows, book, [_Findings() for _ in parcels])
+    run = sum(_validate_table(table, shard, suites) for table in TABLES)
+    run += _validate_parcels_as_a_whole(shard, suites)
+    return [found.verdict(expectations_run=run, suite_sha256=book.sha256) for found in shard.findings]
 
 
-def _validate_table(
-    table: str, parcels: Sequence[Unvalidated], book: RuleBook, suites: "Suites", findings: list[_Findings]
-) -> int:
-    lengths = [parcel.tables[table].num_rows if table in parcel.tables else 0 for parcel in parcels]
+def _validate_table(table: str, shard: _Shard, suites: "Suites") -> int:
+    lengths = shard.rows.lengths(table)
     if not sum(lengths):
         return 0
-    columns = book.columns(table)
-    rows = _together(table, parcels, columns)
-    frame = frame_of(table, rows, columns, lengths=lengths, extract_dates=[parcel.extract_date for parcel in parcels])
+    frame = frame_of(shard.rows, shard.book.lists, table, shard.book.columns(table))
     run, failed = suites.run(table, frame)
-    for rule in book.rules[table]:
-        _share_out(rule, failed.get(rule.id, _NOWHERE), lengths, findings)
+    filled = {name: frame[name].notna().to_numpy() for name in frame.columns if "." in name}
+    for rule in shard.book.rules[table]:
+        _share_out(rule, failed.get(rule.id, _NOWHERE), _rows_seen(rule, filled, lengths), lengths, shard)
     return run
 
 
-def _together(table: str, parcels: Sequence[Unvalidated], columns: set[str]) -> pa.Table:
-    named = [column.name for column in TABLES[table] if column.name in columns]
-    return pa.concat_tables([parcel.tables[table].select(named) for parcel in parcels if table in parcel.tables])
+def _rows_seen(rule: Rule, filled: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[int]:
+    """Of each parcel, the rows that a rule had something to say of: where it looks beside a row, and something is there."""
+    told = [filled[column] for column in rule.columns if "." in column]
+    if not told:
+        return list(lengths)
+    before = np.concatenate([[0], np.cumsum(np.logical_or.reduce(told))])
+    ends = np.cumsum(lengths)
+    return [int(before[end] - before[end - length]) for length, end in zip(lengths, ends, strict=True)]
 
 
-def _share_out(rule: Rule, positions: np.ndarray, lengths: Sequence[int], findings: list[_Findings]) -> None:
+def _share_out(rule: Rule, positions: np.ndarray, seen: Sequence[int], lengths: Sequence[int], shard: _Shard) -> None:
     """Gives each parcel its own failing rows, counted from its own first row."""
     ends = np.cumsum(lengths)
     pieces = np.split(positions, np.searchsorted(positions, ends[:-1]))
-    for found, piece, length, end in zip(findings, pieces, lengths, ends, strict=True):
-        found.note(rule, failed=len(piece), seen=length)
+    for place, (parcel, found) in enumerate(zip(shard.parcels, shard.findings, strict=True)):
+        if rule.only == Only.WHOLE_RECORD and not parcel.is_whole_record:
+            found.note(rule, failed=0, seen=0)
+            continue
+        piece = pieces[place]
+        found.note(rule, failed=len(piece), seen=seen[place])
         if len(piece) and rule.severity != Severity.WARN:
-            found.failed.setdefault(rule.table, {})[rule.id] = piece - (end - length)
+            found.failed.setdefault(rule.table, {})[rule.id] = piece - (ends[place] - lengths[place])
 
 
-def _validate_parcels_as_a_whole(
-    parcels: Sequence[Unvalidated], book: RuleBook, suites: "Suites", findings: list[_Findings]
-) -> int:
-    facts = [facts_of(parcel.tables, usual_rows=parcel.usual_rows) for parcel in parcels]
-    run, failed = suites.run(PARCEL, facts_frame(facts))
-    for rule in book.rules[PARCEL]:
+def _validate_parcels_as_a_whole(shard: _Shard, suites: "Suites") -> int:
+    told = [
+        facts_of(parcel.tables, earlier=parcel.earlier, shares=found.shares_broken(shard.book))
+        for parcel, found in zip(shard.parcels, shard.findings, strict=True)
+    ]
+    run, failed = suites.run(PARCEL, facts_frame([facts.numbers for facts in told]))
+    for rule in shard.book.rules[PARCEL]:
         broken = set(failed.get(rule.id, _NOWHERE).tolist())
-        for position, found in enumerate(findings):
-            found.note(rule, failed=int(position in broken), seen=1)
+        for position, (found, facts) in enumerate(zip(shard.findings, told, strict=True)):
+            known = all(not isnan(facts.numbers[name]) for name in rule.columns)
+            found.note(rule, failed=int(position in broken), seen=int(known))
             if position in broken and rule.severity == Severity.HOLD_PARCEL:
-                found.held.append(_in_words(rule, facts[position]))
+                found.held.append(_in_words(rule, facts))
+    for found, facts in zip(shard.findings, told, strict=True):
+        found.profile = facts.profile
     return run
 
 
-def _in_words(rule: Rule, facts: dict[str, float]) -> str:
-    found = ", ".join(f"{name} is {facts[name]:.3g}" for name in rule.columns)
+def _in_words(rule: Rule, facts: Facts) -> str:
+    found = ", ".join(f"{name} is {facts.numbers[name]:.3g}{facts.where(name)}" for name in rule.columns)
     return f"{rule.id}: {found}. {rule.why}"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from central_zone.expectations.rules import Rule, read_rule_book
 from central_zone.quality.by_practice import by_practice
 from central_zone.quality.by_rule import by_rule
-from central_zone.quality.drift import drift
+from central_zone.quality.drift import drift_of_practice, drift_upwards
 from central_zone.quality.over_nights import Point, at_all_practices, at_one_practice
 from central_zone.quality.small_numbers import shown
 from central_zone.quality.thresholds import read_thresholds
@@ -28,6 +28,7 @@ from gp_collect_pages.trend import Trend, trend
 router = APIRouter()
 A_PAGE = 100
 _DAYS = (1, 7, 28, 90)
+_LATELY = timedelta(days=7)
 _DRIFT_OF = 28  # days: as many nights as the usual share is made of, and some that were missed
 Asked = Annotated[str, Query(max_length=60)]
 Days = Annotated[int, Query(ge=1, le=400)]
@@ -38,7 +39,7 @@ Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 
 @router.get("/quality", dependencies=[Depends(may_look)])
 def quality(
-    request: Request, zone: LedgerOfPage, collection: Asked = "", days: Days = 7, number: PageNumber = 1
+    request: Request, zone: LedgerOfPage, collection: Asked = "", days: Days = 1, number: PageNumber = 1
 ) -> HTMLResponse:
     """Every rule, then every practice, of one collection over some days."""
     chosen, window = _window(zone, collection, days)
@@ -62,22 +63,19 @@ def quality(
 
 @router.get("/quality/drift", dependencies=[Depends(may_look)])
 def drifting(request: Request, zone: LedgerOfPage, collection: Asked = "") -> HTMLResponse:
-    """Which practices' last parcel differs from what is usual."""
+    """Which practices' last parcel broke a rule more than usual."""
     chosen, window = _window(zone, collection, _DRIFT_OF)
     with transaction(zone.store, "look for drift") as connection:
-        found = drift(connection, window, read_thresholds(zone.policy))
-    differing = sorted(
-        (each for each in found if each.is_drift), key=lambda each: (-(each.rows.share or 0), each.practice_code)
-    )
+        found = drift_upwards(connection, window, read_thresholds(zone.policy))
+    found.sort(key=lambda each: (-(each.rows.share or 0), each.practice_code))
     return _page(
         request,
         "drift.html.j2",
         zone,
         title="Drift",
         asked={"collection": chosen, "days": _DRIFT_OF},
-        differing=differing[:A_PAGE],
-        found=len(differing),
-        compared=len(found),
+        differing=found[:A_PAGE],
+        found=len(found),
     )
 
 
@@ -86,7 +84,9 @@ def of_practice(request: Request, zone: LedgerOfPage, code: Code, collection: As
     """One practice: what its last parcel broke beside what is usual, and what of it waits in quarantine."""
     chosen, window = _window(zone, collection, _DRIFT_OF)
     with transaction(zone.store, "look at a practice's quality") as connection:
-        found = drift(connection, window, read_thresholds(zone.policy), practice_code=code)
+        found = drift_of_practice(
+            connection, window, read_thresholds(zone.policy), code, others_since=zone.now() - _LATELY
+        )
         waiting = lines_waiting(connection, zone.policy, [code])
     return _page(
         request,

@@ -2,6 +2,7 @@
 
 from crossing.policy import Policy
 from rule_pages import (
+    known_faults,
     national_data_opt_out,
     opting_out,
     opting_out_later,
@@ -22,6 +23,7 @@ PAGES: tuple[Page, ...] = (
     national_data_opt_out.PAGE,
     when_a_practice_is_stopped.PAGE,
     why_a_record_stays.PAGE,
+    known_faults.PAGE,
     small_numbers.PAGE,
     who_you_are.PAGE,
 )
@@ -29,6 +31,8 @@ NEEDS_NO_PAGE = {
     "connections.toml": "Addresses of computers. It says nothing of what may leave.",
     "practice_lists.csv": "How long each practice's list is; only what the pages of docs/pages.md hold a night against.",
     "store_rights.toml": "Who may do what in the store: docs/store-rights.md is made of it.",
+    "quality.toml": "How long results of validation are kept, and what drift is: docs/quality.md. It says nothing of what may leave.",
+    "quarantine.toml": "Which rows a steward at the centre may let in after all, each line with its reason: docs/quality.md.",
     "store_settings.toml": "How the store's server is set: docs/store.md says why. It says nothing of what may leave.",
     "fields/emis_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",
     "fields/tpp_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",

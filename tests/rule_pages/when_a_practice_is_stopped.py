@@ -5,7 +5,7 @@ from typing import Any
 
 from crossing.policy import Policy
 from rule_pages.opting_out_later import COLLECTIONS, collections
-from rule_pages.page import Page, in_words, percent, sentence, table
+from rule_pages.page import Page, percent, sentence, table
 from source_zone.rules import LONGEST_STALE_DAYS
 
 APPROVED = {"approved_deletions.csv": "large deletions", "approved_opt_outs.csv": "opt-outs that look wrong as a whole"}
@@ -122,10 +122,12 @@ def _number(limit: float) -> str:
 
 def _held(policy: Policy) -> str:
     rules = policy.table(PARCEL)["rule"]
-    held = [(sentence(rule["id"]), rule["why"]) for rule in rules if rule["severity"] == "hold_parcel"]
-    others = [in_words(rule["id"]) for rule in rules if rule["severity"] != "hold_parcel"]
-    counted = f"\n\nThese are only counted: {', '.join(others)}." if others else ""
-    return table(("what looks wrong", "why it matters"), held) + counted
+    held, counted = (
+        [(sentence(rule["id"]), rule["why"]) for rule in rules if (rule["severity"] == "hold_parcel") == waits]
+        for waits in (True, False)
+    )
+    heads = ("what looks wrong", "why it matters")
+    return table(heads, held) + ("\n\nThese are only counted:\n\n" + table(heads, counted) if counted else "")
 
 
 def _quarantined(policy: Policy) -> str:

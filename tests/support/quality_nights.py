@@ -54,6 +54,7 @@ def keep(url: str, parcels: Iterable[Judged], books: Mapping[str, Any] | None = 
 
 
 def _keep_one(cursor: psycopg.Cursor[Any], each: Judged) -> None:
+    of_records = sum(rows for table, rows in each.seen.items() if table != "patient")
     values = {
         "at": FIRST_NIGHT + timedelta(days=each.night),
         "id": uuid4(),
@@ -62,7 +63,9 @@ def _keep_one(cursor: psycopg.Cursor[Any], each: Judged) -> None:
         "format": each.supplier_format,
         "state": each.state,
         "manifest": json.dumps({"counts": {"tables": {}, "patients_may_leave": each.seen.get("patient", 0)}}),
-        "validation": json.dumps({"suite_sha256": each.suite, "rows_seen": {**each.seen, "parcel": 1}}),
+        "validation": json.dumps(
+            {"suite_sha256": each.suite, "rows_seen": {**each.seen, "parcel": 1}, "rows_of_records_seen": of_records}
+        ),
         "seconds": json.dumps({"receive": 0.25, "validate": 0.5, "load": 1.0}),
     }
     number = cursor.execute(_PARCEL, values).fetchone()[0]  # type: ignore[index]  # it returns one

@@ -1,47 +1,38 @@
 """Canonical tables as pandas frames: only the columns a rule names, strings without a copy, no token's value."""
 
-from collections.abc import Sequence
-from datetime import date
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crossing.errors import PersonMustAct
+from central_zone.expectations.beside import ColumnMissing, beside
+from central_zone.expectations.lists import Lists
+from central_zone.expectations.together import Together, has_column
 
 EXTRACT_DATE = "extract_date"  # added to every row, so that rules can compare with it
 EXTRACT_YEAR = "extract_year"
 ADDED = frozenset({EXTRACT_DATE, EXTRACT_YEAR})
 
 
-class ColumnMissing(PersonMustAct):
-    """A rule names a column that the table does not have."""
+def frame_of(rows: Together, lists: Lists, table: str, columns: set[str]) -> pd.DataFrame:
+    """The named columns of one table of all parcels. A token column becomes "true, or NULL where there is none".
 
-
-def frame_of(
-    table_name: str, table: pa.Table, columns: set[str], *, lengths: Sequence[int], extract_dates: Sequence[date]
-) -> pd.DataFrame:
-    """The named columns. `lengths` and `extract_dates` say which rows belong to which extract.
-
-    A token column becomes "true, or NULL where there is none". Raises ColumnMissing.
+    Raises ColumnMissing.
     """
-    added = {
-        EXTRACT_DATE: lambda: _repeated(pa.array(extract_dates, pa.date32()), lengths),
-        EXTRACT_YEAR: lambda: _repeated(pa.array([day.year for day in extract_dates], pa.int16()), lengths),
-    }
-    series = {}
-    for name in sorted(columns):
-        if name not in added and name not in table.column_names:
-            raise ColumnMissing(
-                f"policy/expectations/{table_name}.toml names column {name}, which {table_name} has not."
-            )
-        series[name] = _series(added[name]() if name in added else table.column(name))
-    return pd.DataFrame(series, copy=False)
+    return pd.DataFrame({name: _series(_column(rows, lists, table, name)) for name in sorted(columns)}, copy=False)
 
 
-def _repeated(values: pa.Array, lengths: Sequence[int]) -> pa.Array:
-    return values.take(pa.array(np.repeat(np.arange(len(lengths)), lengths)))
+def _column(rows: Together, lists: Lists, table: str, name: str) -> pa.ChunkedArray | pa.Array:
+    days = [parcel.extract_date for parcel in rows.parcels]
+    if name == EXTRACT_DATE:
+        return rows.for_each_row(table, days, pa.date32())
+    if name == EXTRACT_YEAR:
+        return rows.for_each_row(table, [day.year for day in days], pa.int16())
+    if "." in name:
+        return beside(rows, lists, table, name)
+    if not has_column(table, name):
+        raise ColumnMissing(f"policy/expectations/{table}.toml names column {name}, which {table} has not.")
+    return rows.column(table, name)
 
 
 def _series(column: pa.ChunkedArray | pa.Array) -> pd.Series:
@@ -53,6 +44,8 @@ def _series(column: pa.ChunkedArray | pa.Array) -> pd.Series:
     if pa.types.is_floating(column.type):
         # NumPy writes NaN where Arrow says NULL; a NaN that was sent must stay a fault, so it becomes infinite.
         return pc.if_else(pc.is_nan(column), pa.scalar(np.inf), column).to_pandas()
+    if pa.types.is_unsigned_integer(column.type):
+        return column.fill_null(0).to_pandas()  # a group of its own, of rows with no token
     if pa.types.is_integer(column.type):
         return column.cast(pa.float64()).to_pandas()
     return _arrow_backed(column)

@@ -1,77 +1,18 @@
-"""Great Expectations of our own, where the stock ones copy the whole frame to look at one column.
+"""Great Expectations of our own about one column or two, where the stock ones copy the whole frame to look at one."""
 
-Each is a metric that finds the failing rows with Arrow, and an expectation that wants none. A result carries how
-many rows failed and their positions; never a value. NULL passes: a tombstone has nothing but its tokens.
-"""
-
-import base64
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from great_expectations.core.metric_domain_types import MetricDomainTypes
-from great_expectations.execution_engine import PandasExecutionEngine
-from great_expectations.expectations.expectation import BatchExpectation
-from great_expectations.expectations.metrics.metric_provider import metric_value
-from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 from central_zone.expectations.code_shapes import rows_out_of_shape
+from central_zone.expectations.failing_rows import FailingRows, NoFailingRows
 from central_zone.expectations.frames import arrow_column
 
-POSITIONS = "failing_row_positions"
 
-
-def encoded(positions: np.ndarray) -> str:
-    """Positions as text, because Great Expectations turns every result into JSON, number by number."""
-    return base64.b64encode(np.ascontiguousarray(positions, dtype="<i8").tobytes()).decode()
-
-
-def decoded(text: str) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(text), dtype="<i8")
-
-
-def _positions(masks: list[Any]) -> np.ndarray:
-    """Where any of the masks is true; a mask of None is true nowhere."""
-    found = [np.flatnonzero(mask.to_numpy()) for mask in masks if mask is not None]
-    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
-
-
-class _FailingRows(TableMetricProvider):  # type: ignore[misc]  # Great Expectations has no types
-    """A metric whose value is the positions of the rows that fail."""
-
-    @metric_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]  # as above
-    def _pandas(
-        cls,  # noqa: N805  (Great Expectations makes a class method of it)
-        execution_engine: PandasExecutionEngine,
-        metric_domain_kwargs: dict[str, Any],
-        metric_value_kwargs: dict[str, Any],
-        **_others: Any,
-    ) -> np.ndarray:
-        frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
-        return _positions(cls.masks(frame, **metric_value_kwargs))
-
-
-class _NoFailingRows(BatchExpectation):  # type: ignore[misc]  # as above
-    """Wants no failing rows. The columns stand in policy; the subclass names the metric."""
-
-    columns: list[str]
-
-    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
-    success_keys: ClassVar[tuple[str, ...]] = ("columns",)
-
-    def _validate(
-        self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
-    ) -> dict[str, Any]:
-        failing = metrics[self.metric_dependencies[0]]
-        return {
-            "success": len(failing) == 0,
-            "result": {"observed_value": len(failing), POSITIONS: encoded(failing)},
-        }
-
-
-class _RowsOffTheList(_FailingRows):
+class _RowsOffTheList(FailingRows):
     metric_name = "gp_collect.rows_off_the_list"
     value_keys = ("columns", "words")
 
@@ -85,7 +26,7 @@ def _off_the_list(column: pa.ChunkedArray, words: list[str]) -> pa.ChunkedArray 
     return None if pc.all(listed).as_py() in {True, None} else pc.invert(listed)
 
 
-class ExpectListedWords(_NoFailingRows):
+class ExpectListedWords(NoFailingRows):
     """Every word stands in the list of policy/vocabularies.toml that bears the column's name."""
 
     words: dict[str, list[str]]
@@ -94,7 +35,7 @@ class ExpectListedWords(_NoFailingRows):
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "words")
 
 
-class _RowsOutOfShape(_FailingRows):
+class _RowsOutOfShape(FailingRows):
     metric_name = "gp_collect.rows_out_of_shape"
     value_keys = ("columns", "shape")
 
@@ -103,7 +44,7 @@ class _RowsOutOfShape(_FailingRows):
         return [rows_out_of_shape(arrow_column(frame, name), shape) for name in columns]
 
 
-class ExpectCodesOfShape(_NoFailingRows):
+class ExpectCodesOfShape(NoFailingRows):
     """Every code has the shape, check digit included, of its code system (central_zone.expectations.code_shapes)."""
 
     shape: str
@@ -112,7 +53,7 @@ class ExpectCodesOfShape(_NoFailingRows):
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "shape")
 
 
-class _RowsOutOfOrder(_FailingRows):
+class _RowsOutOfOrder(FailingRows):
     metric_name = "gp_collect.rows_out_of_order"
     value_keys = ("columns",)
 
@@ -122,13 +63,13 @@ class _RowsOutOfOrder(_FailingRows):
         return [frame[first] > frame[second]]
 
 
-class ExpectColumnsInOrder(_NoFailingRows):
+class ExpectColumnsInOrder(NoFailingRows):
     """The first of two columns is never greater (for dates: later) than the second."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (_RowsOutOfOrder.metric_name,)
 
 
-class _RowsNotFinite(_FailingRows):
+class _RowsNotFinite(FailingRows):
     metric_name = "gp_collect.rows_not_finite"
     value_keys = ("columns",)
 
@@ -137,13 +78,28 @@ class _RowsNotFinite(_FailingRows):
         return [np.isinf(frame[name]) for name in columns]
 
 
-class ExpectFiniteNumbers(_NoFailingRows):
+class ExpectFiniteNumbers(NoFailingRows):
     """Every number is one that can be added up: neither infinite nor "not a number"."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (_RowsNotFinite.metric_name,)
 
 
-class _RowsOutOfRange(_FailingRows):
+class _RowsNotFilled(FailingRows):
+    metric_name = "gp_collect.rows_not_filled"
+    value_keys = ("columns",)
+
+    @staticmethod
+    def masks(frame: pd.DataFrame, columns: list[str]) -> list[Any]:
+        return [frame[name].isna() if frame[name].hasnans else None for name in columns]
+
+
+class ExpectFilled(NoFailingRows):
+    """No column is empty, in no row, whether it says "deleted" or not."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (_RowsNotFilled.metric_name,)
+
+
+class _RowsOutOfRange(FailingRows):
     metric_name = "gp_collect.rows_out_of_range"
     value_keys = ("columns", "least", "most")
 
@@ -152,7 +108,7 @@ class _RowsOutOfRange(_FailingRows):
         return [(frame[name] < least) | (frame[name] > most) for name in columns]
 
 
-class ExpectNumbersInRange(_NoFailingRows):
+class ExpectNumbersInRange(NoFailingRows):
     """Every number is at least `least` and at most `most`."""
 
     least: float
@@ -162,7 +118,7 @@ class ExpectNumbersInRange(_NoFailingRows):
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "least", "most")
 
 
-class _RowsTooLarge(_FailingRows):
+class _RowsTooLarge(FailingRows):
     metric_name = "gp_collect.rows_too_large"
     value_keys = ("columns", "limit")
 
@@ -171,7 +127,7 @@ class _RowsTooLarge(_FailingRows):
         return [(frame[name].abs() >= limit) & np.isfinite(frame[name]) for name in columns]
 
 
-class ExpectNumbersSmallerThan(_NoFailingRows):
+class ExpectNumbersSmallerThan(NoFailingRows):
     """Every finite number is smaller than `limit`, its sign left out. The others are for `expect_finite_numbers`."""
 
     limit: float
@@ -180,7 +136,7 @@ class ExpectNumbersSmallerThan(_NoFailingRows):
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "limit")
 
 
-class _RowsOutOfDates(_FailingRows):
+class _RowsOutOfDates(FailingRows):
     metric_name = "gp_collect.rows_out_of_dates"
     value_keys = ("columns", "first", "last")
 
@@ -190,7 +146,7 @@ class _RowsOutOfDates(_FailingRows):
         return [(frame[name] < begins) | (frame[name] >= ends) for name in columns]
 
 
-class ExpectDatesInRange(_NoFailingRows):
+class ExpectDatesInRange(NoFailingRows):
     """Every date or instant is on a day from `first` to `last`, both included."""
 
     first: str
@@ -200,7 +156,7 @@ class ExpectDatesInRange(_NoFailingRows):
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "first", "last")
 
 
-class _RowsOnThoseDays(_FailingRows):
+class _RowsOnThoseDays(FailingRows):
     metric_name = "gp_collect.rows_on_those_days"
     value_keys = ("columns", "days")
 
@@ -210,26 +166,10 @@ class _RowsOnThoseDays(_FailingRows):
         return [frame[name].isin(pd.to_datetime(days).as_unit(frame[name].dt.unit)) for name in columns]
 
 
-class ExpectNotOnThoseDays(_NoFailingRows):
+class ExpectNotOnThoseDays(NoFailingRows):
     """No date is one of the days that systems write when they do not know the date."""
 
     days: list[str]
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (_RowsOnThoseDays.metric_name,)
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "days")
-
-
-# Those that take all their columns at once; a stock expectation is repeated for each column.
-OWN_TYPES = frozenset(
-    kind.expectation_type
-    for kind in (
-        ExpectListedWords,
-        ExpectCodesOfShape,
-        ExpectColumnsInOrder,
-        ExpectFiniteNumbers,
-        ExpectNumbersInRange,
-        ExpectNumbersSmallerThan,
-        ExpectDatesInRange,
-        ExpectNotOnThoseDays,
-    )
-)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from central_zone.expectations.lists import LIST_FILES, Lists, read_lists
 from crossing.canonical import TABLES
 from crossing.manifest import canonical_json
 from crossing.policy import Policy, PolicyRefused
@@ -12,6 +13,13 @@ from crossing.policy import Policy, PolicyRefused
 PARCEL = "parcel"  # rules about a parcel as a whole stand in parcel.toml: one row a parcel, its columns are facts
 VOCABULARIES = "vocabularies.toml"
 _KEYS = frozenset({"id", "expectation", "columns", "severity", "why", "owner"})
+
+
+class Only(StrEnum):
+    """To which parcels a rule applies. Where it does not, it is said that nothing was seen."""
+
+    EVERY_PARCEL = "every_parcel"
+    WHOLE_RECORD = "whole_record"  # a practice's first parcel, and a snapshot: what rows refer to must be in it too
 
 
 class Severity(StrEnum):
@@ -34,18 +42,21 @@ class Rule:
     why: str
     owner: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    only: Only = Only.EVERY_PARCEL
 
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """All rules, the words of the closed columns they name, and a fingerprint of both."""
+    """All rules, the words of the closed columns they name, the lists they look things up in, a fingerprint of all."""
 
     rules: dict[str, tuple[Rule, ...]]
     words: dict[str, tuple[str, ...]]
+    lists: Lists
     sha256: str
 
     def columns(self, table: str) -> set[str]:
-        return {column for rule in self.rules[table] for column in rule.columns}
+        """Those that rules name, and whether a row says "deleted": several rules look at live rows only."""
+        return {"is_deleted"} | {column for rule in self.rules[table] for column in rule.columns}
 
 
 def read_rule_book(policy: Policy) -> RuleBook:
@@ -53,9 +64,10 @@ def read_rule_book(policy: Policy) -> RuleBook:
     names = [*TABLES, PARCEL]
     rules = {table: _rules_of(table, policy) for table in names}
     words = {column: tuple(sorted(policy.vocabulary(column))) for column in _closed_columns(rules)}
-    applied = [*(_file(table) for table in names), VOCABULARIES]
+    lists = read_lists(policy)
+    applied = [*(_file(table) for table in names), VOCABULARIES, *LIST_FILES]
     fingerprint = {name: policy.sha256[name] for name in applied if name in policy.sha256}
-    return RuleBook(rules, words, hashlib.sha256(canonical_json(fingerprint)).hexdigest())
+    return RuleBook(rules, words, lists, hashlib.sha256(canonical_json(fingerprint)).hexdigest())
 
 
 def _file(table: str) -> str:
@@ -81,7 +93,7 @@ def _rules_of(table: str, policy: Policy) -> tuple[Rule, ...]:
 
 
 def _rule(table: str, entry: dict[str, Any]) -> Rule:
-    missing, unknown = sorted(_KEYS - set(entry)), sorted(set(entry) - _KEYS - {"arguments"})
+    missing, unknown = sorted(_KEYS - set(entry)), sorted(set(entry) - _KEYS - {"arguments", "only"})
     if missing or unknown:
         raise PolicyRefused(
             f"policy/{_file(table)}: missing keys {missing}, unknown keys {unknown} in a rule. Correct it."
@@ -90,9 +102,11 @@ def _rule(table: str, entry: dict[str, Any]) -> Rule:
         raise PolicyRefused(
             f"policy/{_file(table)}, rule {entry['id']}: severity must be one of {', '.join(Severity)}."
         )
+    if entry.get("only", Only.EVERY_PARCEL) not in set(Only):
+        raise PolicyRefused(f"policy/{_file(table)}, rule {entry['id']}: only must be one of {', '.join(Only)}.")
     _check_scope(table, entry)
-    content = {**entry, "columns": tuple(entry["columns"]), "severity": Severity(entry["severity"])}
-    return Rule(table=table, **content)
+    typed = {"severity": Severity(entry["severity"]), "only": Only(entry.get("only", Only.EVERY_PARCEL))}
+    return Rule(table=table, **{**entry, "columns": tuple(entry["columns"]), **typed})
 
 
 def _check_scope(table: str, entry: dict[str, Any]) -> None:

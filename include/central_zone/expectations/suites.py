@@ -16,11 +16,14 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.exceptions import GreatExpectationsError
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-from central_zone.expectations.row_expectations import OWN_TYPES, POSITIONS, decoded
+from central_zone.expectations import record_expectations, row_expectations  # noqa: F401  (their expectations are registered)
+from central_zone.expectations.failing_rows import POSITIONS, NoFailingRows, Shown, decoded
 from central_zone.expectations.rules import Rule, RuleBook
 from crossing.errors import PersonMustAct
 from crossing.policy import PolicyRefused
 
+# Those that take all their columns at once; a stock expectation is repeated for each column.
+OWN_TYPES = frozenset(kind.expectation_type for kind in NoFailingRows.__subclasses__())
 # Positions of failing rows and no value of any: results stay in memory, but a traceback or a dump of it travels.
 _POSITIONS_ONLY = {
     "result_format": "COMPLETE",
@@ -46,7 +49,7 @@ class Suites:
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         asset = self._context.data_sources.add_pandas("parcels").add_dataframe_asset("rows")
         self._whole = asset.add_batch_definition_whole_dataframe("whole")
-        self._definitions: dict[str, Any] = {}
+        self._suites: dict[str, gx.ExpectationSuite] = {}
 
     def run(self, table: str, frame: pd.DataFrame) -> tuple[int, dict[str, np.ndarray]]:
         """Runs the table's suite: how many expectations ran, and the failing row positions by rule id.
@@ -64,22 +67,27 @@ class Suites:
         return len(result.results), {rule: np.unique(np.concatenate(found)) for rule, found in failed.items()}
 
     def _run(self, table: str, frame: pd.DataFrame) -> Any:
-        definition = self._definition(table)
+        suite = self._suite(table)
+        shown = Shown(frame[self._stock_columns(table)])
+        shown.whole = frame
         try:
-            return definition.run(batch_parameters={"dataframe": frame}, result_format=_POSITIONS_ONLY)
+            batch = self._whole.get_batch(batch_parameters={"dataframe": shown})
+            return batch.validate(suite, result_format=_POSITIONS_ONLY)
         except GreatExpectationsError:
             raise ValidationBroke(
                 f"The rules of policy/expectations/{table}.toml could not be carried out on {table}. "
                 "Nothing was loaded. Check their columns and arguments against the table."
             ) from None
 
-    def _definition(self, table: str) -> Any:
-        if table not in self._definitions:
+    def _stock_columns(self, table: str) -> list[str]:
+        stock = (rule for rule in self._book.rules[table] if rule.expectation not in OWN_TYPES)
+        return sorted({column for rule in stock for column in rule.columns})
+
+    def _suite(self, table: str) -> gx.ExpectationSuite:
+        if table not in self._suites:
             expectations = [made for rule in self._book.rules[table] for made in _expectations(rule, self._book)]
-            suite = self._context.suites.add(gx.ExpectationSuite(name=table, expectations=expectations))
-            definition = gx.ValidationDefinition(name=table, data=self._whole, suite=suite)
-            self._definitions[table] = self._context.validation_definitions.add(definition)
-        return self._definitions[table]
+            self._suites[table] = gx.ExpectationSuite(name=table, expectations=expectations)
+        return self._suites[table]
 
 
 def _expectations(rule: Rule, book: RuleBook) -> Iterator[Any]:

@@ -1,14 +1,19 @@
 """Exposes the metrics as Prometheus reads them: to a scrape, or into a file for node exporter's textfile collector."""
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from prometheus_client import CollectorRegistry, generate_latest, write_to_textfile
 from prometheus_client.core import GaugeMetricFamily
 
 from central_zone.folders import usable
 from central_zone.metrics.names import METRICS, Sample
+from crossing.errors import TryAgain
 
+_log = logging.getLogger(__name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -42,6 +47,21 @@ def write_textfile(path: Path, samples: Iterable[Sample]) -> None:
     with usable("--textfile"):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_to_textfile(str(path), _registry(samples))
+
+
+def write_textfile_every(
+    path: Path, measure: Callable[[], Iterable[Sample]], *, seconds: int, wait: Callable[[float], None] = time.sleep
+) -> NoReturn:
+    """Until it is stopped. While nothing can be measured the file stays as it was, and says itself how old it is.
+
+    Raises what a person must mend.
+    """
+    while True:
+        try:
+            write_textfile(path, measure())
+        except TryAgain as error:
+            _log.warning("Not measured: %s: %s", type(error).__name__, error)
+        wait(seconds)
 
 
 def _registry(samples: Iterable[Sample]) -> CollectorRegistry:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from central_zone.quality.window import JUDGED, Window
 
@@ -11,13 +11,16 @@ from central_zone.quality.window import JUDGED, Window
 _ASKED = f"""
 WITH judged AS ({JUDGED}), rows AS (
   SELECT practice_code, max(supplier_format) AS supplier_format, count(*) AS parcels, count(*) FILTER (WHERE state = 'held') AS held,
-    sum((SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(seen) WHERE key NOT IN ('parcel', 'patient')))::bigint AS seen
+    sum(rows_of_records)::bigint AS seen
   FROM judged GROUP BY 1
+), by_rule AS (
+  SELECT j.practice_code, r.table_name, r.rule_id, r.severity, sum(r.rows_failed)::bigint AS failed
+  FROM ledger.rule_result AS r JOIN judged AS j USING (parcel_number) WHERE r.parcel_number >= :first GROUP BY 1, 2, 3, 4
 ), breaches AS (
-  SELECT j.practice_code, count(DISTINCT (r.table_name, r.rule_id)) AS rules,
-    coalesce(sum(r.rows_failed) FILTER (WHERE r.severity = 'drop_row' AND r.table_name <> 'patient'), 0)::bigint AS kept_out,
-    coalesce(sum(r.rows_failed) FILTER (WHERE r.severity = 'warn' AND r.table_name <> 'patient'), 0)::bigint AS warned
-  FROM ledger.rule_result AS r JOIN judged AS j USING (parcel_number) GROUP BY 1
+  SELECT practice_code, count(*) AS rules,
+    sum(failed) FILTER (WHERE severity = 'drop_row' AND table_name <> 'patient')::bigint AS kept_out,
+    sum(failed) FILTER (WHERE severity = 'warn' AND table_name <> 'patient')::bigint AS warned
+  FROM by_rule GROUP BY 1
 )
 SELECT practice_code, supplier_format, parcels, held, seen, coalesce(rules, 0) AS rules, coalesce(kept_out, 0) AS kept_out,
   coalesce(warned, 0) AS warned
@@ -46,4 +49,4 @@ class PracticeLine:
 
 def by_practice(connection: Connection, window: Window) -> list[PracticeLine]:
     """Whoever has parcels held first, then by the share of breaches that kept a row out."""
-    return [PracticeLine(**row._mapping) for row in connection.execute(text(_ASKED), window.asked())]
+    return [PracticeLine(**row._mapping) for row in window.ask(connection, _ASKED)]

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from central_zone.expectations.rules import PARCEL
 from central_zone.quality.counted import Counted, counted
@@ -15,10 +15,12 @@ SELECT suite_sha256, key AS table_name, count(*) AS parcels, sum(value::bigint) 
 FROM judged, jsonb_each_text(seen) GROUP BY 1, 2
 """  # noqa: S608 (all of it is ours)
 _BROKEN = """
-SELECT r.table_name, r.rule_id, max(r.severity) AS severity, count(*) AS parcels,
-  count(DISTINCT p.practice_code) AS practices, sum(r.rows_failed)::bigint AS rows
-FROM ledger.rule_result AS r JOIN ledger.parcel AS p USING (parcel_number)
-WHERE p.collection = :collection AND p.parcel_number >= :first AND r.parcel_number >= :first GROUP BY 1, 2
+SELECT table_name, rule_id, max(severity) AS severity, sum(parcels)::bigint AS parcels, count(*) AS practices, sum(rows)::bigint AS rows
+FROM (
+  SELECT r.table_name, r.rule_id, p.practice_code, max(r.severity) AS severity, count(*) AS parcels, sum(r.rows_failed)::bigint AS rows
+  FROM ledger.rule_result AS r JOIN ledger.parcel AS p USING (parcel_number)
+  WHERE p.collection = :collection AND p.parcel_number >= :first AND r.parcel_number >= :first GROUP BY 1, 2, 3
+) AS by_practice GROUP BY 1, 2
 """
 _ORDER = {"hold_parcel": 0, "drop_row": 1, "warn": 2}
 
@@ -38,7 +40,7 @@ class RuleLine:
 
 def by_rule(connection: Connection, window: Window) -> list[RuleLine]:
     """Every rule that was asked: those that hold parcels first, then by the share of rows that broke them."""
-    seen = connection.execute(text(_SEEN), window.asked()).all()
+    seen = window.ask(connection, _SEEN)
     books = rule_books(connection, (row.suite_sha256 for row in seen))
     parcels, rows = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     severities: dict[tuple[str, str], str] = {}
@@ -48,7 +50,7 @@ def by_rule(connection: Connection, window: Window) -> list[RuleLine]:
             severities[which] = severity
             parcels[which] += row.parcels
             rows[which] += int(row.rows)
-    broken = {(row.table_name, row.rule_id): row for row in connection.execute(text(_BROKEN), window.asked())}
+    broken = {(row.table_name, row.rule_id): row for row in window.ask(connection, _BROKEN)}
     lines = [
         RuleLine(
             table=which[0],

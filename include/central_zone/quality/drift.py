@@ -6,31 +6,37 @@ practices: thresholds in policy/quality.toml.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from central_zone.quality.counted import Counted, counted
 from central_zone.quality.thresholds import Thresholds
-from central_zone.quality.window import JUDGED, Window
+from central_zone.quality.window import JUDGED, Window, first_number
 
 MORE, LESS, USUAL = "more than usual", "less than usual", "as usual"
 FEW_ROWS, FEW_NIGHTS, FEW_PRACTICES = "too few rows to say", "too few nights to say", "too few practices to say"
 
 _ASKED = f"""
 WITH judged AS MATERIALIZED (
-  SELECT j.*, row_number() OVER (PARTITION BY practice_code ORDER BY parcel_number DESC) AS back FROM ({JUDGED}) AS j
+  SELECT parcel_number, practice_code, supplier_format, suite_sha256, seen,
+    row_number() OVER (PARTITION BY practice_code ORDER BY parcel_number DESC) AS back
+  FROM ({JUDGED} AND (:practice_code = '' OR practice_code = :practice_code OR parcel_number >= :others_first)) AS j
 ), latest AS MATERIALIZED (SELECT * FROM judged WHERE back = 1
 ), asked AS MATERIALIZED (
   SELECT l.practice_code, l.supplier_format, r.table_name, r.rule_id, r.severity, r.rows_failed, r.rows_seen
   FROM latest AS l JOIN ledger.rule_result AS r USING (parcel_number)
   WHERE r.table_name <> 'parcel' AND (:practice_code = '' OR l.practice_code = :practice_code)
+    AND r.rows_failed >= r.rows_seen * :least_share
+), books AS MATERIALIZED (
+  SELECT suite_sha256, key AS table_name, rule_id FROM ledger.rule_book, jsonb_each(rules), jsonb_object_keys(value) AS rule_id
 ), before AS (
   SELECT a.practice_code, a.table_name, a.rule_id, count(*) AS nights,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY coalesce(r.rows_failed, 0)::float8 / (j.seen ->> a.table_name)::bigint) AS usual
   FROM asked AS a
   JOIN judged AS j ON j.practice_code = a.practice_code AND j.back BETWEEN 2 AND :trailing_nights + 1
     AND (j.seen ->> a.table_name)::bigint > 0
-  JOIN ledger.rule_book AS b ON b.suite_sha256 = j.suite_sha256 AND b.rules -> a.table_name ? a.rule_id
+  JOIN books AS b ON b.suite_sha256 = j.suite_sha256 AND b.table_name = a.table_name AND b.rule_id = a.rule_id
   LEFT JOIN ledger.rule_result AS r
     ON r.parcel_number = j.parcel_number AND r.table_name = a.table_name AND r.rule_id = a.rule_id
   GROUP BY 1, 2, 3
@@ -39,6 +45,7 @@ WITH judged AS MATERIALIZED (
     percentile_cont(0.5) WITHIN GROUP (ORDER BY coalesce(r.rows_failed, 0)::float8 / (l.seen ->> k.table_name)::bigint) AS usual
   FROM (SELECT DISTINCT supplier_format, table_name, rule_id FROM asked) AS k
   JOIN latest AS l ON l.supplier_format = k.supplier_format AND (l.seen ->> k.table_name)::bigint >= :least_rows
+  JOIN books AS b ON b.suite_sha256 = l.suite_sha256 AND b.table_name = k.table_name AND b.rule_id = k.rule_id
   LEFT JOIN ledger.rule_result AS r
     ON r.parcel_number = l.parcel_number AND r.table_name = k.table_name AND r.rule_id = k.rule_id
   GROUP BY 1, 2, 3
@@ -65,16 +72,24 @@ class Drift:
     against_supplier: str
     of_supplier: float | None
 
-    @property
-    def is_drift(self) -> bool:
-        return bool({self.against_itself, self.against_supplier} & {MORE, LESS})
+
+def drift_of_practice(
+    connection: Connection, window: Window, thresholds: Thresholds, practice_code: str, *, others_since: datetime
+) -> list[Drift]:
+    """Every rule that something in the practice's last parcel broke; beside others whose last extract was taken since then."""
+    first = first_number(others_since)
+    return _asked(connection, window, thresholds, practice_code=practice_code, others_first=first, least_share=0)
 
 
-def drift(connection: Connection, window: Window, thresholds: Thresholds, *, practice_code: str = "") -> list[Drift]:
-    """Of one practice, or of all."""
+def drift_upwards(connection: Connection, window: Window, thresholds: Thresholds) -> list[Drift]:
+    """Of all practices, what is more than usual: only shares that are far enough from nothing can be."""
+    found = _asked(connection, window, thresholds, practice_code="", others_first=0, least_share=thresholds.at_least)
+    return [each for each in found if MORE in (each.against_itself, each.against_supplier)]
+
+
+def _asked(connection: Connection, window: Window, thresholds: Thresholds, **asked: object) -> list[Drift]:
     numbers = {"trailing_nights": thresholds.trailing_nights, "least_rows": thresholds.least_rows}
-    asked = {**window.asked(), **numbers, "practice_code": practice_code}
-    return [_compared(row, thresholds) for row in connection.execute(text(_ASKED), asked)]
+    return [_compared(row, thresholds) for row in window.ask(connection, _ASKED, **numbers, **asked)]
 
 
 def _compared(row: Row[tuple[object, ...]], thresholds: Thresholds) -> Drift:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from central_zone.quality.counted import Counted, counted
 from central_zone.quality.window import JUDGED, Window, rule_books
@@ -13,7 +13,7 @@ _AT_ONE = f"""
 WITH judged AS ({JUDGED} AND practice_code = :practice_code)
 SELECT {_LONDON} AS night, j.sequence, j.state, j.suite_sha256, (j.seen ->> :table)::bigint AS seen, coalesce(r.rows_failed, 0) AS failed
 FROM judged AS j LEFT JOIN ledger.rule_result AS r
-  ON r.parcel_number = j.parcel_number AND r.table_name = :table AND r.rule_id = :rule
+  ON r.parcel_number = j.parcel_number AND r.parcel_number >= :first AND r.table_name = :table AND r.rule_id = :rule
 ORDER BY j.parcel_number
 """  # noqa: S608 (all of it is ours)
 _AT_ALL = f"""
@@ -21,7 +21,7 @@ WITH judged AS ({JUDGED})
 SELECT {_LONDON} AS night, j.suite_sha256, count(*) AS parcels, sum((j.seen ->> :table)::bigint)::bigint AS seen,
   coalesce(sum(r.rows_failed), 0)::bigint AS failed
 FROM judged AS j LEFT JOIN ledger.rule_result AS r
-  ON r.parcel_number = j.parcel_number AND r.table_name = :table AND r.rule_id = :rule
+  ON r.parcel_number = j.parcel_number AND r.parcel_number >= :first AND r.table_name = :table AND r.rule_id = :rule
 WHERE j.seen ? :table GROUP BY 1, 2 ORDER BY 1
 """  # noqa: S608 (all of it is ours)
 
@@ -39,7 +39,7 @@ class Point:
 def at_one_practice(connection: Connection, window: Window, practice_code: str, table: str, rule: str) -> list[Point]:
     """In the order in which the extracts were taken."""
     which = {"practice_code": practice_code, "table": table, "rule": rule}
-    found = connection.execute(text(_AT_ONE), {**window.asked(), **which}).all()
+    found = window.ask(connection, _AT_ONE, **which)
     books = rule_books(connection, (row.suite_sha256 for row in found))
     points = []
     for row in found:
@@ -50,7 +50,7 @@ def at_one_practice(connection: Connection, window: Window, practice_code: str, 
 
 def at_all_practices(connection: Connection, window: Window, table: str, rule: str) -> list[Point]:
     """A point for each night on which a parcel's extract was taken."""
-    found = connection.execute(text(_AT_ALL), {**window.asked(), "table": table, "rule": rule}).all()
+    found = window.ask(connection, _AT_ALL, table=table, rule=rule)
     books = rule_books(connection, (row.suite_sha256 for row in found))
     nights: dict[date, tuple[int, int, int]] = {}
     for row in found:

@@ -1,18 +1,25 @@
 """Which parcels a question is about: of one collection, judged, of extracts taken since a day. And which rules they were asked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 _ARRIVALS = 30  # bits of a parcel's number that are its order of arrival: see ledger.number_by_time
 # A parcel's number begins with the second its extract was taken, so an index finds those of some nights.
 JUDGED = """
 SELECT parcel_number, practice_code, supplier_format, sequence, extract_kind, state, extract_taken_at,
-  validation ->> 'suite_sha256' AS suite_sha256, validation -> 'rows_seen' AS seen
+  validation ->> 'suite_sha256' AS suite_sha256, validation -> 'rows_seen' AS seen,
+  (validation ->> 'rows_of_records_seen')::bigint AS rows_of_records
 FROM ledger.parcel WHERE collection = :collection AND parcel_number >= :first AND validation ? 'rows_seen'
 """
+
+
+def first_number(since: datetime) -> int:
+    """Below the number of every parcel whose extract was taken since then."""
+    return int(since.timestamp()) << _ARRIVALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,12 @@ class Window:
 
     def asked(self) -> dict[str, str | int]:
         """The parameters of JUDGED."""
-        return {"collection": self.collection, "first": int(self.since.timestamp()) << _ARRIVALS}
+        return {"collection": self.collection, "first": first_number(self.since)}
+
+    def ask(self, connection: Connection, query: str, **more: object) -> Sequence[Row[Any]]:
+        """Some of these group a million lines, which the server's few megabytes a query would sort on its disk."""
+        connection.execute(text("SET LOCAL work_mem = '64MB'"))
+        return connection.execute(text(query), {**self.asked(), **more}).all()
 
 
 Book = Mapping[str, Mapping[str, str]]  # table -> rule -> severity

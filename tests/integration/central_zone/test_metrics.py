@@ -7,9 +7,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from central_zone import load_parcel
 from central_zone.command_line import main
-from central_zone.metrics.expose import exposition
+from central_zone.errors import StoreDown
+from central_zone.metrics import names
+from central_zone.metrics.expose import exposition, write_textfile_every
 from central_zone.metrics.measure import measure
-from central_zone.metrics.names import METRICS
+from central_zone.metrics.names import METRICS, Sample
 from support.parcels import a_night, observations, patients
 
 
@@ -65,8 +67,27 @@ def test_a_file_for_node_exporter_is_what_a_scrape_is(zone, monkeypatch, capsys)
     file = zone.root / "metrics" / "gp_collect.prom"
     assert main(["metrics", "--textfile", str(file)]) == 0
     assert main(["metrics"]) == 0
-    names = [line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("# HELP")]
-    assert names == [metric.name for metric in METRICS]
-    assert [line.split()[2] for line in file.read_text().splitlines() if line.startswith("# HELP")] == names
+    told = [line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("# HELP")]
+    assert told == [metric.name for metric in METRICS]
+    assert [line.split()[2] for line in file.read_text().splitlines() if line.startswith("# HELP")] == told
     assert main(["metrics", "--textfile", "/proc/nowhere/x.prom"]) == 4
     assert "FolderUnusable" in capsys.readouterr().err
+
+
+def test_a_store_that_is_down_is_waited_for_and_the_file_stays_as_it_was(tmp_path):
+    told, file = (
+        iter([[Sample(names.MEASURED, {}, 1.0)], StoreDown("It is down."), RuntimeError("enough")]),
+        tmp_path / "x.prom",
+    )
+
+    def measure_in_turn():
+        turn = next(told)
+        if isinstance(turn, Exception):
+            raise turn
+        return turn
+
+    waited = []
+    with pytest.raises(RuntimeError, match="enough"):
+        write_textfile_every(file, measure_in_turn, seconds=60, wait=waited.append)
+    assert waited == [60, 60]
+    assert "gp_collect_measured_timestamp_seconds 1.0" in file.read_text()
