@@ -38,4 +38,7 @@ def hand_on(failures: Sequence[Failure]) -> None:
         task_instance = get_current_context()["ti"]
     except RuntimeError:  # a command or a test, not a task
         return
-    task_instance.xcom_push(key=KEY, value=list(failures))
+    try:
+        task_instance.xcom_push(key=KEY, value=list(failures))
+    except Exception as error:  # the log has said it; what became of the practices is not Airflow's to change
+        _log.warning("What failed could not be handed on: %s", type(error).__name__)

@@ -220,6 +220,7 @@ _LOOKED_INTO_BY = {
     "as_ours",
     "_ours",
     "_told",
+    "_failed_in",
     "is_a_panic",
     "refuse_element",
     "_down",
