@@ -14,6 +14,13 @@ WITH judged AS ({JUDGED})
 SELECT suite_sha256, key AS table_name, count(*) AS parcels, sum(value::bigint) AS rows
 FROM judged, jsonb_each_text(seen) GROUP BY 1, 2
 """  # noqa: S608 (all of it is ours)
+# Of rules that were asked of others than the rows of their table: by how many these are fewer, and of how many parcels of none.
+_OTHERWISE = f"""
+WITH judged AS ({JUDGED})
+SELECT suite_sha256, t.key AS table_name, r.key AS rule_id, count(*) FILTER (WHERE r.value::bigint = 0) AS parcels,
+  sum((seen ->> t.key)::bigint - r.value::bigint)::bigint AS rows
+FROM judged, jsonb_each(other_seen) AS t, jsonb_each_text(t.value) AS r GROUP BY 1, 2, 3
+"""  # noqa: S608 (all of it is ours)
 _BROKEN = """
 SELECT table_name, rule_id, max(severity) AS severity, sum(parcels)::bigint AS parcels, count(*) AS practices, sum(rows)::bigint AS rows
 FROM (
@@ -50,6 +57,9 @@ def by_rule(connection: Connection, window: Window) -> list[RuleLine]:
             severities[which] = severity
             parcels[which] += row.parcels
             rows[which] += int(row.rows)
+    for row in window.ask(connection, _OTHERWISE):
+        parcels[row.table_name, row.rule_id] -= row.parcels
+        rows[row.table_name, row.rule_id] -= row.rows
     broken = {(row.table_name, row.rule_id): row for row in window.ask(connection, _BROKEN)}
     lines = [
         RuleLine(
@@ -62,6 +72,7 @@ def by_rule(connection: Connection, window: Window) -> list[RuleLine]:
             rows=counted(which[0], broken[which].rows if which in broken else 0, rows[which]),
         )
         for which, severity in severities.items()
+        if parcels[which] > 0
     ]
     return sorted(lines, key=_first_what_matters)
 
