@@ -27,7 +27,7 @@ demo: $(READY)
 	@$(PYTHON) -m demo
 
 up: $(READY)
-	@$(PYTHON) -m demo --keep-running
+	@$(PYTHON) -m demo --keep-running --hold-parcels
 
 down:
 	@$(PYTHON) -m demo --stop

@@ -131,7 +131,8 @@ class _RowsAgain(FailingRows):
     @staticmethod
     def masks(frame: pd.DataFrame, columns: list[str]) -> list[Any]:
         told = np.logical_and.reduce([~_flag(frame, "is_deleted", unknown=True), frame[columns[1]].notna().to_numpy()])
-        rows = pl.DataFrame({name: _polars(frame, name) for name in columns}).filter(pl.Series(told))
+        rows = pl.DataFrame({name: _polars(frame, name) for name in columns})
+        rows = rows if told.all() else rows.filter(pl.Series(told))
         again = np.zeros(len(frame), bool)
         again[told] = seen_before(rows.hash_rows().to_numpy())
         return [again]
