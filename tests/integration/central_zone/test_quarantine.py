@@ -149,6 +149,19 @@ def test_a_released_row_replaces_an_earlier_word_on_its_record(zone):
     assert zone.query(today) == [(100, 3)]
 
 
+def test_what_was_released_is_known_from_its_release_on(zone):
+    """The parcel was known before; a question as of then must not see what only came out of quarantine later."""
+    parcel = load(zone, a_night_with_plans())
+    ((before,),) = zone.query("SELECT clock_timestamp()")
+    quarantine_decide.release_rows(choice(parcel), zone.settings)
+    known = "SELECT count(*) FROM records.observation_as_of('infinity', %s) WHERE effective_date > '2098-01-01'"
+    assert zone.query(known, before) == [(0,)]
+    assert zone.query(known, datetime.now(UTC) + timedelta(minutes=1)) == [(3,)]
+    assert zone.query("SELECT count(*) FROM records.observation_as_of('infinity', %s)", before) == [(96,)]
+    take_notices.take_notice(a_notice(zone, [(token(0, 1), token(0, 2), 1)]).folder, zone.settings)
+    assert zone.query("SELECT count(*) FROM quarantine.released_row") == [(0,)]
+
+
 def _taken(**later):
     at = datetime.now(UTC).replace(microsecond=0) + timedelta(**later)
     return {"extract_taken_at": at.isoformat(), "extract_id": "another"}
