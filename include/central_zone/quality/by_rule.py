@@ -2,8 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from central_zone.expectations.rules import PARCEL
 from central_zone.quality.counted import Counted, counted
@@ -62,19 +63,26 @@ def by_rule(connection: Connection, window: Window) -> list[RuleLine]:
         rows[row.table_name, row.rule_id] -= row.rows
     broken = {(row.table_name, row.rule_id): row for row in window.ask(connection, _BROKEN)}
     lines = [
-        RuleLine(
-            table=which[0],
-            rule=which[1],
-            severity=severity,
-            parcels_asked=parcels[which],
-            parcels_broken=broken[which].parcels if which in broken else 0,
-            practices_broken=broken[which].practices if which in broken else 0,
-            rows=counted(which[0], broken[which].rows if which in broken else 0, rows[which]),
-        )
+        _line(which, severity, broken.get(which), parcels[which], rows[which])
         for which, severity in severities.items()
         if parcels[which] > 0
     ]
     return sorted(lines, key=_first_what_matters)
+
+
+def _line(which: tuple[str, str], severity: str, broken: Row[Any] | None, parcels: int, rows: int) -> RuleLine:
+    table, rule = which
+    parcels_broken, practices = (broken.parcels, broken.practices) if broken else (0, 0)
+    nights = -(-parcels_broken // practices) if practices else 1  # that one practice's people may have been counted
+    return RuleLine(
+        table=table,
+        rule=rule,
+        severity=severity,
+        parcels_asked=parcels,
+        parcels_broken=parcels_broken,
+        practices_broken=practices,
+        rows=counted(table, broken.rows if broken else 0, rows, nights=nights),
+    )
 
 
 def _first_what_matters(line: RuleLine) -> tuple[bool, int, bool, float, str, str]:

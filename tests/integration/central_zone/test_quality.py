@@ -84,6 +84,9 @@ def test_of_people_small_numbers_are_told_to_nobody(asked):
     last = Window("gpdpr", FIRST_NIGHT + timedelta(days=9) - timedelta(hours=1))
     people = next(line for line in by_rule(asked, last) if line.table == "patient")
     assert (people.rows.failed, people.rows.share, people.rows.failed_in_words) == (None, None, "fewer than 10")
+    every = next(line for line in by_rule(asked, WINDOW) if line.table == "patient")
+    assert every.parcels_broken == 10, "the same three people on ten nights are thirty rows"
+    assert (every.rows.failed, every.rows.failed_in_words) == (None, "not shown")
     points = at_one_practice(asked, WINDOW, "A00002", "patient", "lsoa_shape")
     assert {point.rows.failed_in_words for point in points} == {"fewer than 10"}
     assert {point.rows.share for point in points} == {None}
