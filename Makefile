@@ -81,6 +81,7 @@ pages: $(READY)
 	@PYTHONPATH=include:tests $(PYTHON) -m journey.write_formats_page
 	@PYTHONPATH=include:tests $(PYTHON) -m faults.write_faults_page
 	@PYTHONPATH=include:tests $(PYTHON) -m dictionary
+	@PYTHONPATH=include:tests $(PYTHON) -m runbook_pages
 	@PYTHONPATH=include:tests $(PYTHON) -m rights_page
 
 # The pictures of docs/pages.md, taken by the browser tests. GP_SHOWN=.demo@PORT takes a demonstration that runs already (make up).
