@@ -68,9 +68,8 @@ def test_a_steward_finds_the_night_in_airflow_and_opens_what_failed(browser: Bro
         assert seen.asked_elsewhere(shown.address) == []
 
 
-@pytest.mark.parametrize("name", ["responder", "auditor", "engineer"])
-def test_who_else_is_on_duty_sees_the_same_night(browser: Browser, shown: Demonstration, name: str) -> None:
-    with signed_in(browser, shown, name) as seen:
+def test_a_responder_sees_the_same_night(browser: Browser, shown: Demonstration) -> None:
+    with signed_in(browser, shown, "responder") as seen:
         assert seen.opens(f"{shown.address}{PREFIX}/night") == 200
         expect(seen.page.get_by_role("row", name=re.compile(f"^{FAILED} pull"))).to_be_visible()
         seen.page.get_by_role("link", name=FAILED, exact=True).first.click()
@@ -93,20 +92,24 @@ def test_a_steward_approves_a_held_parcel_and_sees_it_load(
 ) -> None:
     """A third night, under a policy that lets not one row in ten thousand break a rule."""
     monkeypatch.setenv("GP_POLICY_DIR", str(shown.policy))
-    held = a_parcel_held(shown)
-    where = f"{held['practice_code']}, parcel {held['sequence']}"
+    parcel = a_parcel_held(shown)
+    code, sequence = parcel["practice_code"], parcel["sequence"]
+    where = f"{code}, parcel {sequence}"
     with signed_in(browser, shown, "steward") as seen:
-        seen.opens(f"{shown.address}{PREFIX}/decisions")
+        answer = seen.page.get_by_role("link", name=f"Answer: {where}")
+        waited(
+            lambda: seen.opens(f"{shown.address}{PREFIX}/decisions") and answer.count()
+        )  # it is asked after the load
         assert seen.faults() == []
         seen.pictured("decisions-in-airflow")
-        seen.page.get_by_role("link", name=f"Answer: {where}").click()
-        seen.page.get_by_label("Reason").fill(REASON)
+        answer.click()
+        seen.page.locator("#element_reason").fill(REASON)  # Airflow 3.3.2's own form has no label for it
         seen.pictured("answering-in-airflow")
         seen.page.get_by_role("button", name="Load it").click()
-        became(shown, held["parcel_id"], "loaded")
-        seen.opens(f"{shown.address}{PREFIX}/practice/{held['practice_code']}")
-        parcel = seen.page.get_by_role("row", name=re.compile(rf"^{held['sequence']} delta loaded"))
-        expect(parcel).to_contain_text("steward")
+        became(shown, parcel["parcel_id"], "loaded")
+        seen.opens(f"{shown.address}{PREFIX}/practice/{code}")
+        line = seen.page.get_by_role("row", name=re.compile(rf"^{sequence} delta loaded"))
+        expect(line).to_contain_text("Decided by steward")
         seen.opens(f"{shown.address}{PREFIX}/decisions")
         expect(seen.page.get_by_role("row", name=re.compile(REASON))).to_contain_text(where)
 
@@ -117,9 +120,14 @@ def a_parcel_held(shown: Demonstration) -> dict[str, Any]:
     collection = shown.policy / "collections" / "gpdpr.toml"
     lenient = collection.read_text()
     collection.write_text(lenient.replace("largest_quarantined_share = 0.05", "largest_quarantined_share = 0.0001"))
-    deliver(stack, 3)
-    shown.api.trigger("collect__gpdpr", "night-3")
-    return dict(waited(lambda: next((each for each in ledger(stack) if each["state"] == "held"), None)))
+    if not held(stack):  # a demonstration that runs already may have had its third night
+        deliver(stack, 3)
+        shown.api.trigger("collect__gpdpr", "night-3")
+    return dict(waited(lambda: held(stack))[0])
+
+
+def held(stack: Stack) -> list[dict[str, Any]]:
+    return [each for each in ledger(stack) if each["state"] == "held"]
 
 
 def became(shown: Demonstration, parcel_id: str, state: str) -> None:
