@@ -23,6 +23,11 @@ def failures_in(result: Any) -> list[Failure]:
     return alone + [failed for one in dicts for failed in one.get(KEY, ())]
 
 
+def failures_told_by(error: Exception) -> list[Failure]:
+    """What stop_for_a_person wrote beside an error that it raised."""
+    return list(getattr(error, KEY, ()))
+
+
 def tell(failures: Iterable[Failure]) -> None:
     """Nothing is said where nothing failed, and nothing handed on where no task runs."""
     failed = list(failures)
@@ -38,4 +43,7 @@ def hand_on(failures: Sequence[Failure]) -> None:
         task_instance = get_current_context()["ti"]
     except RuntimeError:  # a command or a test, not a task
         return
-    task_instance.xcom_push(key=KEY, value=list(failures))
+    try:
+        task_instance.xcom_push(key=KEY, value=list(failures))
+    except Exception as error:  # the log has said it; what became of the practices is not Airflow's to change
+        _log.warning("What failed could not be handed on: %s", type(error).__name__)

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from name_of_run import name_of
 from results_of_shards import Result
-from tell_what_failed import KEY, failures_in, hand_on
+from tell_what_failed import failures_in, failures_told_by, hand_on
 
 Pull = Callable[[list[str], str], list[Result]]
 
@@ -43,7 +43,7 @@ class PullWhenReady(BaseOperator):
         try:
             results = self.pull(practices, name_of(context["dag_run"]))
         except AirflowException as told:
-            hand_on([*failures_in(done), *getattr(told, KEY, ())])
+            hand_on([*failures_in(done), *failures_told_by(told)])
             raise
         done = [*done, *(each for each in results if "ask_again_at" not in each)]
         moments = {each["practice_code"]: each["ask_again_at"] for each in results if "ask_again_at" in each}

@@ -9,11 +9,11 @@ from sqlalchemy import func
 
 from central_zone import ledger, quarantine, staged
 from central_zone.errors import FolderUnusable
-from central_zone.expectations.rules import PARCEL, Severity, read_rule_book
+from central_zone.expectations.rules import Severity, read_rule_book
 from central_zone.folders import usable
 from central_zone.history import PROFILE, earlier_nights, to_keep
 from central_zone.ledger import Entry
-from central_zone.quality.keep_results import keep_results, keep_rule_book
+from central_zone.quality.keep_results import keep_results, keep_rule_book, rows_asked
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
@@ -157,8 +157,6 @@ def _note(zone: Zone, entry: Entry, seconds: float) -> None:
 
 
 def _for_the_ledger(verdict: KeptVerdict) -> dict[str, Any]:
-    """How each rule fared has a table of its own; of how many rows each table's were asked is needed where none was broken."""
-    seen = {each["table"]: each["seen"] for each in verdict.facts.get(RULES, ())}
-    of_records = sum(rows for table, rows in seen.items() if table not in (PARCEL, "patient"))
+    """How each rule fared has a table of its own; of how many rows each was asked is needed where none was broken, too."""
     facts = {name: fact for name, fact in verdict.facts.items() if name != RULES}
-    return {**facts, "rows_seen": seen, "rows_of_records_seen": of_records}
+    return {**facts, **rows_asked(verdict.facts.get(RULES, ()))}

@@ -26,7 +26,7 @@ from central_zone.rotation.practice_keys import key_of
 from central_zone.stage import tables_of
 from central_zone.store.connection import transaction
 from central_zone.store.lineage_tables import outbox
-from central_zone.store.quality_tables import RELEASED
+from central_zone.store.quality_tables import RELEASED, released_row
 from central_zone.store.tables import quarantined_row
 from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
@@ -120,6 +120,7 @@ def _load(zone: Zone, connection: Connection, entry: Entry, choice: Choice, rows
     tokens = uuids(rows["record_token"])
     gone = quarantine_choice.rows_in_quarantine(entry, choice.table_name, tokens)
     connection.execute(delete(quarantined_row).where(*gone))
+    _note_when(connection, entry, choice, rows)
     manifest = ledger.manifest_of(connection, entry.parcel_id)
     event = run_event(
         job=f"release_from_quarantine.{entry.collection}",
@@ -135,3 +136,15 @@ def _load(zone: Zone, connection: Connection, entry: Entry, choice: Choice, rows
         ),
     )
     connection.execute(insert(outbox).values(event=event))
+
+
+def _note_when(connection: Connection, entry: Entry, choice: Choice, rows: pa.Table) -> None:
+    """Their parcel was known before them."""
+    same = {"parcel_number": entry.parcel_number, "table_name": choice.table_name, "practice_code": entry.practice_code}
+    of_patients = "registration_token" in rows.column_names
+    tokens = rows.select(["record_token", *(["registration_token"] if of_patients else [])])
+    lines = [
+        {**same, **{name: UUID(bytes=token) if token else None for name, token in row.items()}}
+        for row in tokens.to_pylist()
+    ]
+    connection.execute(insert(released_row), lines)

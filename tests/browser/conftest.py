@@ -1,4 +1,4 @@
-"""One Chromium for all tests of a worker."""
+"""One Chromium for each file: while it runs, its event loop does, and no other can be run in the same thread."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from support.browsing import a_browser
 from support.postgres import Postgres, a_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with a_browser() as started:
         yield started

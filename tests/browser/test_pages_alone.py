@@ -15,7 +15,7 @@ from support.watched_practices import watched
 
 pytestmark = [pytest.mark.airflow, pytest.mark.needs_debian]
 
-PAGES = ("night", "practice/X00001", "register", "lineage", "nowhere")
+PAGES = ("night", "practice/X00001", "decisions", "quality", "register", "lineage", "nowhere")
 
 
 @pytest.fixture(scope="module")

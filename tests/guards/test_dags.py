@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crossing.policy import Policy
+from support.tasks_again import ELSEWHERE, STEPS
 
 pytestmark = pytest.mark.airflow
 
@@ -118,3 +119,12 @@ def _roots(statements: list[ast.stmt]) -> set[str]:
     plain = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]
     from_ = [node.module or "." for node in statements if isinstance(node, ast.ImportFrom)]
     return {name.split(".")[0] for name in plain + from_}
+
+
+def test_every_task_is_run_again_by_a_test_or_says_where_else_that_is_shown(bag: Any) -> None:
+    known = {f"{dag}: {task}" for dag, tasks in STEPS.items() for task in tasks}
+    found = {f"{dag.dag_id.partition('__')[0]}: {task.task_id}" for dag in bag.dags.values() for task in dag.tasks}
+    elsewhere = {name for name in found if name.partition(": ")[2] in ELSEWHERE}
+    assert found - known - elsewhere == set(), "tests/support/tasks_again.py: run it again there"
+    assert known - found == set(), "tests/support/tasks_again.py names tasks that are no more"
+    assert {name.partition(": ")[2] for name in elsewhere} == set(ELSEWHERE)

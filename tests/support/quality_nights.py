@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -40,6 +40,7 @@ class Judged:
     supplier_format: str = "emis_csv"
     suite: str = "first"
     state: str = "loaded"
+    otherwise: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # rules that were asked of other rows
 
 
 def keep(url: str, parcels: Iterable[Judged], books: Mapping[str, Any] | None = None) -> None:
@@ -64,7 +65,12 @@ def _keep_one(cursor: psycopg.Cursor[Any], each: Judged) -> None:
         "state": each.state,
         "manifest": json.dumps({"counts": {"tables": {}, "patients_may_leave": each.seen.get("patient", 0)}}),
         "validation": json.dumps(
-            {"suite_sha256": each.suite, "rows_seen": {**each.seen, "parcel": 1}, "rows_of_records_seen": of_records}
+            {
+                "suite_sha256": each.suite,
+                "rows_seen": {**each.seen, "parcel": 1},
+                "rows_of_records_seen": of_records,
+                "rows_seen_by_rule": each.otherwise,
+            }
         ),
         "seconds": json.dumps({"receive": 0.25, "validate": 0.5, "load": 1.0}),
     }
@@ -76,7 +82,7 @@ def _keep_one(cursor: psycopg.Cursor[Any], each: Judged) -> None:
             rule,
             BOOK.get(table, {}).get(rule, "drop_row"),
             failed,
-            1 if table == "parcel" else each.seen[table],
+            each.otherwise.get(table, {}).get(rule) or {**each.seen, "parcel": 1}[table],
         )
         for (table, rule), failed in each.failed.items()
     ]

@@ -51,8 +51,8 @@ class Group:
 
     @property
     def percent_come(self) -> int | None:
-        """Of the people on the lists of these practices, how many are on the list of one that came."""
-        return round(100 * self.registered_come / self.registered) if self.registered else None
+        """Of the people on the lists of these practices, how many are on the list of one that came; 100 only of all."""
+        return 100 * self.registered_come // self.registered if self.registered else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

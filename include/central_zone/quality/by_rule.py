@@ -2,8 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from central_zone.expectations.rules import PARCEL
 from central_zone.quality.counted import Counted, counted
@@ -13,6 +14,13 @@ _SEEN = f"""
 WITH judged AS ({JUDGED})
 SELECT suite_sha256, key AS table_name, count(*) AS parcels, sum(value::bigint) AS rows
 FROM judged, jsonb_each_text(seen) GROUP BY 1, 2
+"""  # noqa: S608 (all of it is ours)
+# Of rules that were asked of others than the rows of their table: by how many these are fewer, and of how many parcels of none.
+_OTHERWISE = f"""
+WITH judged AS ({JUDGED})
+SELECT suite_sha256, t.key AS table_name, r.key AS rule_id, count(*) FILTER (WHERE r.value::bigint = 0) AS parcels,
+  sum((seen ->> t.key)::bigint - r.value::bigint)::bigint AS rows
+FROM judged, jsonb_each(other_seen) AS t, jsonb_each_text(t.value) AS r GROUP BY 1, 2, 3
 """  # noqa: S608 (all of it is ours)
 _BROKEN = """
 SELECT table_name, rule_id, max(severity) AS severity, sum(parcels)::bigint AS parcels, count(*) AS practices, sum(rows)::bigint AS rows
@@ -50,20 +58,31 @@ def by_rule(connection: Connection, window: Window) -> list[RuleLine]:
             severities[which] = severity
             parcels[which] += row.parcels
             rows[which] += int(row.rows)
+    for row in window.ask(connection, _OTHERWISE):
+        parcels[row.table_name, row.rule_id] -= row.parcels
+        rows[row.table_name, row.rule_id] -= row.rows
     broken = {(row.table_name, row.rule_id): row for row in window.ask(connection, _BROKEN)}
     lines = [
-        RuleLine(
-            table=which[0],
-            rule=which[1],
-            severity=severity,
-            parcels_asked=parcels[which],
-            parcels_broken=broken[which].parcels if which in broken else 0,
-            practices_broken=broken[which].practices if which in broken else 0,
-            rows=counted(which[0], broken[which].rows if which in broken else 0, rows[which]),
-        )
+        _line(which, severity, broken.get(which), parcels[which], rows[which])
         for which, severity in severities.items()
+        if parcels[which] > 0
     ]
     return sorted(lines, key=_first_what_matters)
+
+
+def _line(which: tuple[str, str], severity: str, broken: Row[Any] | None, parcels: int, rows: int) -> RuleLine:
+    table, rule = which
+    parcels_broken, practices = (broken.parcels, broken.practices) if broken else (0, 0)
+    nights = -(-parcels_broken // practices) if practices else 1  # that one practice's people may have been counted
+    return RuleLine(
+        table=table,
+        rule=rule,
+        severity=severity,
+        parcels_asked=parcels,
+        parcels_broken=parcels_broken,
+        practices_broken=practices,
+        rows=counted(table, broken.rows if broken else 0, rows, nights=nights),
+    )
 
 
 def _first_what_matters(line: RuleLine) -> tuple[bool, int, bool, float, str, str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from central_zone.quality.small_numbers import is_hidden, shown
+from central_zone.quality.small_numbers import FEW, NOT_SHOWN, is_hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +22,26 @@ class Counted:
     @property
     def share_in_words(self) -> str:
         if self.failed is None or self.seen is None:
-            return "not shown"
+            return NOT_SHOWN
         if not self.seen:
             return "none seen"
         return "0 %" if not self.failed else f"{100 * self.failed / self.seen:.2g} %"
 
 
-def counted(table: str, failed: int, seen: int) -> Counted:
-    hidden_failed, hidden_seen = is_hidden(table, failed), is_hidden(table, seen)
+def counted(table: str, failed: int, seen: int, *, nights: int = 1) -> Counted:
+    """`nights`: how often the same people may be among those counted. Three people on ten nights are thirty, and three."""
+    hidden_failed, hidden_seen = is_hidden(table, failed, nights), is_hidden(table, seen, nights)
     # Of a list of ten or more from which all but a few failed, the few would be told by taking one from the other.
-    hidden_failed = hidden_failed or is_hidden(table, seen - failed) or hidden_seen
+    hidden_failed = hidden_failed or is_hidden(table, seen - failed, nights) or hidden_seen
     return Counted(
         None if hidden_failed else failed,
         None if hidden_seen else seen,
-        shown(table, failed) if is_hidden(table, failed) or not hidden_failed else "not shown",
-        shown(table, seen),
+        _in_words(table, failed, nights, hidden=hidden_failed),
+        _in_words(table, seen, nights, hidden=hidden_seen),
     )
+
+
+def _in_words(table: str, number: int, nights: int, *, hidden: bool) -> str:
+    if not hidden:
+        return f"{number:,}"
+    return FEW if is_hidden(table, number, nights) and nights == 1 else NOT_SHOWN

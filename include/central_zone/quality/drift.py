@@ -12,14 +12,16 @@ from sqlalchemy import Connection, Row
 
 from central_zone.quality.counted import Counted, counted
 from central_zone.quality.thresholds import Thresholds
-from central_zone.quality.window import JUDGED, Window, first_number
+from central_zone.quality.window import JUDGED, ROWS_ASKED, Window, first_number
 
 MORE, LESS, USUAL = "more than usual", "less than usual", "as usual"
 FEW_ROWS, FEW_NIGHTS, FEW_PRACTICES = "too few rows to say", "too few nights to say", "too few practices to say"
 
+_OWN = ROWS_ASKED.format(judged="j", table="a.table_name", rule="a.rule_id")
+_OTHERS = ROWS_ASKED.format(judged="l", table="k.table_name", rule="k.rule_id")
 _ASKED = f"""
 WITH judged AS MATERIALIZED (
-  SELECT parcel_number, practice_code, supplier_format, suite_sha256, seen,
+  SELECT parcel_number, practice_code, supplier_format, suite_sha256, seen, other_seen,
     row_number() OVER (PARTITION BY practice_code ORDER BY parcel_number DESC) AS back
   FROM ({JUDGED} AND (:practice_code = '' OR practice_code = :practice_code OR parcel_number >= :others_first)) AS j
 ), latest AS MATERIALIZED (SELECT * FROM judged WHERE back = 1
@@ -32,19 +34,19 @@ WITH judged AS MATERIALIZED (
   SELECT suite_sha256, key AS table_name, rule_id FROM ledger.rule_book, jsonb_each(rules), jsonb_object_keys(value) AS rule_id
 ), before AS (
   SELECT a.practice_code, a.table_name, a.rule_id, count(*) AS nights,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY coalesce(r.rows_failed, 0)::float8 / (j.seen ->> a.table_name)::bigint) AS usual
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY coalesce(r.rows_failed, 0)::float8 / {_OWN}) AS usual
   FROM asked AS a
   JOIN judged AS j ON j.practice_code = a.practice_code AND j.back BETWEEN 2 AND :trailing_nights + 1
-    AND (j.seen ->> a.table_name)::bigint > 0
+    AND {_OWN} > 0
   JOIN books AS b ON b.suite_sha256 = j.suite_sha256 AND b.table_name = a.table_name AND b.rule_id = a.rule_id
   LEFT JOIN ledger.rule_result AS r
     ON r.parcel_number = j.parcel_number AND r.table_name = a.table_name AND r.rule_id = a.rule_id
   GROUP BY 1, 2, 3
 ), others AS (
   SELECT k.supplier_format, k.table_name, k.rule_id, count(*) AS practices,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY coalesce(r.rows_failed, 0)::float8 / (l.seen ->> k.table_name)::bigint) AS usual
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY coalesce(r.rows_failed, 0)::float8 / {_OTHERS}) AS usual
   FROM (SELECT DISTINCT supplier_format, table_name, rule_id FROM asked) AS k
-  JOIN latest AS l ON l.supplier_format = k.supplier_format AND (l.seen ->> k.table_name)::bigint >= :least_rows
+  JOIN latest AS l ON l.supplier_format = k.supplier_format AND {_OTHERS} >= :least_rows
   JOIN books AS b ON b.suite_sha256 = l.suite_sha256 AND b.table_name = k.table_name AND b.rule_id = k.rule_id
   LEFT JOIN ledger.rule_result AS r
     ON r.parcel_number = l.parcel_number AND r.table_name = k.table_name AND r.rule_id = k.rule_id

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.dialects import postgresql
 
-from central_zone.expectations.rules import RuleBook
+from central_zone.expectations.rules import PARCEL, RuleBook
 from central_zone.store.connection import transaction
 from central_zone.store.quality_tables import rule_book, rule_result
 from central_zone.zone import Zone
@@ -32,6 +32,22 @@ def keep_results(connection: Connection, parcel_number: int, rules: Rules) -> No
     connection.execute(delete(rule_result).where(rule_result.c.parcel_number == parcel_number))
     if broken:
         connection.execute(insert(rule_result), broken)
+
+
+def rows_asked(rules: Rules) -> dict[str, Any]:
+    """For the parcel in the ledger: rows by table, and by rule only where it was asked of others than those; 0 where of none."""
+    told = list(rules)
+    rows: dict[str, int] = {}
+    for each in told:
+        rows[each["table"]] = max(each["seen"], rows.get(each["table"], 0))
+    if PARCEL in rows:
+        rows[PARCEL] = 1
+    others: dict[str, dict[str, int]] = {}
+    for each in told:
+        if each["seen"] != rows[each["table"]]:
+            others.setdefault(each["table"], {})[each["rule"]] = each["seen"]
+    of_records = sum(number for table, number in rows.items() if table not in (PARCEL, "patient"))
+    return {"rows_seen": rows, "rows_seen_by_rule": others, "rows_of_records_seen": of_records}
 
 
 def keep_rule_book(connection: Connection, book: RuleBook) -> None:

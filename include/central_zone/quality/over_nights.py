@@ -6,23 +6,24 @@ from datetime import date
 from sqlalchemy import Connection
 
 from central_zone.quality.counted import Counted, counted
-from central_zone.quality.window import JUDGED, Window, rule_books
+from central_zone.quality.window import JUDGED, ROWS_ASKED, Window, rule_books
 
+_ASKED = ROWS_ASKED.format(judged="j", table=":table", rule=":rule")
 _LONDON = "(extract_taken_at AT TIME ZONE 'Europe/London')::date"
 _AT_ONE = f"""
 WITH judged AS ({JUDGED} AND practice_code = :practice_code)
-SELECT {_LONDON} AS night, j.sequence, j.state, j.suite_sha256, (j.seen ->> :table)::bigint AS seen, coalesce(r.rows_failed, 0) AS failed
+SELECT {_LONDON} AS night, j.sequence, j.state, j.suite_sha256, {_ASKED} AS seen, coalesce(r.rows_failed, 0) AS failed
 FROM judged AS j LEFT JOIN ledger.rule_result AS r
   ON r.parcel_number = j.parcel_number AND r.parcel_number >= :first AND r.table_name = :table AND r.rule_id = :rule
 ORDER BY j.parcel_number
 """  # noqa: S608 (all of it is ours)
 _AT_ALL = f"""
 WITH judged AS ({JUDGED})
-SELECT {_LONDON} AS night, j.suite_sha256, count(*) AS parcels, sum((j.seen ->> :table)::bigint)::bigint AS seen,
+SELECT {_LONDON} AS night, j.suite_sha256, count(*) AS parcels, sum({_ASKED})::bigint AS seen,
   coalesce(sum(r.rows_failed), 0)::bigint AS failed
 FROM judged AS j LEFT JOIN ledger.rule_result AS r
   ON r.parcel_number = j.parcel_number AND r.parcel_number >= :first AND r.table_name = :table AND r.rule_id = :rule
-WHERE j.seen ? :table GROUP BY 1, 2 ORDER BY 1
+WHERE {_ASKED} > 0 GROUP BY 1, 2 ORDER BY 1
 """  # noqa: S608 (all of it is ours)
 
 

@@ -3,6 +3,7 @@
 from central_zone.expectations.rules import PARCEL
 
 SMALLEST_SHOWN = 10
+NOT_SHOWN = "not shown"
 FEW = f"fewer than {SMALLEST_SHOWN}"
 _COUNTS_PEOPLE = frozenset({"patient"})
 
@@ -12,8 +13,9 @@ def is_of_people(table: str) -> bool:
     return table in _COUNTS_PEOPLE and table != PARCEL
 
 
-def is_hidden(table: str, number: int) -> bool:
-    return is_of_people(table) and 0 < number < SMALLEST_SHOWN
+def is_hidden(table: str, number: int, nights: int = 1) -> bool:
+    """`nights`: how often each person may have been counted."""
+    return is_of_people(table) and 0 < number < SMALLEST_SHOWN * nights
 
 
 def shown(table: str, number: int) -> str:

@@ -12,6 +12,7 @@ _ARRIVALS = 30  # bits of a parcel's number that are its order of arrival: see l
 JUDGED = """
 SELECT parcel_number, practice_code, supplier_format, sequence, extract_kind, state, extract_taken_at,
   validation ->> 'suite_sha256' AS suite_sha256, validation -> 'rows_seen' AS seen,
+  validation -> 'rows_seen_by_rule' AS other_seen,
   (validation ->> 'rows_of_records_seen')::bigint AS rows_of_records
 FROM ledger.parcel WHERE collection = :collection AND parcel_number >= :first AND validation ? 'rows_seen'
 """
@@ -38,6 +39,9 @@ class Window:
         connection.execute(text("SET LOCAL work_mem = '64MB'"))
         return connection.execute(text(query), {**self.asked(), **more}).all()
 
+
+# Of how many rows a rule was asked: those of its table, but for rules that look beside a row, or not at every parcel.
+ROWS_ASKED = "coalesce(({judged}.other_seen -> {table} ->> {rule})::bigint, ({judged}.seen ->> {table})::bigint)"
 
 Book = Mapping[str, Mapping[str, str]]  # table -> rule -> severity
 

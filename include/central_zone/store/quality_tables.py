@@ -1,9 +1,9 @@
 """What the store keeps of validation: each parcel's results by rule, the rules they are of, and what stewards decided on rows."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, Table, Text, func
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, Table, Text, Uuid, func
 from sqlalchemy.dialects.postgresql import JSONB
 
-from central_zone.store.metadata import metadata
+from central_zone.store.metadata import PRACTICE, metadata
 
 RELEASED, DISCARDED = "released", "discarded"
 OUTCOMES = (RELEASED, DISCARDED)
@@ -49,3 +49,17 @@ decision = Table(
     schema="quarantine",
 )
 Index("decisions_on_a_parcel", decision.c.parcel_number)
+
+# Rows of records that were known later than the parcel they came in: for the tables as they were.
+released_row = Table(
+    "released_row",
+    metadata,
+    Column("parcel_number", BigInteger, nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("record_token", Uuid, nullable=False),
+    Column("practice_code", PRACTICE, nullable=False),
+    Column("registration_token", Uuid),  # whose it is, in tables about patients: to erase it with the person
+    Column("released_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    schema="quarantine",
+)
+Index("released_row_of_a_parcel", released_row.c.parcel_number, released_row.c.record_token)

@@ -154,6 +154,7 @@ def test_nobody_there_at_all_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
         tell([HELD], [])
 
 
+@pytest.mark.runbook("NoSuchWay")
 def test_where_no_way_is_set_up_the_log_has_it_and_nothing_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

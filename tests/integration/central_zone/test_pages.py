@@ -1,15 +1,17 @@
 """The pages over a real store: the night of England is quick, one practice is told whole, and no small number of people is."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
 from central_zone.settings import Settings
 from gp_collect_pages import reading
 from support.airflow_account import Account, an_account
-from support.england_nights import England
+from support.england_nights import NOW, England
 from support.opened_pages import Visitor
 from support.postgres import Postgres
 from support.watched_practices import SAID, Watched, watched
@@ -60,6 +62,24 @@ def test_who_needs_somebody_comes_first_with_reason_remedy_and_the_way_to_the_ta
 )
 def test_what_is_chosen_is_shown(england: Visitor, chosen: dict[str, str], found: int) -> None:
     assert f"<p>{found:,} practices" in england.opens("/night", **chosen).text
+
+
+def test_who_is_absent_at_six_is_late_by_the_evening(seen: Watched) -> None:
+    """Of those who sent nothing tonight most sent something last night, and have until the afternoon."""
+    at_six, by_evening = (absent_at(seen, NOW + timedelta(hours=hours)) for hours in (0, 12))
+    assert at_six["late"] > 0
+    assert at_six["not_due"] > 0
+    assert by_evening == {"late": at_six["late"] + at_six["not_due"], "not_due": 0}
+
+
+def absent_at(seen: Watched, now: datetime) -> dict[str, int]:
+    visitor = Visitor().allowed().handed({**seen.visitor.app.dependency_overrides, reading.now: lambda: now})
+    found = {}
+    for state in ("late", "not_due"):
+        told = re.search(r"<p>([\d,]+) practices", visitor.opens("/night", state=state).text)
+        assert told
+        found[state] = int(told[1].replace(",", ""))
+    return found
 
 
 def test_no_page_has_more_practices_than_a_person_can_read(england: Visitor) -> None:

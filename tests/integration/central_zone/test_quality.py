@@ -16,7 +16,7 @@ from central_zone.quality.drift import (
     drift_of_practice,
     drift_upwards,
 )
-from central_zone.quality.keep_results import forget_old_results
+from central_zone.quality.keep_results import forget_old_results, rows_asked
 from central_zone.quality.over_nights import at_all_practices, at_one_practice
 from central_zone.quality.thresholds import read_thresholds
 from central_zone.quality.window import Window
@@ -84,6 +84,9 @@ def test_of_people_small_numbers_are_told_to_nobody(asked):
     last = Window("gpdpr", FIRST_NIGHT + timedelta(days=9) - timedelta(hours=1))
     people = next(line for line in by_rule(asked, last) if line.table == "patient")
     assert (people.rows.failed, people.rows.share, people.rows.failed_in_words) == (None, None, "fewer than 10")
+    every = next(line for line in by_rule(asked, WINDOW) if line.table == "patient")
+    assert every.parcels_broken == 10, "the same three people on ten nights are thirty rows"
+    assert (every.rows.failed, every.rows.failed_in_words) == (None, "not shown")
     points = at_one_practice(asked, WINDOW, "A00002", "patient", "lsoa_shape")
     assert {point.rows.failed_in_words for point in points} == {"fewer than 10"}
     assert {point.rows.share for point in points} == {None}
@@ -138,3 +141,43 @@ def test_where_little_is_known_nothing_is_said_and_a_rule_counts_from_its_first_
         assert [point.rows and point.rows.failed for point in points] == [None] * 7 + [500, 500]
         (line,) = [each for each in by_rule(connection, WINDOW) if each.rule == "placeholder_date"]
         assert (line.parcels_asked, line.rows.seen) == (2, 2_000)
+
+
+def test_a_rule_that_looks_beside_a_row_has_its_share_of_the_rows_it_was_asked_of(postgres):
+    url = postgres.a_store()
+    nights = [
+        Judged(
+            practice_code="A00001",
+            night=night,
+            seen={"observation": 1_000},
+            failed={IN_FUTURE: 50} if night % 2 else {},
+            otherwise={"observation": {"dated_in_future": 0 if night == 4 else 500}},
+        )
+        for night in range(8)
+    ]
+    keep(url, nights)
+    with store_of(url) as store, transaction(store, "ask") as connection:
+        points = at_one_practice(connection, WINDOW, "A00001", *IN_FUTURE)
+        assert [point.rows and point.rows.share for point in points] == [0, 0.1, 0, 0.1, None, 0.1, 0, 0.1]
+        (line,) = [each for each in by_rule(connection, WINDOW) if each.rule == "dated_in_future"]
+        assert (line.parcels_asked, line.parcels_broken, line.rows.failed, line.rows.seen) == (7, 4, 200, 3_500)
+        assert [point.rows.seen for point in at_all_practices(connection, WINDOW, *IN_FUTURE)] == [500] * 7
+        (compared,) = drift_of_practice(connection, WINDOW, THRESHOLDS, "A00001", others_since=WINDOW.since)
+        assert (compared.rows.share, compared.usual, compared.against_itself) == (0.1, 0.05, MORE)
+
+
+def test_what_a_parcel_says_of_rows_asked_is_short():
+    def result(table, rule, seen):
+        return {"table": table, "rule": rule, "severity": "warn", "failed": 0, "seen": seen}
+
+    told = [
+        result("patient", "a", 40),
+        result("observation", "a", 90),
+        result("observation", "b", 30),
+        result("parcel", "c", 0),
+    ]
+    assert rows_asked(told) == {
+        "rows_seen": {"patient": 40, "observation": 90, "parcel": 1},
+        "rows_seen_by_rule": {"observation": {"b": 30}, "parcel": {"c": 0}},
+        "rows_of_records_seen": 90,
+    }

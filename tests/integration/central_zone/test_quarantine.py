@@ -11,6 +11,7 @@ from central_zone.chain.verify import verify
 from central_zone.command_line import main
 from central_zone.errors import AuditBroken, DecisionRefused, NothingInQuarantine, NotReleasable, ParcelUnknown
 from central_zone.quarantine_choice import Choice
+from crossing import faultpoint
 from support.erasures import a_notice, token
 from support.parcels import a_night, observations
 
@@ -147,6 +148,34 @@ def test_a_released_row_replaces_an_earlier_word_on_its_record(zone):
     assert zone.query(today) == [(100, 0)]
     quarantine_decide.release_rows(choice(second), zone.settings)
     assert zone.query(today) == [(100, 3)]
+
+
+def test_what_was_released_is_known_from_its_release_on(zone):
+    """The parcel was known before; a question as of then must not see what only came out of quarantine later."""
+    parcel = load(zone, a_night_with_plans())
+    ((before,),) = zone.query("SELECT clock_timestamp()")
+    quarantine_decide.release_rows(choice(parcel), zone.settings)
+    known = "SELECT count(*) FROM records.observation_as_of('infinity', %s) WHERE effective_date > '2098-01-01'"
+    assert zone.query(known, before) == [(0,)]
+    assert zone.query(known, datetime.now(UTC) + timedelta(minutes=1)) == [(3,)]
+    assert zone.query("SELECT count(*) FROM records.observation_as_of('infinity', %s)", before) == [(96,)]
+    take_notices.take_notice(a_notice(zone, [(token(0, 1), token(0, 2), 1)]).folder, zone.settings)
+    assert zone.query("SELECT count(*) FROM quarantine.released_row") == [(0,)]
+
+
+@pytest.mark.parametrize("point", ["load.mid_copy", "stage.before_rename"])
+def test_a_release_that_breaks_off_has_not_happened_and_can_be_said_again(zone, monkeypatch, point):
+    parcel = load(zone, a_night_with_plans())
+    with monkeypatch.context() as broken:
+        broken.setattr(faultpoint._switch, "asked", faultpoint.Fault(point, 1, faultpoint.RAISE))
+        with pytest.raises(faultpoint.FaultInjected):
+            quarantine_decide.release_rows(choice(parcel), zone.settings)
+    assert accounted(zone) == {"stored": 96, "waits": 4, "discarded": 0}
+    assert zone.query("SELECT count(*) FROM quarantine.decision") == [(0,)]
+    assert list(zone.settings.work_folder.iterdir()) == []
+    assert quarantine_decide.release_rows(choice(parcel), zone.settings).rows == 3
+    assert accounted(zone) == {"stored": 99, "waits": 1, "discarded": 0}
+    assert verify(zone.settings)["audit"]
 
 
 def _taken(**later):

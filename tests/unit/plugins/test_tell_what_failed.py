@@ -81,6 +81,15 @@ def test_nothing_is_handed_on_where_nothing_failed(handed_on: dict[str, Any]) ->
     assert handed_on == {}
 
 
+def test_a_step_is_not_undone_because_its_failures_could_not_be_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(key: str, value: Any) -> None:
+        raise RuntimeError("the API is away")
+
+    monkeypatch.setattr(tell_what_failed, "get_current_context", lambda: {"ti": SimpleNamespace(xcom_push=refuse)})
+    results = [{"practice_code": "Y99008", "state": "failed", "failed": DAMAGED}]
+    assert stop_for_a_person(lambda: results)() == results
+
+
 def test_what_failed_before_a_wait_is_still_told_after_it(handed_on: dict[str, Any]) -> None:
     @stop_for_a_person
     def pull(shard: list[str], run_id: str) -> list[dict[str, Any]]:

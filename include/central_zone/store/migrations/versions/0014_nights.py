@@ -8,4 +8,4 @@ down_revision = "0013"
 
 def upgrade() -> None:
     op.execute("CREATE INDEX parcels_by_arrival ON ledger.parcel (collection, received_at)")
-    op.execute("CREATE INDEX events_of_a_run ON lineage.outbox ((event -> 'run' ->> 'runId'))")
+    op.execute("CREATE INDEX events_of_a_run ON lineage.outbox ((event['run'] ->> 'runId'))")
