@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import Connection, func
 
 from central_zone import ledger, quarantine, staged
 from central_zone.errors import FolderUnusable
@@ -87,7 +87,8 @@ def _judge_together(zone: Zone, parcels: Sequence[Parcel]) -> None:
     new = [(entry, tables) for entry, tables in parcels if staged.kept_verdict(work, entry.parcel_id) is None]
     if not new:
         return
-    unvalidated = [_beside_history(zone, entry, tables) for entry, tables in new]
+    with transaction(zone.store, "look up what practices have sent before") as connection:
+        unvalidated = [_beside_history(connection, entry, tables) for entry, tables in new]
     for (entry, tables), verdict in zip(new, validate_shard(unvalidated, policy=zone.policy), strict=True):
         faultpoint("validate.judged")
         kept = _to_keep(zone, entry, tables, verdict)
@@ -95,10 +96,9 @@ def _judge_together(zone: Zone, parcels: Sequence[Parcel]) -> None:
             staged.keep_verdict(work, entry.parcel_id, kept)
 
 
-def _beside_history(zone: Zone, entry: Entry, tables: Tables) -> Unvalidated:
-    with transaction(zone.store, "look up what a practice has sent before") as connection:
-        earlier = earlier_nights(connection, entry)
+def _beside_history(connection: Connection, entry: Entry, tables: Tables) -> Unvalidated:
     whole = entry.sequence == 1 or entry.extract_kind == SNAPSHOT
+    earlier = earlier_nights(connection, entry)
     return Unvalidated(tables, entry.extract_taken_at.date(), earlier, is_whole_record=whole)
 
 

@@ -146,6 +146,7 @@ def _validate_table(table: str, shard: _Shard, suites: "Suites") -> int:
     filled = {name: frame[name].notna().to_numpy() for name in frame.columns if "." in name}
     for rule in shard.book.rules[table]:
         _share_out(rule, failed.get(rule.id, _NOWHERE), _rows_seen(rule, filled, lengths), lengths, shard)
+    shard.rows.forget(table)
     return run
 
 

@@ -67,6 +67,14 @@ class Together:
             self._keys[table, column] = _mixed(tokens, places + self._salt)
         return self._keys[table, column]
 
+    def forget(self, table: str) -> None:
+        """Lets go of what no later table asks for: a large parcel's numbers need not all be in memory at one time."""
+        kept = {"registration_token"} if table == "patient" else set()
+        if any(parcel.is_whole_record for parcel in self.parcels):
+            kept.add("record_token")
+        self._keys = {place: keys for place, keys in self._keys.items() if place[0] != table or place[1] in kept}
+        self._patient_rows.pop(table, None)
+
     def patient_rows(self, table: str) -> pa.Array:
         """Of each row, where its patient stands in the patient table of the same parcel; NULL where nowhere."""
         if table not in self._patient_rows:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from central_zone.expectations.beside import ColumnMissing
 from central_zone.expectations.profile import Profile
 from central_zone.expectations.rules import PARCEL, Only, Severity, read_rule_book
 from central_zone.expectations.suites import Suites, ValidationBroke
@@ -313,6 +314,55 @@ def _positions(verdict: Verdict) -> dict[str, dict[str, list[int]]]:
         table: {rule: found.tolist() for rule, found in sorted(rules.items())}
         for table, rules in verdict.failed_rows.items()
     }
+
+
+def test_what_stands_beside_a_row_is_looked_for_in_its_own_parcel_only() -> None:
+    patient = {"patient": a_table("patient", [a_row("patient", sex="male")])}
+    again = a_row("problem", snomed_concept_id="77386006", record_token=TWICE, recorded_at=AN_INSTANT)
+    problem = {"problem": a_table("problem", [again])}
+    parcels = [Unvalidated(tables, EXTRACT_DATE, (), True) for tables in ({**patient, **problem}, problem, patient)]
+    found = [verdict.warnings.get("problem", {}) for verdict in validate_shard(parcels, policy=Policy())]
+    assert found == [{"pregnancy_in_a_man": 1}, {"patient_not_in_parcel": 1}, {}]
+
+
+def test_a_steward_may_write_a_rule_with_an_expectation_of_great_expectations_itself(policy: Policy) -> None:
+    """Ours are told apart from it: only the columns of such a rule are shown to it."""
+    change(policy, "patient", 'expectation = "expect_numbers_in_range"\ncolumns = ["imd_decile"]', STOCK)
+    change(policy, "patient", "{ least = 1, most = 10 }", "{ min_value = 1, max_value = 10 }")
+    rows = [a_row("patient", imd_decile=decile) for decile in (1, 11, None, 10, 0)]
+    found = verdict_on(policy, patient=rows).failed_rows["patient"]
+    assert {rule: positions.tolist() for rule, positions in found.items()} == {"imd_decile_not_possible": [1, 4]}
+
+
+STOCK = 'expectation = "expect_column_values_to_be_between"\ncolumns = ["imd_decile"]'
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("measurements.csv", ",20,60,260,400,", ",60,20,260,400,"),
+        ("measurements.csv", ",20,60,260,400,", ",20,60,many,400,"),
+        ("measurements.csv", "Body weight,g,", "Body weight,kg,"),
+        ("codelists/pregnancy.csv", "snomed,77386006", "icd10,77386006"),
+        ("codelists/local_codes.csv", "Y[0-9A-Za-z]{4}", "Y[0-9A-Za-z{4}"),
+        ("codelists/lsoa_editions.csv", "2004-02-01", "in 2004"),
+        ("expectations/recall.toml", 'only = "whole_record"', 'only = "sometimes"'),
+        ("expectations/recall.toml", "local_code.known", "local_code.unknown"),
+    ],
+)
+def test_a_list_that_cannot_be_trusted_stops_everything(policy: Policy, name: str, old: str, new: str) -> None:
+    path = policy.folder / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises((PolicyRefused, ColumnMissing), match=r"policy"):
+        verdict_on(policy, recall=[a_row("recall")])
+
+
+def test_a_new_line_of_a_list_changes_the_fingerprint(policy: Policy) -> None:
+    path = policy.folder / "codelists" / "local_codes.csv"
+    path.write_text(path.read_text() + "Z\\d+,EMIS,New\n")
+    assert read_rule_book(policy).sha256 != BOOK.sha256
 
 
 @pytest.mark.parametrize("text", ["2229800100\n", "٢٢٢٩٨٠٠٦", "9Nu0.\n", "E01000001\n", "", " "])
