@@ -10,12 +10,13 @@ WORKDIR /opt/gp-collect
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: -r requirements.txt \
     && python -m compileall -q /usr/local/lib/python3.11/site-packages || true \
-    && mkdir -p /var/gp/crossing /var/gp/logs/source /var/gp/logs/central /var/gp/source /var/gp/central /var/gp/erasures /var/gp/receipts /var/gp/answers /var/gp/lineage \
+    && mkdir -p /var/gp/crossing /var/gp/logs/source /var/gp/logs/central /var/gp/source /var/gp/central /var/gp/erasures /var/gp/receipts /var/gp/register /var/gp/answers /var/gp/lineage /var/gp/metrics \
     && chown -R 10001:10001 /var/gp
 COPY dags dags
 COPY plugins plugins
 COPY include/policy include/policy
 COPY include/crossing include/crossing
+COPY include/airflow_roles include/airflow_roles
 USER 10001:10001
 
 FROM airflow AS source

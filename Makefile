@@ -10,7 +10,7 @@ OPENBAO_READY := $(OPENBAO)/.ready
 export PYTHONPATH := $(CURDIR)/include:$(CURDIR)/plugins
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: demo test rehearse kills nemesis lint fix pages lock bench bench-store bench-validate differential up down clean install
+.PHONY: demo test rehearse kills nemesis lint fix pages screenshots lock bench bench-store bench-validate differential up down clean install
 
 install: $(READY)
 
@@ -27,7 +27,7 @@ demo: $(READY)
 	@$(PYTHON) -m demo
 
 up: $(READY)
-	@$(PYTHON) -m demo --keep-running
+	@$(PYTHON) -m demo --keep-running --hold-parcels
 
 down:
 	@$(PYTHON) -m demo --stop
@@ -81,7 +81,12 @@ pages: $(READY)
 	@PYTHONPATH=include:tests $(PYTHON) -m journey.write_formats_page
 	@PYTHONPATH=include:tests $(PYTHON) -m faults.write_faults_page
 	@PYTHONPATH=include:tests $(PYTHON) -m dictionary
+	@PYTHONPATH=include:tests $(PYTHON) -m runbook_pages
 	@PYTHONPATH=include:tests $(PYTHON) -m rights_page
+
+# The pictures of docs/pages.md, taken by the browser tests. GP_SHOWN=.demo@PORT takes a demonstration that runs already (make up).
+screenshots: $(READY)
+	@GP_SCREENSHOTS=$(CURDIR)/docs/screenshots $(PYTHON) -m pytest tests/browser -k "fault_of_accessibility or finds_the_night or approves" -s
 
 lock:
 	@uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes -o requirements.txt

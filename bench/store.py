@@ -1,13 +1,15 @@
 """A parcel's load against a bare COPY of as many rows, in stores of several sizes, and questions put to the largest.
 
-    python bench/store.py [--practices 3 27 267] [--rounds 5]
+    python bench/store.py [--practices 3 27 267] [--rounds 5] [--folder F]
 
 Logged, indexed tables, fsync on. Stores of all sizes stand side by side and take their turns, so that what else the machine
 does meets them alike: read the ratios. A practice has some 390,000 rows; 267 of them make 105 million and 21 GB.
+With a folder the stores stay there, and the next run finds them filled: fill while the machine is busy, measure when it is quiet.
 """
 
 import argparse
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -168,29 +170,48 @@ def rates(stores: list[Store], rounds: int) -> None:
         print(f"| {' | '.join(told)} | {here:.1f} + {server:.1f} | {copying:.1f} | {night:.0f} |")
 
 
+def stands(server: Any, root: Path, practices: int, practice: Tables) -> Store:
+    """The store of so many practices: filled now, unless an earlier run left it here whole."""
+    here, filled = root / str(practices), root / f"{practices}.filled"
+    name = f"bench{practices}"
+    url = server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")
+    if not filled.exists():
+        server.psql(f"DROP DATABASE IF EXISTS {name};")
+        server.psql(f"CREATE DATABASE {name};")
+        shutil.rmtree(here, ignore_errors=True)
+        here.mkdir()
+        seconds, rows = timed(lambda: fill(url, here, practice, practices))
+        print(f"filled: {rows:,} rows in {seconds:.0f} s", flush=True)
+        filled.touch()
+    return Store(here, url, practice)
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(prefix="gp-collect-bench-") as folder:
+        yield Path(folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--practices", type=int, nargs="+", default=[3, 27, 267])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="0: fill only, ask nothing")
+    parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="gp-collect-bench-") as folder:
-        root = Path(folder)
+    with _folder(arguments.folder) as root:
         root.chmod(0o755)  # the embedded server runs as another user
         server = embedded_postgres(root / "postgres")
         try:
+            shutil.rmtree(root / "source", ignore_errors=True)
             practice = a_practice(root / "source", 900)
-            stores = []
-            for practices in arguments.practices:
-                server.psql(f"CREATE DATABASE bench{practices};")
-                url = server.get_uri(f"bench{practices}").replace("postgresql://", "postgresql+psycopg://")
-                (root / str(practices)).mkdir()
-                seconds, rows = timed(
-                    lambda url=url, practices=practices: fill(url, root / str(practices), practice, practices)
-                )
-                print(f"filled: {rows:,} rows in {seconds:.0f} s", flush=True)
-                stores.append(Store(root / str(practices), url, practice))
-            rates(stores, arguments.rounds)
-            questions(stores[-1].connect())
+            stores = [stands(server, root, practices, practice) for practices in arguments.practices]
+            if arguments.rounds:
+                rates(stores, arguments.rounds)
+                questions(stores[-1].connect())
         finally:
             server.stop()
 

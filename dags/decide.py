@@ -2,7 +2,7 @@
 
 Woken when a load holds a parcel; nothing of it is in the store meanwhile, and other practices load undisturbed.
 The question stands under Required Actions until it is answered. The answer goes into the ledger and the audit chain
-with the steward's name and reason, and the next load is woken.
+with the steward's name and reason, and the next load is woken. Where policy wants two people, another is asked.
 """
 
 from datetime import timedelta
@@ -10,7 +10,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset, dag, task, task_group
 
-from ask_the_steward import APPROVE, REASON, REFUSE, decision_in, questions
+from ask_the_steward import APPROVE, REASON, REFUSE, ask_another, decision_in, questions
 from crossing.policy import Collection, Policy
 from stop_for_a_person import stop_for_a_person
 
@@ -36,9 +36,10 @@ def decide(collection: Collection) -> None:
             steward_decides = HITLOperator(
                 task_id="steward_decides", subject=subject, body=body, options=[APPROVE, REFUSE], params=REASON
             )
-            record_decision(parcel_id, steward_decides.output)
+            decided = record_decision(parcel_id, steward_decides.output)
+            task(outlets=[Asset(f"held__{collection.id}")])(ask_another)(decided)
 
-        each_parcel.expand_kwargs(task(questions)())
+        each_parcel.expand_kwargs(task(questions)(collection.id))
 
     decide_on_held_parcels()
 

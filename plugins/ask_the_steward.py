@@ -30,15 +30,35 @@ def announce_held_parcels(results: Results, task: Any = None, outlet_events: Any
 
 
 @stop_for_a_person
-def questions(triggering_asset_events: Mapping[Any, Iterable[Any]] | None = None) -> list[dict[str, str]]:
-    """One question for each parcel that the events say is held, each parcel once."""
+def ask_another(decided: Mapping[str, Any], task: Any = None, outlet_events: Any = None) -> int:
+    """Where it takes two and one has approved, the question is asked again. Raises AirflowSkipException where it is decided."""
+    if decided["state"] != "held":
+        raise AirflowSkipException("It is decided.")
+    outlet_events[task.outlets[0]].extra = {"parcels": [dict(decided)]}
+    return 1
+
+
+@stop_for_a_person
+def questions(
+    collection: str, triggering_asset_events: Mapping[Any, Iterable[Any]] | None = None
+) -> list[dict[str, str]]:
+    """One question for each parcel that the events name and the ledger still holds; started by hand, for all that it holds.
+
+    An event only says which parcel: its words are the ledger's, so that nobody is asked about another than they think.
+    """
+    from central_zone import load_parcel, settings  # only here: the DAG processor has no zone
+
     events = [event for found in (triggering_asset_events or {}).values() for event in found]
-    held = {parcel["parcel_id"]: parcel for event in events for parcel in event.extra.get("parcels", [])}
-    return [_question(parcel) for parcel in held.values()]
+    named = [parcel["parcel_id"] for event in events for parcel in event.extra.get("parcels", [])]
+    return [question_about(held) for held in load_parcel.held(collection, named if events else None, settings.load())]
 
 
-def decision_in(answer: Mapping[str, Any]) -> dict[str, Any]:
+def decision_in(answer: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the steward chose, as load_parcel.decide takes it. Raises ReasonMissing."""
+    if not answer:
+        raise ReasonMissing(
+            "Nobody answered: the question was marked as done. Clear `steward_decides` to ask it again."
+        )
     reason = (answer["params_input"].get("reason") or "").strip()
     if not reason:
         raise ReasonMissing(
@@ -51,12 +71,25 @@ def decision_in(answer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _question(parcel: Mapping[str, Any]) -> dict[str, str]:
-    where = f"{parcel['practice_code']}, parcel {parcel['sequence']}"
+def question_about(held: Any) -> dict[str, str]:
+    """The words of one question about a central_zone.decisions.held.Held."""
+    where = f"{held.practice_code}, parcel {held.sequence}"
+    usual = f", usually {held.usual_rows:,}" if held.usual_rows is not None else ": the practice's first"
     body = (
-        f"**{where}** is held: {parcel['reason']}\n\n"
+        f"**{where}** is held: {held.because}\n\n"
+        f"It has {held.rows:,} rows of records{usual}. {_who_may(held)}\n\n"
         f"*{APPROVE}*: the rows that broke no rule are loaded with the next load. "
         f"*{REFUSE}*: none of it ever is, and the practice's later parcels go on without it.\n\n"
-        f"Parcel {parcel['parcel_id']}. What was found, by rule: `gp-central ledger`."
+        f"Parcel {held.parcel_id}. What was found, by rule and beside earlier parcels: the page Decisions."
     )
-    return {"parcel_id": parcel["parcel_id"], "subject": f"Load {where}?", "body": body}
+    return {"parcel_id": held.parcel_id, "subject": f"Load {where}?", "body": body}
+
+
+def _who_may(held: Any) -> str:
+    if held.people == 0:
+        return "**It may be loaded by nobody: refuse it.**"
+    if held.people == 1:
+        return "One steward decides."
+    if held.first is None:
+        return "To load it takes two stewards; you would be the first."
+    return f"To load it takes two stewards: **{held.first.by}** approved ({held.first.reason}). Now **another** must."

@@ -13,8 +13,10 @@ from typing import ParamSpec, TypeVar
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from crossing import errors
-from crossing.errors import PersonMustAct, TryAgain, is_a_panic, of_the_machine
+from crossing.errors import GPCollectError, PersonMustAct, TryAgain, is_a_panic, of_the_machine
+from crossing.failures import Failure, failure
 from crossing.quiet_process import quieten_process
+from tell_what_failed import failures_in, tell
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -31,13 +33,17 @@ def stop_for_a_person(body: Callable[Given, Result]) -> Callable[Given, Result]:
     def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
         quieten_process()
         try:
-            return body(*args, **kwargs)
+            result = body(*args, **kwargs)
+            tell(failures_in(result))
+            return result
         except AirflowException:
             raise
         except BaseException as error:
             if not isinstance(error, Exception) and not is_a_panic(error):
                 raise  # an interruption, or the end of the process
-            told = _told(error)
+            told, failed = _told(error), _failed_in(error, body.__name__)
+        tell(failed)
+        told.practices_failed = failed  # type: ignore[attr-defined]  # for a task that asks more than once
         raise told
 
     return run
@@ -50,6 +56,14 @@ def _told(foreign: BaseException) -> AirflowException:
     if isinstance(error, PersonMustAct):
         return AirflowFailException(f"{type(error).__name__}: {error}")
     return AirflowFailException(_place_of(error))
+
+
+def _failed_in(foreign: BaseException, step: str) -> list[Failure]:
+    """What the error says of practices; of an error that is all's alike, one line that is nobody's."""
+    error = of_the_machine(foreign) or foreign
+    if isinstance(error, GPCollectError):
+        return list(error.practices_failed) or [failure(None, step, error)]
+    return [failure(None, step, PersonMustAct(_place_of(error))) | {"error": type(error).__name__}]
 
 
 def _place_of(error: BaseException) -> str:

@@ -10,9 +10,11 @@ from typing import Any
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException
 
 from name_of_run import name_of
 from results_of_shards import Result
+from tell_what_failed import failures_in, failures_told_by, hand_on
 
 Pull = Callable[[list[str], str], list[Result]]
 
@@ -38,7 +40,11 @@ class PullWhenReady(BaseOperator):
         return self.ask(context, waiting, done)
 
     def ask(self, context: Context, practices: list[str], done: list[Result]) -> list[Result]:
-        results = self.pull(practices, name_of(context["dag_run"]))
+        try:
+            results = self.pull(practices, name_of(context["dag_run"]))
+        except AirflowException as told:
+            hand_on([*failures_in(done), *failures_told_by(told)])
+            raise
         done = [*done, *(each for each in results if "ask_again_at" not in each)]
         moments = {each["practice_code"]: each["ask_again_at"] for each in results if "ask_again_at" in each}
         if moments:
@@ -47,4 +53,5 @@ class PullWhenReady(BaseOperator):
                 method_name="ask_again",
                 kwargs={"waiting": sorted(moments), "done": done},
             )
+        hand_on(failures_in(done))  # of every asking: Airflow keeps what was handed on last
         return done

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from support.shown_demonstration import Demonstration, a_demonstration
+
 # How long one example takes says how busy the machine is. What may take long has a timeout of its own.
 settings.register_profile("without deadlines", deadline=None)
 settings.load_profile("without deadlines")
@@ -30,15 +32,32 @@ def shared_data() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def shown() -> Iterator[Demonstration]:
+    """`make demo`, kept running until the last that looks at it has looked."""
+    with a_demonstration() as demonstration:
+        yield demonstration
+
+
 # Which files are one piece of work for one worker; any other file is a piece of its own. Two Airflows at once would starve
 # each other, and one that begins last is waited for by everybody; what many tests look at is lived once.
 AIRFLOW, HISTORIES, STORE_SERVER = "airflow", "histories", "store server"
 _GROUPS = {
     "test_demo.py": AIRFLOW,
+    "test_in_airflow.py": AIRFLOW,
     "test_canaries.py": AIRFLOW,
     "test_three_gates.py": HISTORIES,
     "test_no_trace.py": HISTORIES,
 }
+
+# The demonstration stays up for these, and nobody else's Airflow runs beside it meanwhile.
+_WHEN_OF_DEMO = {"test_demo.py": 1, "test_in_airflow.py": 2}
+ENDS_THE_DEMO = "test_demo.py::test_stopping_ends_every_process"
+
+
+def _when_of_demo(item: pytest.Item) -> int:
+    name = item.nodeid.partition("::")[0].rpartition("/")[2]
+    return 3 if item.nodeid.endswith(ENDS_THE_DEMO) else _WHEN_OF_DEMO.get(name, 0)
 
 
 def group_of(nodeid: str) -> str:
@@ -62,8 +81,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first."""
-    items.sort(key=lambda item: (group_of(item.nodeid) != AIRFLOW, group_of(item.nodeid) != HISTORIES))
+    """What takes longest begins first. What looks at the demonstration does so one after another, and whoever ends it is last."""
+    items.sort(
+        key=lambda item: (
+            group_of(item.nodeid) != AIRFLOW,
+            group_of(item.nodeid) != HISTORIES,
+            _when_of_demo(item),
+        )
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,16 +16,21 @@ _LOGIN = re.compile(r"(?!gp_|pg_)[a-z][a-z0-9_]{1,62}")  # one of ours is nobody
 def name_analysts(connection: Connection, use: DataUse, safes: FiveSafes) -> None:
     """In the caller's transaction, after those of the former release are gone. Raises PolicyRefused for what is no login."""
     for person in safes.people:
-        if not _LOGIN.fullmatch(person.login):
-            raise PolicyRefused(
-                f"policy/data_uses/{use.id}.toml [[safe_people]]: a login is one of the store, in small letters, figures and "
-                "underscores, and is nobody else's. Nothing was released."
-            )
+        check_login(person.login, f"policy/data_uses/{use.id}.toml [[safe_people]]: ")
     days = {person.login: _last_day(use, safes, person.accredited_until) for person in safes.people}
     if len(days) < len(safes.people):
         raise PolicyRefused(f"policy/data_uses/{use.id}.toml [[safe_people]]: two people have one login.")
     rows = [{"use_id": use.id, "login": login, "last_day": day} for login, day in days.items()]
     connection.execute(insert(analyst), rows)
+
+
+def check_login(login: str, where: str = "") -> None:
+    """Raises PolicyRefused for what is no login, or would be one of the store's own roles."""
+    if not _LOGIN.fullmatch(login):
+        raise PolicyRefused(
+            f"{where}a login is one of the store, in small letters, figures and underscores, and is nobody else's. "
+            "Nothing was done."
+        )
 
 
 def _last_day(use: DataUse, safes: FiveSafes, accredited_until: date) -> date:

@@ -11,7 +11,9 @@ from central_zone import command_line_erasures, command_line_load
 from central_zone.command_line_audit import add_audit
 from central_zone.command_line_doctor import add_doctor
 from central_zone.command_line_keys import add_keys
+from central_zone.command_line_metrics import add_metrics
 from central_zone.command_line_notices import add_notices
+from central_zone.command_line_quarantine import add_quarantine
 from central_zone.command_line_reidentify import add_reidentify
 from central_zone.command_line_release import add_release_commands
 from central_zone.command_line_store import add_store
@@ -37,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ledger(commands)
     _add_decide(commands)
     _add_skip(commands)
+    add_quarantine(commands)
     _add_reconcile(commands)
     add_release_commands(commands)
     add_reidentify(commands)
@@ -45,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add_audit(commands)
     add_notices(commands)
     add_keys(commands)
+    add_metrics(commands)
     add_doctor(commands)
     return parser
 

@@ -22,7 +22,11 @@ def add_audit(commands: Commands) -> None:
     )
     verify.add_argument("--only-new", action="store_true", help="read only what follows the newest checkpoint")
     verify.set_defaults(run=_verify)
-    audit.add_parser("checkpoint", help="sign what the chain is now, and write it down").set_defaults(run=_checkpoint)
+    checkpoint = audit.add_parser("checkpoint", help="sign what the chain is now, and write it down")
+    checkpoint.add_argument(
+        "--begin-anew", action="store_true", help="every copy of the journal is lost, and the chain was verified"
+    )
+    checkpoint.set_defaults(run=_checkpoint)
 
 
 def add_restored(store: Commands) -> None:
@@ -41,7 +45,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _checkpoint(_: argparse.Namespace) -> int:
+def _checkpoint(arguments: argparse.Namespace) -> int:
     from central_zone import settings
     from central_zone.chain.give_checkpoint import give_checkpoint
     from central_zone.store.connection import store_of
@@ -49,7 +53,8 @@ def _checkpoint(_: argparse.Namespace) -> int:
 
     loaded = settings.load()
     with store_of(loaded.store_url_of(AUDITOR)) as store:
-        print(give_checkpoint(loaded, store) or "Nothing to sign: no entry, no folder, or a copy nobody confirmed.")
+        note = give_checkpoint(loaded, store, begin_anew=arguments.begin_anew)
+    print(note or "Nothing to sign: no entry, no folder, or a copy nobody confirmed.")
     return 0
 
 

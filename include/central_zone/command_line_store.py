@@ -31,6 +31,9 @@ def add_store(commands: Any) -> None:
     )
     check.add_argument("--json", action="store_true", help="a JSON object a line")
     check.set_defaults(run=_check)
+    analyst = store.add_parser("analyst", help="a login for one person who works with releases; it has no password")
+    analyst.add_argument("login", help="as policy/data_uses names the person")
+    analyst.set_defaults(run=_analyst)
     add_restored(store)
 
 
@@ -60,6 +63,15 @@ def _init(arguments: argparse.Namespace) -> int:
         )
     )
     return _tell([] if arguments.leave_settings else done.verdicts)
+
+
+def _analyst(arguments: argparse.Namespace) -> int:
+    from central_zone import settings as settings_of
+    from central_zone.store.init import init_analyst
+
+    init_analyst(settings_of.load().store_admin_url, arguments.login)
+    print(json.dumps({"login": arguments.login, "sees": "what policy/data_uses says, from the next release on"}))
+    return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:

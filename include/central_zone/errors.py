@@ -51,6 +51,14 @@ class DecisionRefused(PersonMustAct):
     """A decision without a name or a reason, or with words that may not be kept."""
 
 
+class NotReleasable(PersonMustAct):
+    """Rows in quarantine may not be released: policy forbids it, or they cannot be told from others any more."""
+
+
+class NothingInQuarantine(PersonMustAct):
+    """No row in quarantine is what a decision was given for."""
+
+
 class AuditBroken(PersonMustAct):
     """The audit chain does not hold: an entry was changed, removed or put in between."""
 

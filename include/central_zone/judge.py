@@ -3,14 +3,17 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import Connection, func
 
 from central_zone import ledger, quarantine, staged
 from central_zone.errors import FolderUnusable
+from central_zone.expectations.rules import Severity, read_rule_book
 from central_zone.folders import usable
 from central_zone.history import PROFILE, earlier_nights, to_keep
 from central_zone.ledger import Entry
+from central_zone.quality.keep_results import keep_results, keep_rule_book, rows_asked
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
@@ -36,10 +39,13 @@ def judge(zone: Zone, entries: Sequence[Entry]) -> None:
     """
     for bridge in (entry for entry in entries if entry.extract_kind == BRIDGE):
         _note_bridge(zone, bridge)
+    book = read_rule_book(zone.policy)
     for parcels in _some_together(zone, [entry for entry in entries if entry.extract_kind != BRIDGE]):
         started = time.monotonic()
         _judge_together(zone, parcels)
         seconds = (time.monotonic() - started) / len(parcels)
+        with transaction(zone.store, "note the rules") as connection:
+            keep_rule_book(connection, book)
         for entry, _ in parcels:
             _note(zone, entry, seconds)
 
@@ -100,13 +106,16 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
     most = zone.policy.collection(entry.collection).largest_quarantined_share
     share = quarantine.share_failed(tables, verdict.failed_rows)
     held = list(verdict.held_because)
+    by = [result.rule for result in verdict.rules if result.failed and result.severity == Severity.HOLD_PARCEL]
     if share > most:
+        by.append("largest_quarantined_share")
         held.append(
             f"{share:.1%} of the rows broke a rule; largest_quarantined_share in "
             f"policy/collections/{entry.collection}.toml allows {most:.1%}."
         )
     identifiers = sum(len(rules.get(_AN_IDENTIFIER, ())) for rules in verdict.failed_rows.values())
     if identifiers:
+        by.append(_AN_IDENTIFIER)
         held.append(
             f"{identifiers} rows hold an NHS number where a code belongs: an incident at the source. Do not approve it; tell "
             "the source and the information governance lead, and have what it sealed destroyed."
@@ -117,6 +126,7 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
         "warnings": verdict.warnings,
         "held_because": held,
         PROFILE: to_keep(verdict.profile),
+        "held_by": by,
         RULES: [asdict(result) for result in verdict.rules],
     }
     return KeptVerdict(failed_rows=verdict.failed_rows, held_because=tuple(held), facts=facts)
@@ -139,7 +149,14 @@ def _note(zone: Zone, entry: Entry, seconds: float) -> None:
             state=state,
             state_reason=reason,
             validated_at=func.now(),
-            validation={name: fact for name, fact in verdict.facts.items() if name != RULES},
+            validation=_for_the_ledger(verdict),
             rows_quarantined=quarantine.counts(verdict.failed_rows),
         )
+        keep_results(connection, entry.parcel_number, verdict.facts.get(RULES, ()))
     faultpoint("validate.noted")
+
+
+def _for_the_ledger(verdict: KeptVerdict) -> dict[str, Any]:
+    """How each rule fared has a table of its own; of how many rows each was asked is needed where none was broken, too."""
+    facts = {name: fact for name, fact in verdict.facts.items() if name != RULES}
+    return {**facts, **rows_asked(verdict.facts.get(RULES, ()))}

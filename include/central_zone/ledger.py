@@ -45,6 +45,7 @@ class Entry:
     settled_at: str | None
     rows_loaded: dict[str, int]
     rows_quarantined: dict[str, dict[str, int]]
+    held_by: tuple[str, ...]  # ids of what holds it, or held it: rules, and see judge
     rows_erased: dict[str, int]  # of people who were erased: kept out when it was loaded, or taken out since
 
 
@@ -196,5 +197,6 @@ def _entry(row: Row[Any]) -> Entry:
         settled_at=settled_at.astimezone(UTC).isoformat(timespec="microseconds") if settled_at else None,
         rows_loaded=row.rows_loaded,
         rows_quarantined=row.rows_quarantined,
+        held_by=tuple(row.validation.get("held_by", ())),
         rows_erased=row.rows_erased,
     )

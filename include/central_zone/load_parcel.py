@@ -13,6 +13,7 @@ from central_zone.admit import admit
 from central_zone.chain.give_checkpoint import give_checkpoint
 from central_zone.commit import commit
 from central_zone.decide import decide_on
+from central_zone.decisions.held import Held, held_parcels
 from central_zone.errors import (
     HeldForSteward,
     NotAllLoaded,
@@ -33,6 +34,7 @@ from central_zone.store.role_names import AUDITOR, LOADER, STEWARD
 from central_zone.zone import Zone, opened
 from crossing.canonical import BRIDGE, NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
+from crossing.failures import failure
 
 Result = dict[str, Any]
 _TO_VALIDATE = (ledger.RECEIVED, ledger.VALIDATED, ledger.APPROVED)
@@ -69,16 +71,17 @@ def _is_to_be_tried(folder: Path, entry: Entry | None, refused: set[tuple[str, s
 def receive_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
     """Verifies and stages each parcel. Raises StoreDown; what is wrong with one parcel only stops that parcel."""
     with opened(settings, role=LOADER) as zone:
-        return [_tried(zone, parcel_id, admit) for parcel_id in parcel_ids]
+        return [_tried(zone, parcel_id, admit, "receive") for parcel_id in parcel_ids]
 
 
 def validate_shard(collection: str, parcel_ids: list[str], settings: Settings) -> list[Result]:
     """Validates the parcels that were received. Raises StoreDown, or PersonMustAct where a rule cannot be carried out."""
     with opened(settings, role=LOADER) as zone:
         received = [entry.parcel_id for entry in _in_state(zone, parcel_ids, _TO_VALIDATE)]
-        staged = [parcel_id for parcel_id in received if "failed" not in _tried(zone, parcel_id, _stage)]
-        judge(zone, _in_state(zone, staged))
-        return [_result(entry) for entry in _in_state(zone, parcel_ids)]
+        tried = {parcel_id: _tried(zone, parcel_id, _stage, "validate") for parcel_id in received}
+        failed = {parcel_id: result for parcel_id, result in tried.items() if "failed" in result}
+        judge(zone, _in_state(zone, [parcel_id for parcel_id in received if parcel_id not in failed]))
+        return [failed.get(entry.parcel_id) or _result(entry) for entry in _in_state(zone, parcel_ids)]
 
 
 def _stage(zone: Zone, parcel_id: str) -> Entry:
@@ -93,7 +96,7 @@ def load_shard(collection: str, parcel_ids: list[str], settings: Settings) -> li
     """Loads what is validated or approved, one transaction a parcel. Raises StoreDown."""
     with opened(settings, role=LOADER) as zone:
         known = [entry.parcel_id for entry in _in_state(zone, parcel_ids)]
-        results = [_tried(zone, parcel_id, commit) for parcel_id in known]
+        results = [_tried(zone, parcel_id, commit, "load") for parcel_id in known]
         give_checkpoint(settings, zone.store)
         return results
 
@@ -109,6 +112,12 @@ def load_parcel(folder: Path, settings: Settings) -> Result:
             entry = commit(zone, entry.parcel_id)
         give_checkpoint(settings, zone.store)
         return _result(entry)
+
+
+def held(collection: str, parcel_ids: Iterable[str] | None, settings: Settings) -> list[Held]:
+    """Those of these parcels that are held, all that are where None, with what a steward compares them with. Raises StoreDown."""
+    with opened(settings, role=STEWARD) as zone:
+        return held_parcels(zone, collection, parcel_ids)
 
 
 def decide(parcel_id: str, *, approve: bool, by: str, reason: str, settings: Settings) -> Result:
@@ -190,19 +199,19 @@ def _in_state(zone: Zone, parcel_ids: Iterable[str], wanted: Iterable[str] | Non
     return entries if wanted is None else [entry for entry in entries if entry.state in wanted]
 
 
-def _tried(zone: Zone, parcel_id: str, step: Callable[[Zone, str], Entry]) -> Result:
+def _tried(zone: Zone, parcel_id: str, step: Callable[[Zone, str], Entry], name: str) -> Result:
     """One step of one parcel. Its failure is written down and told; only a store that is down stops the others."""
     try:
         return _result(step(zone, parcel_id))
     except StoreDown:
         raise
     except GPCollectError as error:
-        return _failed(zone, parcel_id, error)
+        return _failed(zone, parcel_id, name, error)
     except Exception as error:  # its text may quote values, and it must not stop the other practices
-        return _failed(zone, parcel_id, as_ours(error))
+        return _failed(zone, parcel_id, name, as_ours(error))
 
 
-def _failed(zone: Zone, parcel_id: str, error: GPCollectError) -> Result:
+def _failed(zone: Zone, parcel_id: str, step: str, error: GPCollectError) -> Result:
     _log.warning("Parcel %s: %s: %s", parcel_id, type(error).__name__, error)
     with transaction(zone.store, "note a failure") as connection:
         entry = ledger.states(connection, [parcel_id]).get(parcel_id)
@@ -215,8 +224,9 @@ def _failed(zone: Zone, parcel_id: str, error: GPCollectError) -> Result:
             "sequence": None,
             "state": "refused",
             "reason": str(error),
+            "failed": failure(None, step, error),
         }
-    return {**_result(entry), "reason": str(error)}
+    return {**_result(entry), "reason": str(error), "failed": failure(entry.practice_code, step, error)}
 
 
 def _result(entry: Entry) -> Result:

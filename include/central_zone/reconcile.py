@@ -11,13 +11,15 @@ from sqlalchemy import insert
 
 from central_zone.errors import PracticesDiffer
 from central_zone.gaps import gaps
+from central_zone.quality.keep_results import forget_old_results
+from central_zone.quality.thresholds import read_thresholds
 from central_zone.reconcile_calendar import Calendar
 from central_zone.reconcile_counts import PARCELS_AT_ONCE, count_some, forget_counts
 from central_zone.reconcile_findings import Findings, calendars, findings
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
+from central_zone.store.report_tables import practice_report
 from central_zone.store.role_names import STEWARD
-from central_zone.store.tables import practice_report
 from central_zone.zone import Zone, opened
 from crossing.policy import Practice
 
@@ -35,8 +37,12 @@ class PracticeReport:
 
 
 def count_rows(collection: str, settings: Settings, *, again: bool = False) -> int:
-    """Counts, in the store, the rows of every parcel not counted yet; `again`, of all. Answers how many parcels."""
+    """Counts, in the store, the rows of every parcel not counted yet; `again`, of all. Answers how many parcels.
+
+    Results of validation that policy keeps no longer go meanwhile.
+    """
     with opened(settings, role=STEWARD) as zone:
+        forget_old_results(zone, read_thresholds(zone.policy).keep_results_days)
         if again:
             with transaction(zone.store, "count again") as connection:
                 forget_counts(connection, collection)

@@ -27,7 +27,11 @@ class Calendar:
         return between[-1] if between else _NIGHTLY
 
     def expected_by(self) -> datetime:
-        return self.arrived_last + timedelta(days=self.usual_days()) + _GRACE
+        return self.expected_after(self.arrived_last)
+
+    def expected_after(self, arrival: datetime) -> datetime:
+        """By when, after a parcel that came in then, the next one is due."""
+        return arrival + timedelta(days=self.usual_days()) + _GRACE
 
     def overdue(self, now: datetime) -> list[str]:
         """A sentence where nothing came although it should have; none otherwise."""

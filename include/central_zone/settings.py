@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from central_zone.errors import SettingMissing
-from central_zone.store.address import checked_address
+from central_zone.store.address import check_environment, checked_address
 from crossing.carriers import carrier
 from crossing.connections import read_secret_file
 from crossing.key_files import KeyRefused
@@ -135,7 +135,8 @@ class Settings:
 
 
 def load() -> Settings:
-    """The settings of this process, from its environment."""
+    """The settings of this process, from its environment. Raises StoreAddressRefused where libpq's own variables mislead it."""
+    check_environment(os.environ)
     return Settings({name: value for name, value in os.environ.items() if name.startswith("GP_") and value})
 
 

@@ -186,6 +186,11 @@ def kept_verdict(work: Path, parcel_id: str) -> KeptVerdict | None:
         return None
 
 
+def staged_parcels(work: Path) -> set[str]:
+    """Ids of the parcels of which anything is staged, drafts too."""
+    return {path.name.split(".")[0] for path in work.iterdir()} if work.exists() else set()
+
+
 def discard(work: Path, parcel_id: str) -> None:
     """Removes everything of a parcel that is loaded or refused, drafts of stopped runs too."""
     for folder in [work / parcel_id, *work.glob(f"{parcel_id}.*")]:

@@ -23,6 +23,7 @@ from central_zone.store.role_names import AUDITOR, ERASER
 from central_zone.zone import Zone, opened
 from crossing.canonical import ERASURE, NATIONAL_ALLOW_LIST, NOTICES
 from crossing.errors import GPCollectError, PersonMustAct, as_ours
+from crossing.failures import failure
 from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest
 from crossing.parcel import part_name
@@ -146,4 +147,5 @@ def _failed(parcel_id: str, error: GPCollectError) -> Result:
         "state": "failed",
         "reason": f"{type(error).__name__}: {error}",
         "a_person_must_act": isinstance(error, PersonMustAct),
+        "failed": failure(None, "take_notices", error),
     }

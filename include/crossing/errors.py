@@ -7,8 +7,9 @@ Foreign errors quote values, so they are caught where they rise and ours are rai
 import errno
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from crossing.quiet_process import quieten_process
 
@@ -17,9 +18,16 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class GPCollectError(Exception):
-    """Superclass of all errors of this project. Never raised directly."""
+    """Superclass of all errors of this project. Never raised directly.
+
+    One raised for several practices says of each what failed, as crossing.failures has it.
+    """
 
     exit_code = 1
+
+    def __init__(self, *said: object, practices_failed: Iterable[Any] = ()) -> None:
+        super().__init__(*said)
+        self.practices_failed = tuple(practices_failed)
 
 
 class TryAgain(GPCollectError):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from crossing.errors import run_command
 from demo.doctors import keys_in_words
+from demo.held import hold_parcels, with_a_policy_of_its_own
 from demo.nights import deliver, prepare_zones, run_night
+from demo.people import PEOPLE
 from demo.places import CHECKOUT
 from demo.stack import Say, Stack, begin, start_airflow, stop_earlier
 from demo.summary import last_words, night_in_words
@@ -21,6 +23,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description="Two nights of synthetic practices.")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--keep-running", action="store_true", help="leave Airflow up afterwards, to look at")
+    parser.add_argument(
+        "--hold-parcels", action="store_true", help="with --keep-running: a third night with something to decide"
+    )
     choice.add_argument("--stop", action="store_true", help="end what --keep-running left")
     parser.add_argument("--in", dest="folder", type=Path, default=CHECKOUT / ".demo", help="default: .demo/ here")
     arguments = parser.parse_args()
@@ -29,16 +34,21 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     if arguments.stop:
         return run_command(lambda: _stop(folder))
-    return run_command(lambda: demonstrate(folder, keep_running=arguments.keep_running))
+    keep_running, hold = arguments.keep_running, arguments.hold_parcels
+    return run_command(lambda: demonstrate(folder, keep_running=keep_running, hold=hold and keep_running))
 
 
-def demonstrate(folder: Path, *, keep_running: bool) -> int:
+def demonstrate(folder: Path, *, keep_running: bool, hold: bool) -> int:
     """Raises our errors where a step fails; then, as on Ctrl-C, everything started is ended first."""
     say = _clock()
     stack = begin(folder)
     try:
         say("PostgreSQL is up")
+        if hold:
+            with_a_policy_of_its_own(stack)
         _both_nights(stack, say)
+        if hold:
+            hold_parcels(stack, say)
     except BaseException:
         stack.stop()
         raise
@@ -69,8 +79,9 @@ def _both_nights(stack: Stack, say: Say) -> None:
 def _tell_how_to_look(stack: Stack) -> None:
     stack.processes.forget("demo")
     _print(
-        f"Airflow: {stack.places.address}  users: engineer, steward, public (may only look)",
+        f"Airflow: {stack.places.address}  users: {', '.join(PEOPLE)}",
         f"Their passwords: {stack.places.passwords}",
+        f"The night: {stack.places.address}/plugin/gp-collect-night",
         "End it with: make down",
     )
 

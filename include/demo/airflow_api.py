@@ -20,7 +20,7 @@ class DemoStuck(PersonMustAct):
 
 @dataclass(slots=True)
 class AirflowAPI:
-    """Talks to 127.0.0.1:port as the user `engineer`, whose password Airflow made up and wrote down."""
+    """Talks to 127.0.0.1:port as the user `engineer`, whose password demo.people made up and wrote down."""
 
     port: int
     passwords: Path

@@ -97,6 +97,12 @@ def zones_environment(places: Places, socket: Path) -> dict[str, str]:
     }
 
 
+def pages_environment(places: Places, socket: Path) -> dict[str, str]:
+    """What our pages in the Airflow UI are told of the central zone: the ledger, and the register as it was published."""
+    of_zones = zones_environment(places, socket)
+    return {name: of_zones[name] for name in ("GP_STORE_URL", "GP_STORE_IS_DEMONSTRATION", "GP_REGISTER_DIR")}
+
+
 def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
     """A whole Airflow on one machine: loopback only, nothing phoned home, as little polling as two cores can bear."""
     database = f"://postgres:@/airflow?host={socket}"
@@ -107,9 +113,7 @@ def airflow_environment(places: Places, socket: Path) -> dict[str, str]:
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": 4,
-        "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": "engineer:admin,steward:user,public:viewer",
-        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": places.passwords,
+        "CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
         "CORE__EXECUTION_API_SERVER_URL": f"{places.address}/execution/",
         "DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2{database}",
         "DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg{database}",

@@ -14,7 +14,7 @@ import psycopg
 from crossing.errors import PersonMustAct
 from demo.airflow_api import AirflowAPI, wait_for
 from demo.embedded_postgres import embedded_postgres, log_no_values
-from demo.places import COLLECTION, DAGS, Places, airflow_environment, zones_environment
+from demo.places import COLLECTION, DAGS, Places, airflow_environment, pages_environment, zones_environment
 from demo.processes import Processes, still_running
 
 Say = Callable[[str], None]
@@ -91,7 +91,7 @@ def begin(root: Path, *, dags: Path = DAGS, log_level: str = "WARNING") -> Stack
 
 def start_airflow(stack: Stack, say: Say) -> None:
     """The API first, alone: a scheduler that finds work before the API answers loses that task, without a log."""
-    stack.run("airflow", "db", "migrate", airflow=True)
+    stack.run("python", "-m", "demo.people", str(stack.places.passwords), airflow=True)
     api, alive = stack.api(), stack.processes.ended
     _start(stack, "api-server")
     wait_for("Airflow's API", api.version, seconds=120, alive=alive)
@@ -118,10 +118,12 @@ def stop_postgres(folder: Path) -> None:
 
 
 def _start(stack: Stack, name: str) -> None:
-    """Tasks run under the scheduler here, so it alone gets the zones' settings. Nobody serves logs over the network."""
+    """Tasks run under the scheduler here, so it alone gets all of the zones' settings. Nobody serves logs over the network."""
     environment = airflow_environment(stack.places, stack.socket)
     if name == "scheduler":
         environment = zones_environment(stack.places, stack.socket) | environment | _IMPORTED_ONCE
+    if name == "api-server":
+        environment |= pages_environment(stack.places, stack.socket)
     quiet = ["--skip-serve-logs"] if name in ("scheduler", "triggerer") else []
     stack.processes.start(name, [str(Path(sys.executable).parent / "airflow"), name, *quiet], environment)
 

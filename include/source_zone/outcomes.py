@@ -11,6 +11,7 @@ from crossing.errors import GPCollectError
 from crossing.faultpoint import faultpoint
 
 _DRAFT = ".outcome.tmp"
+_NIGHTS_KEPT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,21 @@ class Outcomes:
                 draft.unlink()
 
     def record_failure(self, practice_code: str, step: str, error: GPCollectError) -> None:
-        """As well as can be: a failure that cannot be written down is still told by whoever runs the step."""
+        """As well as can be: a failure that cannot be written down is still told by whoever runs the step.
+
+        `nights` are the days on which it failed since it last succeeded.
+        """
         with suppress(OSError):
-            self.record(practice_code, {"state": "failed", "step": step, "error": f"{type(error).__name__}: {error}"})
+            said = {"state": "failed", "step": step, "error": f"{type(error).__name__}: {error}"}
+            self.record(practice_code, said | {"nights": self._nights_failed(practice_code)})
+
+    def _nights_failed(self, practice_code: str) -> list[str]:
+        today = datetime.now(UTC).date().isoformat()
+        with suppress(ValueError):  # half of an outcome says nothing
+            before = self.read(practice_code)
+            nights = [*before.get("nights", ())] if before["state"] == "failed" else []
+            return (nights if today in nights else [*nights, today])[-_NIGHTS_KEPT:]
+        return [today]
 
     def read(self, practice_code: str) -> dict[str, Any]:
         path = self.folder / practice_code / "outcome.json"

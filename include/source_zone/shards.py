@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from crossing.errors import PersonMustAct, TryAgain, as_ours
+from crossing.failures import PERSON, failure
 from crossing.policy import Practice
 from source_zone.outcomes import Outcomes
 from source_zone.pull import NothingToTake
@@ -96,11 +97,11 @@ def _each(
             error = as_ours(foreign)
             if name == "pull" or spool_folder(settings.spool, code, run_id).exists():  # else it failed before: keep why
                 outcomes.record_failure(code, name, error)
-            done.append({"practice_code": code, "state": "failed", "parcels": []})
-            failed.append(error)
+            failed.append(failure(code, name, error))
+            done.append({"practice_code": code, "state": "failed", "parcels": [], "failed": failed[-1]})
     if len(failed) == len(shard):
-        kind = PracticesFailed if any(isinstance(each, PersonMustAct) for each in failed) else PracticesNotReady
-        raise kind(" | ".join(str(each) for each in failed)) from None
+        kind = PracticesFailed if any(each["who_acts"] == PERSON for each in failed) else PracticesNotReady
+        raise kind(" | ".join(each["message"] for each in failed), practices_failed=failed) from None
     return done
 
 

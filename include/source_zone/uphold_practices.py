@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from crossing.errors import GPCollectError, PersonMustAct, TryAgain, as_ours
+from crossing.failures import failure
 from crossing.policy import Practice
 from source_zone.memory import PracticeBusy
 from source_zone.release import Release, prepare
@@ -25,7 +26,14 @@ class NotAllUpheldYet(TryAgain):
 
 def uphold_practices(collection: str, run_id: str, settings: Settings) -> Counts:
     """What left, in ids and counts, and what each practice that failed says. Safe to repeat."""
-    said: Counts = {"parcels": [], "failed": {}, "a_person_must_act": False, "busy": 0, **dict.fromkeys(_COUNTED, 0)}
+    said: Counts = {
+        "parcels": [],
+        "failed": {},
+        "practices_failed": [],
+        "a_person_must_act": False,
+        "busy": 0,
+        **dict.fromkeys(_COUNTED, 0),
+    }
     known = {each.practice_code: each for each in settings.policy().practices()}  # read once, and not once a practice
     for code in _remembered(settings.memory / collection):
         try:
@@ -67,4 +75,5 @@ def _remembered(folder: Path) -> list[str]:
 
 def _note(said: Counts, code: str, error: GPCollectError) -> None:
     said["failed"][code] = f"{type(error).__name__}: {error}"
+    said["practices_failed"].append(failure(code, "ask_for_erasures", error))
     said["a_person_must_act"] |= isinstance(error, PersonMustAct)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from central_zone.store.address import checked_address, parsed
-from central_zone.store.role_names import ANALYST, CUSTODIAN, OWNER, ROLES
+from central_zone.store.role_names import ANALYST, CUSTODIAN, OWNER, ROLES, STEWARD
 from central_zone.store.server_settings import keeping_values_out_of_logs, read_promises
 from crossing.policy import Policy
 from demo.places import Places, airflow_environment
@@ -32,8 +32,12 @@ NOT_BY_NIGHT = {OWNER, ANALYST, CUSTODIAN}  # no task works as one of these
 # These are commands that `make demo` does not run, each with the reason why it cannot.
 NOT_IN_DEMO = {
     "airflow celery worker": "needs a Redis; the demonstration's LocalExecutor runs the same tasks in the scheduler",
+    "python -m airflow_roles": "demo.people does it, in the process that also makes its people",
     "redis-server": "only the Celery workers need it",
     "postgres": "the demonstration's PostgreSQL is started by its wheel",
+    "gp-central metrics": "tests/integration/central_zone/test_metrics.py runs it; the demonstration has no Prometheus",
+    "--collector.disable-defaults": "an image of others",
+    "--config.file=/etc/gp-collect/prometheus.yml": "an image of others",
 }
 
 
@@ -69,7 +73,7 @@ def test_every_service_is_looked_after(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_image_is_pinned(name: str) -> None:
-    assert re.search(r":\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?$", SERVICES[name]["image"]), "name the exact version"
+    assert re.search(r":v?\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?$", SERVICES[name]["image"]), "name the exact version"
 
 
 def test_the_recipe_of_our_images_is_pinned() -> None:
@@ -78,20 +82,35 @@ def test_the_recipe_of_our_images_is_pinned() -> None:
     assert "--require-hashes" in recipe
 
 
-def test_only_the_ui_is_published_and_only_to_this_machine() -> None:
+def test_only_the_ui_and_the_dashboards_are_published_and_only_to_this_machine() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"api-server": ["127.0.0.1:8080:8080"]}
+    assert published == {"api-server": ["127.0.0.1:8080:8080"], "grafana": ["127.0.0.1:3000:3000"]}
 
 
-def test_only_the_ui_is_on_a_network_with_a_way_out() -> None:
+def test_only_the_ui_and_the_dashboards_are_on_networks_with_a_way_out() -> None:
     open_networks = {name for name, network in COMPOSE["networks"].items() if not network.get("internal")}
-    assert open_networks == {"front"}
+    assert open_networks == {"front", "dashboards"}
     assert members_of("front") == {"api-server"}
+    assert members_of("dashboards") == {"grafana"}
 
 
-def test_the_store_is_reached_by_the_central_zone_only() -> None:
-    assert members_of("store") == {"central-worker", "store-init", "postgres-store"}
-    assert holders_of("store_authority") == {"central-worker", "store-init"}
+def test_who_watches_reaches_neither_airflow_nor_the_store() -> None:
+    assert members_of("watching") == {"node-exporter", "prometheus", "grafana"}
+    for name in ("node-exporter", "prometheus", "grafana"):
+        assert set(SERVICES[name]["networks"]) <= {"watching", "dashboards"}
+        assert set(SERVICES[name].get("secrets", [])) <= {"grafana_password"}
+    written = {
+        name: [each for each in service.get("volumes", []) if "metrics:" in each] for name, service in SERVICES.items()
+    }
+    assert {name: mounts for name, mounts in written.items() if mounts} == {
+        "metrics": ["metrics:/var/gp/metrics"],
+        "node-exporter": ["metrics:/var/gp/metrics:ro"],
+    }
+
+
+def test_the_store_is_reached_by_the_central_zone_and_by_what_shows_it_to_stewards_only() -> None:
+    assert members_of("store") == {"central-worker", "api-server", "store-init", "postgres-store", "metrics"}
+    assert holders_of("store_authority") == {"central-worker", "api-server", "store-init", "metrics"}
     assert holders_of("store_admin_url") == {"store-init"}
     for secret in ("store_admin_password", "store_certificate", "store_certificate_key"):
         assert holders_of(secret) == {"postgres-store"}
@@ -100,8 +119,17 @@ def test_the_store_is_reached_by_the_central_zone_only() -> None:
 def test_a_task_can_be_no_role_of_the_store_but_those_that_work_by_night() -> None:
     assert set(COMPOSE["secrets"]) >= set(ROLES) - {OWNER}, "each role has a password of its own"
     for role in set(ROLES) - {OWNER}:
-        assert holders_of(role) == {"store-init"} | (set() if role in NOT_BY_NIGHT else {"central-worker"}), role
+        shown_to_stewards = {"api-server", "metrics"} if role == STEWARD else set()
+        by_night = set() if role in NOT_BY_NIGHT else {"central-worker"}
+        assert holders_of(role) == {"store-init"} | by_night | shown_to_stewards, role
     assert not holders_of(OWNER), "the owner never signs in"
+
+
+def test_the_pages_read_the_ledger_and_the_register_and_nothing_else_of_the_zones() -> None:
+    ours = {name for name in SERVICES["api-server"]["environment"] if name.startswith("GP_")}
+    assert ours == {"GP_STORE_URL", "GP_STORE_PASSWORDS_DIR", "GP_REGISTER_DIR"}
+    assert all(mount.endswith(":ro") for mount in SERVICES["api-server"]["volumes"])
+    assert set(SERVICES["api-server"]["secrets"]) & set(ROLES) == {STEWARD}
 
 
 def test_the_store_is_asked_for_as_promised_and_without_a_password() -> None:
@@ -196,7 +224,14 @@ def test_the_central_worker_has_no_key_and_no_code_of_the_source() -> None:
 
 
 def test_each_image_holds_its_zone_and_no_other() -> None:
-    assert copied_into("airflow") == {"requirements.txt", "dags", "plugins", "include/policy", "include/crossing"}
+    assert copied_into("airflow") == {
+        "requirements.txt",
+        "dags",
+        "plugins",
+        "include/policy",
+        "include/crossing",
+        "include/airflow_roles",
+    }
     serves_both = {
         "include/key_custody",
         "include/leak_search",
@@ -267,7 +302,7 @@ def test_every_command_is_one_that_the_demo_runs_too() -> None:
     run_by_demo = "".join(path.read_text() for path in (CHECKOUT / "include" / "demo").glob("*.py"))
     strangers = []
     for name, service in SERVICES.items():
-        words = shlex.split(service.get("command", "postgres"))
+        words = shlex.split(service.get("command", "postgres"))  # grafana's image brings its own
         known = any(" ".join(words).startswith(command) for command in NOT_IN_DEMO)
         if not known and not all(f'"{word}"' in run_by_demo for word in words):
             strangers.append(f"{name}: {' '.join(words)}")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crossing.policy import Policy
+from support.tasks_again import ELSEWHERE, STEPS
 
 pytestmark = pytest.mark.airflow
 
@@ -16,6 +17,7 @@ DAG_FILES = sorted((CHECKOUT / "dags").glob("*.py"))
 OUR_PLUGINS = {path.stem for path in (CHECKOUT / "plugins").glob("*.py")}
 MAY_IMPORT = {"airflow", "crossing", "datetime", "functools"} | OUR_PLUGINS
 OF_A_COLLECTION = ("collect", "uphold_opt_outs", "load", "erase", "decide", "reconcile")
+OF_THE_WHOLE = {"publish_register", "watch_source", "watch_central"}
 QUEUES = {"zone:source": "source", "zone:central": "central"}
 
 
@@ -34,7 +36,7 @@ def test_every_dag_file_parses(bag: Any) -> None:
 def test_each_collection_and_each_data_use_in_policy_has_its_dags_and_nothing_else_is_there(bag: Any) -> None:
     of_collections = {f"{verb}__{name}" for name in Policy().collections() for verb in OF_A_COLLECTION}
     of_data_uses = {f"release__{use}" for use in Policy().data_uses()}
-    assert set(bag.dags) == of_collections | of_data_uses | {"publish_register"}
+    assert set(bag.dags) == of_collections | of_data_uses | OF_THE_WHOLE
 
 
 def test_a_new_collection_needs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +46,7 @@ def test_a_new_collection_needs_no_code(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "collections").mkdir()
     (tmp_path / "collections" / "winter.toml").write_text(written.replace('id = "gpdpr"', 'id = "winter"'))
     monkeypatch.setenv("GP_POLICY_DIR", str(tmp_path))
-    expected = {f"{verb}__winter" for verb in OF_A_COLLECTION} | {"publish_register"}
+    expected = {f"{verb}__winter" for verb in OF_A_COLLECTION} | OF_THE_WHOLE
     assert set(DagBag(CHECKOUT / "dags").dags) == expected
 
 
@@ -117,3 +119,12 @@ def _roots(statements: list[ast.stmt]) -> set[str]:
     plain = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]
     from_ = [node.module or "." for node in statements if isinstance(node, ast.ImportFrom)]
     return {name.split(".")[0] for name in plain + from_}
+
+
+def test_every_task_is_run_again_by_a_test_or_says_where_else_that_is_shown(bag: Any) -> None:
+    known = {f"{dag}: {task}" for dag, tasks in STEPS.items() for task in tasks}
+    found = {f"{dag.dag_id.partition('__')[0]}: {task.task_id}" for dag in bag.dags.values() for task in dag.tasks}
+    elsewhere = {name for name in found if name.partition(": ")[2] in ELSEWHERE}
+    assert found - known - elsewhere == set(), "tests/support/tasks_again.py: run it again there"
+    assert known - found == set(), "tests/support/tasks_again.py names tasks that are no more"
+    assert {name.partition(": ")[2] for name in elsewhere} == set(ELSEWHERE)

@@ -220,6 +220,8 @@ _LOOKED_INTO_BY = {
     "as_ours",
     "_ours",
     "_told",
+    "_failed_in",
+    "failures_told_by",
     "is_a_panic",
     "refuse_element",
     "_down",

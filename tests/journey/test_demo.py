@@ -1,52 +1,17 @@
 """`make demo` itself, with a real Airflow: what it tells, what it leaves in Airflow's own tables and logs, and its end."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
 import pytest
-from psycopg import sql
 
-from demo.airflow_api import AirflowAPI
 from demo.nights import DELIVERIES, NUMBERS
 from journey.canaries import canaries_of, found_in
+from support.shown_demonstration import Demonstration, demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(600)]
-
-CHECKOUT = Path(__file__).parents[2]
-
-
-def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT / 'plugins'}"}
-    command = [sys.executable, "-m", "demo", "--in", str(folder), *options]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Demonstration:
-    """Two nights are over; Airflow is still up."""
-
-    folder: Path
-    told: str
-    api: AirflowAPI
-
-    def text_of_airflows_tables(self) -> Iterator[str]:
-        url = f"postgresql://postgres:@/airflow?host={self.folder / 'postgres'}"
-        with psycopg.connect(url) as connection:
-            for (table,) in connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-            ).fetchall():
-                rows = connection.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(table)))
-                yield from (row[0] for row in rows)
 
 
 def listening() -> set[tuple[str, int]]:
@@ -55,21 +20,6 @@ def listening() -> set[tuple[str, int]]:
 
 
 LISTENING_BEFORE = listening()
-
-
-@pytest.fixture(scope="module")
-def shown() -> Iterator[Demonstration]:
-    # Not pytest's own folder: it closes that to all other users, and PostgreSQL may have to run as one.
-    folder = Path(tempfile.mkdtemp(prefix="gp-collect-demo-")) / "it"
-    try:
-        done = demo(folder, "--keep-running")
-        assert done.returncode == 0, done.stdout + done.stderr
-        address = next(line for line in done.stdout.splitlines() if line.startswith("Airflow: ")).split()[1]
-        api = AirflowAPI(int(address.rpartition(":")[2]), folder / "airflow" / "passwords.json")
-        yield Demonstration(folder, done.stdout, api)
-    finally:
-        demo(folder, "--stop")
-        shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def states(runs: list[dict[str, Any]]) -> list[str]:
@@ -152,7 +102,7 @@ def test_a_folder_of_somebody_elses_is_never_cleared(tmp_path: Path) -> None:
 
 
 def test_stopping_ends_every_process(shown: Demonstration) -> None:
-    """Last in this file: Airflow is gone afterwards."""
+    """Last of all that look at it (tests/conftest.py): Airflow is gone afterwards."""
     rows = json.loads((shown.folder / "processes.json").read_text())
     assert {name for name, _, _ in rows} == {"api-server", "scheduler", "dag-processor", "triggerer"}
     family = [

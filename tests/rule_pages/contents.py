@@ -29,7 +29,10 @@ PAGES: tuple[Page, ...] = (
 )
 NEEDS_NO_PAGE = {
     "connections.toml": "Addresses of computers. It says nothing of what may leave.",
+    "practice_lists.csv": "How long each practice's list is; only what the pages of docs/pages.md hold a night against.",
     "store_rights.toml": "Who may do what in the store: docs/store-rights.md is made of it.",
+    "quality.toml": "How long results of validation are kept, and what drift is: docs/quality.md. It says nothing of what may leave.",
+    "quarantine.toml": "Which rows a steward at the centre may let in after all, each line with its reason: docs/quality.md.",
     "store_settings.toml": "How the store's server is set: docs/store.md says why. It says nothing of what may leave.",
     "fields/emis_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",
     "fields/tpp_csv_headers.toml": "The order of columns in a file. What becomes of each column is on a page.",

@@ -186,10 +186,8 @@ def do_in(world: World, phase: str, run: str, *, stuck_is_an_error: bool = True)
     said = json.loads(progress.read_text()) if progress.exists() else {}
     if said.get("run") != run:
         said = {"run": run, "step": 0, "answers": {}}
-    steps = (
-        _collecting(world, run_id, said) if phase.startswith("collect") else _loading(world, said, stuck_is_an_error)
-    )
     try:
+        steps = steps_of(world, phase, run_id, said, stuck_is_an_error=stuck_is_an_error)
         for number, (name, step) in enumerate(steps):  # each is thought of when the one before has been taken
             if number >= said["step"]:
                 said["answers"][name] = step()
@@ -200,6 +198,14 @@ def do_in(world: World, phase: str, run: str, *, stuck_is_an_error: bool = True)
             _shred(world, run_id, said["answers"].get("due", []))
         _remember(progress, {})
         raise
+
+
+def steps_of(
+    world: World, phase: str, run_id: str, said: dict[str, Any], *, stuck_is_an_error: bool = True
+) -> Iterator["Step"]:
+    """What a phase does, task after task; `said["answers"]` has what the tasks before answered."""
+    collects = phase.startswith("collect")
+    return _collecting(world, run_id, said) if collects else _loading(world, said, stuck_is_an_error)
 
 
 def _remember(progress: Path, said: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ _AS_ASKED = {
     ("ledger.parcel", "state"): "'loaded'",
     ("ledger.parcel", "extract_kind"): "'delta'",
     ("ledger.notice", "kind"): "'erasure'",
+    ("quarantine.decision", "outcome"): "'discarded'",
     ("release.disclosure", "decision"): "'applies'",
     ("release.disclosure", "reason"): "NULL",
     ("release.disclosure", "evidence"): "NULL",

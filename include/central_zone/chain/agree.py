@@ -9,9 +9,9 @@ from central_zone import keys
 from central_zone.chain import checkpoints
 from central_zone.chain.note import Checkpoint
 from central_zone.chain.walk import RESTORED_FROM
-from central_zone.errors import StoreIsOlder
+from central_zone.errors import CheckpointsBroken, StoreIsOlder
 from central_zone.settings import Settings
-from central_zone.store.tables import audit_entry
+from central_zone.store.tables import audit_entry, checkpoint_given
 from crossing.manifest import canonical_json
 
 RUN_RESTORED = "Run: gp-central store restored"
@@ -21,6 +21,8 @@ def check_audit_agrees(connection: Connection, settings: Settings) -> None:
     """Raises StoreIsOlder, or CheckpointsBroken. Costs one look at the end of a file, and one at an index."""
     folder = settings.checkpoints_folder
     last = checkpoints.last_checkpoint(folder) if folder else None
+    if folder and last is None:
+        _check_none_was_given(connection)
     if last is None or _is_in_chain(connection, last) or _is_explained(connection, settings, last):
         return
     size = connection.scalar(select(func.coalesce(func.max(audit_entry.c.seq), 0)))
@@ -33,6 +35,15 @@ def check_audit_agrees(connection: Connection, settings: Settings) -> None:
         f"Audit entry {last.size} is not the one of which a checkpoint was published. If the store was restored from a "
         f"backup: {RUN_RESTORED} If not, this is an incident: gp-central audit verify"
     )
+
+
+def _check_none_was_given(connection: Connection) -> None:
+    """Whoever takes the journal away takes the witness away; the store remembers that there was one."""
+    if connection.scalar(select(func.count()).select_from(checkpoint_given)):
+        raise CheckpointsBroken(
+            f"{checkpoints.SETTING} holds no {checkpoints.NAME}, and checkpoints of this store were given. Restore it from its "
+            "copy. If every copy is lost: gp-central audit verify, then gp-central audit checkpoint --begin-anew"
+        )
 
 
 def _is_in_chain(connection: Connection, checkpoint: Checkpoint) -> bool:

@@ -4,7 +4,6 @@ One JSON line each: a checkpoint, or the statement with which a restored store w
 A line says of itself who signed it, so a line that is lost is only one witness fewer.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from central_zone.errors import CheckpointsBroken
 from central_zone.folders import usable
 from central_zone.whole_lines import whole_lines_end
 from crossing.answers import bytes_to_sign
+from crossing.file_lock import lock_alone
 from crossing.manifest import canonical_json
 from crossing.parcel import sync_folder
 
@@ -41,12 +41,12 @@ class Journal:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[BinaryIO]:
-    """The journal, for one process at a time; what a killed one left of a line is gone."""
+    """The journal, for one process at a time; what a killed one left of a line is gone. Raises FileInUse."""
     with usable(SETTING):
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b") as file:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock_alone(descriptor, SETTING)
             file.truncate(whole_lines_end(file))
             yield file
 

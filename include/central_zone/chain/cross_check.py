@@ -32,6 +32,7 @@ _PARCELS_WERE = {
 _BEARERS = {
     **dict.fromkeys(_PARCELS_WERE, "ledger.parcel"),
     "skipped": "ledger.skipped_place",
+    "quarantine_decided": "quarantine.decision",
     "erasure_completed": "ledger.notice",
     "released": "release.disclosure",
     "reidentified": "custody.case",

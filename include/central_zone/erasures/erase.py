@@ -137,6 +137,9 @@ def _complete(zone: Zone, manifest: Manifest, stripped: dict[str, Any]) -> tuple
     """What the certificate says is written down before it is given, so that it is the same if it is given again."""
     with transaction(zone.store, "complete an erasure") as connection:
         ledger.lock_practice(connection, manifest.collection, manifest.practice_code)
+        done, audit_hash = _said(connection, manifest)
+        if done is not None:  # by another worker, while this one was thought to be dead
+            return done, audit_hash
         counts = certificate.counts(connection, manifest)
         outcome = {**counts, **stripped, "at": zone.now().isoformat(timespec="seconds")}
         event = {"erasure_completed": manifest.parcel_id, "practice_code": manifest.practice_code, **outcome}
@@ -148,6 +151,11 @@ def _complete(zone: Zone, manifest: Manifest, stripped: dict[str, Any]) -> tuple
 
 def _outcome(zone: Zone, manifest: Manifest) -> tuple[dict[str, Any] | None, str]:
     with transaction(zone.store, "look at an erasure") as connection:
-        columns = (tables.notice.c.outcome, tables.notice.c.audit_hash)
-        row = connection.execute(select(*columns).where(tables.notice.c.parcel_id == UUID(manifest.parcel_id))).one()
+        return _said(connection, manifest)
+
+
+def _said(connection: Connection, manifest: Manifest) -> tuple[dict[str, Any] | None, str]:
+    """What was written down when it was completed."""
+    columns = (tables.notice.c.outcome, tables.notice.c.audit_hash)
+    row = connection.execute(select(*columns).where(tables.notice.c.parcel_id == UUID(manifest.parcel_id))).one()
     return (row.outcome, row.audit_hash) if row.audit_hash else (None, "")

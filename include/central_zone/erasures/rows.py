@@ -61,6 +61,10 @@ SELECT count(*) FROM rows
 """
 # Not counted: it is no record, and only the custodian could tell what it says.
 _FROM_ESCROW = "DELETE FROM custody.escrow AS r USING pg_temp.erasing AS e, ledger.parcel AS p WHERE p.collection = :collection {which}"
+# Nor is this: the record it tells of is.
+_FROM_RELEASED = """
+DELETE FROM quarantine.released_row AS r USING pg_temp.erasing AS e, ledger.parcel AS p WHERE p.collection = :collection {which}
+"""
 _INTO_THE_LEDGER = """
 UPDATE ledger.parcel AS p SET rows_erased = (
   SELECT jsonb_object_agg(key, rows) FROM (
@@ -153,7 +157,8 @@ def _delete(connection: Connection, erased: Erased, word: Word, *, elsewhere: bo
         connection.execute(text(_JOINS), {"may": "on"})
     by_table = connection.execute(text("SELECT table_name, sum(rows)::bigint FROM pg_temp.gone GROUP BY 1 ORDER BY 1"))
     erased.rows = {row[0]: row[1] for row in by_table}
-    connection.execute(text(_FROM_ESCROW.format(which=_AND_OF_THESE_PARCELS)), {"collection": word.collection})
+    for statement in (_FROM_ESCROW, _FROM_RELEASED):
+        connection.execute(text(statement.format(which=_AND_OF_THESE_PARCELS)), {"collection": word.collection})
     statement = _FROM_QUARANTINE.format(which=_AND_OF_THESE_PARCELS)
     erased.out_of_quarantine = connection.execute(text(statement), {"collection": word.collection}).scalar_one()
 

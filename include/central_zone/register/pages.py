@@ -1,7 +1,6 @@
 """Writes the register's contents for each kind of reader: people, spreadsheets, programs and feed readers."""
 
 import csv
-import fcntl
 import io
 import json
 import os
@@ -12,6 +11,7 @@ from typing import Any
 
 from central_zone.register.data_use import FIELDS
 from crossing.faultpoint import faultpoint
+from crossing.file_lock import lock_alone
 from crossing.html_pages import rendered
 from crossing.parcel import sync_folder, write_durably
 
@@ -39,10 +39,10 @@ def write(out: Path, files: dict[str, bytes]) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One publisher at a time, until this process ends, however it ends."""
+    """One publisher at a time, until this process ends, however it ends. Raises FileInUse."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock_alone(descriptor, "GP_REGISTER_DIR")
         yield
     finally:
         os.close(descriptor)

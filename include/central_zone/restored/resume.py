@@ -59,7 +59,9 @@ def resume(settings: Settings, *, by: str, reason: str) -> dict[str, Any]:
             goes_on = bool(found.anchors) or not _serves(connection)
             if goes_on:
                 _go_on(zone, connection, found, lacks, said)
-        give_checkpoint(settings, zone.store)
+        give_checkpoint(
+            settings, zone.store, begin_anew=True
+        )  # the whole chain was read, and held against all witnesses
     return {
         "store": "goes on" if goes_on else "already",
         "entries": walked.size,

@@ -48,6 +48,8 @@ def move_own(connection: Connection, bridge: Bridge) -> dict[str, int]:
         rows[table], more = _move(connection, target.fullname, columns, whose, "AND r.practice_code = :practice")
         strange += more
     rows["quarantine"], more = _move(connection, "quarantine.row", ["record_token", "registration_token"], whose, "")
+    strange += more
+    _, more = _move(connection, "quarantine.released_row", ["record_token", "registration_token"], whose, "")
     connection.execute(text(_JOINS), {"may": "on"})
     if strange + more:
         raise ParcelRefused(

@@ -1,5 +1,7 @@
 """The address of the store, and what it must ask for: nothing reaches the store but over TLS that proves who answers."""
 
+from collections.abc import Container
+
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -12,6 +14,8 @@ ASKS_FOR = {"sslmode": "verify-full", "channel_binding": "require", "ssl_min_pro
 AUTHORITY = "sslrootcert"
 # After the ?, these go before the role that a step works as, or before the host; a service is a file that says anything.
 _SAYS_WHO = ("user", "password", "passfile", "service", "servicefile")
+# Of libpq's own environment, these lead elsewhere than the address says, whatever it says.
+_LEADS_ELSEWHERE = ("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE")
 
 
 class StoreAddressRefused(PersonMustAct):
@@ -33,6 +37,14 @@ def checked_address(address: str, setting: str) -> str:
             "(?host=/...); docs/store.md has a whole address."
         )
     return address
+
+
+def check_environment(names: Container[str]) -> None:
+    """Raises StoreAddressRefused where a variable of the environment would go before the address."""
+    if said := [name for name in _LEADS_ELSEWHERE if name in names]:
+        raise StoreAddressRefused(
+            f"{' and '.join(said)} in the environment would lead elsewhere than the store's address. Take it out of this process."
+        )
 
 
 def parsed(address: str, setting: str) -> URL:

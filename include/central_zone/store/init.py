@@ -9,6 +9,7 @@ from pathlib import Path
 from psycopg import sql
 from sqlalchemy import Connection, Engine, text
 
+from central_zone.analysts import check_login
 from central_zone.errors import NotAdministrator, ServerMustRestart
 from central_zone.store.connection import store_errors, store_of, transaction
 from central_zone.store.facts import Facts, read_facts
@@ -16,6 +17,7 @@ from central_zone.store.passwords import make_missing, not_known_yet, read_all
 from central_zone.store.prepare import prepare
 from central_zone.store.rights import check_rights
 from central_zone.store.role_names import AUDITOR, OWNER, ROLES
+from central_zone.store.roles import make_analyst
 from central_zone.store.server_settings import ADMINISTRATOR, LACKS, Promise, read_promises
 from central_zone.store.weaker import is_accepted, weaker
 from crossing.policy import Policy
@@ -64,6 +66,13 @@ def init(address: str, asked: Asked, policy: Policy | None = None) -> Done:
             facts = read_facts(connection)
             verdicts = [*weaker(facts, promises, demonstration=asked.demonstration), *check_rights(connection)]
     return Done(migrated, made, changed, verdicts)
+
+
+def init_analyst(address: str, login: str) -> None:
+    """A login of one person, as a superuser of the server. Raises NotAdministrator, PolicyRefused, StoreDown or StoreRefused."""
+    check_login(login)
+    with _alone(address), store_of(address) as store, transaction(store, "make an analyst's login") as connection:
+        make_analyst(connection, login)
 
 
 @contextmanager

@@ -15,3 +15,4 @@ outbox = Table(
     schema="lineage",
 )
 Index("not_delivered_yet", outbox.c.id, postgresql_where=outbox.c.delivered_at.is_(None))
+Index("events_of_a_run", outbox.c.event["run"]["runId"].astext)

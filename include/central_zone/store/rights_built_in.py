@@ -1,14 +1,15 @@
-"""What PostgreSQL lets everybody do in any database, and not in this one: make large objects, and take locks by number.
+"""What PostgreSQL lets everybody do in any database, and not in this one: make large objects, take locks by number, run code.
 
 A large object outlives the last day of whoever made it, and no erasure finds it. Loads, erasures and the audit chain queue for
 locks by number: whoever may take one can hold all of them up, and a session that does nothing is ended by no time limit.
+Code in a language of the server's (DO) can write what it has read into the server's log.
 """
 
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from central_zone.store.rights_file import FUNCTION
+from central_zone.store.rights_file import FUNCTION, LANGUAGE
 from central_zone.store.rights_found import EVERYBODY, Grant
 from central_zone.store.role_names import ANALYST, ROLES
 
@@ -23,12 +24,22 @@ SELECT called, CASE WHEN grantee = 0 THEN :everybody ELSE pg_get_userbyid(grante
   FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND (proname = ANY(:names) OR proname ~ ('^(' || :by_number || ')$'))
 ) AS granted WHERE grantee <> proowner
 """)
+_LANGUAGES = text("""
+SELECT lanname, CASE WHEN grantee = 0 THEN :everybody ELSE pg_get_userbyid(grantee) END, is_grantable FROM (
+  SELECT lanname, lanowner, (aclexplode(coalesce(lanacl, acldefault('l', lanowner)))).* FROM pg_language WHERE lanpltrusted
+) AS granted WHERE grantee <> lanowner
+""")
 
 
 def found_built_in(connection: Connection) -> set[Grant]:
     """Who may do so in this database."""
     asked = {"names": list(_FOR_NOBODY), "by_number": _BY_NUMBER, "everybody": EVERYBODY}
-    return {_may(name, role, may_hand_on=on) for name, role, on in connection.execute(_FOUND, asked)}
+    found = {_may(name, role, may_hand_on=on) for name, role, on in connection.execute(_FOUND, asked)}
+    languages = connection.execute(_LANGUAGES, {"everybody": EVERYBODY})
+    return found | {
+        Grant(kind=LANGUAGE, name=name, column="", role=role, right="USAGE", may_hand_on=on)
+        for name, role, on in languages
+    }
 
 
 def wanted_built_in() -> set[Grant]:

@@ -9,7 +9,7 @@ from crossing.policy import Policy, PolicyRefused
 
 FILE = "store_rights.toml"
 DATABASE, SCHEMA, TABLE, VIEW = "database", "schema", "table", "view"
-SEQUENCE, FUNCTION = "sequence", "function"
+SEQUENCE, FUNCTION, LANGUAGE = "sequence", "function", "language"
 RELEASED, RELEASED_VIEW = MADE_BY_RELEASES = "released table", "released view"
 WORDS: dict[str, frozenset[str]] = {
     DATABASE: frozenset({"CONNECT", "TEMP"}),

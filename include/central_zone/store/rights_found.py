@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-from central_zone.store.rights_file import DATABASE, FUNCTION, RELEASED, RELEASED_VIEW, SCHEMA, SEQUENCE, TABLE, VIEW
+from central_zone.store.rights_file import (
+    DATABASE,
+    FUNCTION,
+    LANGUAGE,
+    RELEASED,
+    RELEASED_VIEW,
+    SCHEMA,
+    SEQUENCE,
+    TABLE,
+    VIEW,
+)
 
 PARTITION, COUNTER = "partition", "sequence of a table"  # kinds that the file does not name
 EVERYBODY = "PUBLIC"
@@ -157,7 +167,7 @@ _IN_SQL = {
 
 def as_sql(kind: str, name: str) -> sql.Composable:
     """How a statement names an object: its kind and its quoted name."""
-    if kind in (DATABASE, SCHEMA):
+    if kind in (DATABASE, SCHEMA, LANGUAGE):
         return sql.SQL(f"{kind.upper()} {{}}").format(sql.Identifier(name))
     if kind == FUNCTION:
         called, _, arguments = name.partition("(")

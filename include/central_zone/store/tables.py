@@ -26,7 +26,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
-from central_zone.store import custody_tables, lineage_tables, release_tables, rotation_tables  # noqa: F401  (their tables are registered with these)
+from central_zone.store import (  # noqa: F401  (their tables are registered with these)
+    custody_tables,
+    lineage_tables,
+    quality_tables,
+    release_tables,
+    report_tables,
+    rotation_tables,
+)
 from central_zone.store.metadata import PRACTICE, metadata
 from crossing import canonical
 from crossing.canonical import Kind
@@ -108,6 +115,8 @@ parcel = Table(
     Column("rows_loaded", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rows
     Column("rows_quarantined", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rule -> rows
     Column("rows_erased", JSONB, nullable=False, server_default=text("'{}'")),  # table -> rows of people who opted out
+    Column("rows_released", JSONB, nullable=False, server_default=text("'{}'")),  # from quarantine since: table -> rows
+    Column("rows_discarded", JSONB, nullable=False, server_default=text("'{}'")),  # of those that stay in quarantine
     Column("validation", JSONB, nullable=False, server_default=text("'{}'")),
     Column("seconds", JSONB, nullable=False, server_default=text("'{}'")),  # step -> seconds it took
     Column("rows_counted", JSONB),  # of tables whose rows in the store are not those sent: what was counted
@@ -127,7 +136,9 @@ Index(
     unique=True,
     postgresql_where=parcel.c.state != "refused",
 )
+Index("parcels_not_settled", parcel.c.collection, parcel.c.state, postgresql_where=parcel.c.state.in_(STATES[:5]))
 Index("parcels_of_a_practice", parcel.c.collection, parcel.c.practice_code, parcel.c.sequence)
+Index("parcels_by_arrival", parcel.c.collection, parcel.c.received_at)
 Index(
     "not_counted_yet",
     parcel.c.collection,
@@ -187,20 +198,6 @@ notice = Table(
     schema="ledger",
 )
 
-practice_report = Table(
-    "practice_report",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("collection", Text, nullable=False),
-    Column("practice_code", PRACTICE, nullable=False),
-    Column("agrees", Boolean, nullable=False),
-    Column("differences", JSONB, nullable=False),  # sentences
-    Column("facts", JSONB, nullable=False),
-    schema="ledger",
-)
-Index("reports_of_a_practice", practice_report.c.collection, practice_report.c.practice_code, practice_report.c.at)
-
 refusal = Table(
     "refusal",
     metadata,
@@ -223,6 +220,7 @@ quarantined_row = Table(
     Column("rule_id", Text, nullable=False),
     Column("practice_code", PRACTICE),
     Column("registration_token", Uuid),  # whose row it was, in tables about patients: to erase it with the person
+    Column("decision_number", BigInteger),  # by which a steward discarded it; NULL while nobody decided
     schema="quarantine",
 )
 Index("row_of_one_registration", quarantined_row.c.practice_code, quarantined_row.c.registration_token)
@@ -238,6 +236,12 @@ audit_entry = Table(
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False, unique=True),
     Column("written_by", Text),  # the database user who was logged in; NULL in entries from before it was kept
+    schema="audit",
+)
+checkpoint_given = Table(
+    "checkpoint_given",
+    metadata,
+    Column("once", Boolean, primary_key=True, server_default=text("true")),
     schema="audit",
 )
 Index("restores", audit_entry.c.seq, postgresql_where=audit_entry.c.event.has_key("restored_from"))

@@ -12,6 +12,7 @@ from central_zone.analysts import name_analysts
 from central_zone.register.read_data_uses import read_data_uses
 from central_zone.store import rights
 from central_zone.store.connection import store_of
+from central_zone.store.init import init_analyst
 from central_zone.store.roles import make_analyst
 from crossing.policy import Policy, PolicyRefused
 from support.parcels import Keys, events, patients, tokens
@@ -19,7 +20,7 @@ from support.postgres import psycopg_url
 from support.release_world import USE, ReleaseWorld, persons
 
 HERE, OTHER = "A10001", "another_use"
-HERS, HIS, NOBODYS = "a_example", "b_example", "c_example"
+HERS, HIS, NOBODYS, NEW = "a_example", "b_example", "c_example", "d_example"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,15 @@ def world(tmp_path_factory, postgres) -> ReleaseWorld:
     made.release()
     made.release(OTHER)
     return made
+
+
+def test_a_login_is_made_by_one_command_again_and_again_and_none_of_ours_is(world):
+    for _ in range(2):
+        init_analyst(world.store_url, NEW)
+    assert seen(world, NEW, f"{USE}__patient") == 0
+    for login in ("gp_loader", "postgres; DROP", "pg_monitor"):
+        with pytest.raises(PolicyRefused):
+            init_analyst(world.store_url, login)
 
 
 def seen(world: ReleaseWorld, login: str, table: str, *before: str) -> int:
@@ -183,6 +193,7 @@ def test_nothing_is_kept_where_no_erasure_finds_it_and_no_load_is_held_up(world)
             f"SELECT lo_from_bytea(0, convert_to(string_agg(t::text, ''), 'UTF8')) FROM release.{USE}__patient AS t",
             "SELECT lo_create(0)",
             "SELECT lo_creat(-1)",
+            f"DO $$ BEGIN RAISE LOG '%', (SELECT t FROM release.{USE}__patient AS t LIMIT 1); END $$",
             "SELECT pg_advisory_lock(hashtextextended('gp-collect audit chain', 0))",
             "SELECT pg_try_advisory_lock_shared(1, 1)",
             "SELECT pg_advisory_xact_lock(hashtextextended('gp-collect erasures', 0))",

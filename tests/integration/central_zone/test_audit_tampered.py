@@ -13,10 +13,14 @@ import pytest
 
 from central_zone import load_parcel, take_notices
 from central_zone.chain import checkpoints
+from central_zone.chain.agree import check_audit_agrees
+from central_zone.chain.give_checkpoint import give_checkpoint
 from central_zone.chain.verify import ALONE, verify
 from central_zone.errors import AuditBroken, CheckpointsBroken, ParcelRefused, StoreIsOlder
 from central_zone.register.build_register import build
 from central_zone.settings import Settings
+from central_zone.store.role_names import LOADER
+from central_zone.zone import opened
 from support.erasures import a_notice, token
 from support.parcels import Keys, a_night, seal
 from support.postgres import Postgres, psycopg_url
@@ -267,6 +271,25 @@ def test_a_register_or_receipt_that_somebody_else_kept_bears_witness_too(history
     assert verify(history.settings, published_head=checkpoints.last_checkpoint(history.settings.receipts_folder).head)
     with pytest.raises(StoreIsOlder, match="--published-head bears witness"):
         verify(history.settings, published_head="ab" * 32)
+
+
+def test_a_journal_of_checkpoints_that_is_taken_away_is_missed_by_every_load_and_begun_anew_on_purpose_only(history):
+    path = history.settings.receipts_folder / checkpoints.NAME
+    whole = path.read_bytes()
+    path.unlink()
+    try:
+        with opened(history.settings, role=LOADER) as zone:
+            with pytest.raises(CheckpointsBroken, match="--begin-anew"), zone.store.connect() as connection:
+                check_audit_agrees(connection, history.settings)
+            with pytest.raises(CheckpointsBroken, match="--begin-anew"):
+                give_checkpoint(history.settings, zone.store)
+            assert not path.read_bytes()
+            assert give_checkpoint(history.settings, zone.store, begin_anew=True)
+            with zone.store.connect() as connection:
+                check_audit_agrees(connection, history.settings)
+        assert verify(history.settings)["audit"] == "holds"
+    finally:
+        path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("what", ["a checkpoint", "a receipt"])

@@ -310,6 +310,7 @@ def test_a_reason_that_may_not_be_kept_is_refused_and_not_repeated(zone, reason)
     assert zone.state(parcel) == "held"
 
 
+@pytest.mark.runbook("SoftwareFault")
 def test_an_error_nobody_foresaw_is_told_by_its_type_and_line_only_and_the_others_go_on(zone):
     first, second = zone.sealed(a_night()), zone.sealed(a_night(), practice_code="A99999")
     (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)

@@ -189,6 +189,7 @@ CHANGED = [
     ("ALTER ROLE gp_analyst SET statement_timeout = 0", "gp_analyst: its settings statement_timeout are not"),
     ("ALTER ROLE gp_loader CONNECTION LIMIT -1", "gp_loader: number of connections: not as the file has it"),
     ("GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC", "too much: PUBLIC: EXECUTE on function pg_catalog.lo_create(oid)"),
+    ("GRANT USAGE ON LANGUAGE plpgsql TO gp_loader", "too much: gp_loader: USAGE on language plpgsql"),
     ("GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO gp_analyst", "too much: gp_analyst: EXECUTE on function pg_catalog.pg_adv"),
     ("REVOKE EXECUTE ON FUNCTION pg_advisory_xact_lock(bigint) FROM gp_loader", "missing: gp_loader: EXECUTE on function pg_catalog"),
     ("CREATE ROLE sees_more LOGIN BYPASSRLS IN ROLE gp_analyst", "sees_more: sees every row: nobody who works with releases"),

@@ -120,6 +120,7 @@ def set_back(server: DebianPostgres, promise: Promise) -> None:
     server.set(promise.name, promise.to_set("") if promise.rule != "is_something" else None, reload=False)
 
 
+@pytest.mark.runbook("ServerMustRestart")
 def test_each_setting_read_at_the_start_is_named_alone_and_init_says_that_it_waits(
     whole: DebianStore, central: Callable
 ) -> None:

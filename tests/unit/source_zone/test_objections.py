@@ -228,6 +228,7 @@ def test_two_files_of_one_table_stop_the_practice(zone: SourceZone) -> None:
         release_practice(zone.release())
 
 
+@pytest.mark.runbook("DeliveryOutOfTurn")
 def test_an_older_delivery_that_comes_late_does_not_undo_newer_facts(zone: SourceZone) -> None:
     write_extract(zone.deliveries, first(DISSENT), NIGHTS[1])
     release_practice(zone.release())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from central_zone.settings import Settings
+from central_zone.settings import Settings, load
 from central_zone.store.address import StoreAddressRefused, checked_address
 
 WHOLE = (
@@ -61,6 +61,15 @@ def test_an_address_that_asks_for_less_is_refused_and_what_lacks_is_named(old: s
 def test_what_may_lead_over_a_network_is_no_socket_and_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(StoreAddressRefused):
         checked_address(address, "GP_STORE_URL")
+
+
+@pytest.mark.parametrize("name", ["PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE"])
+def test_a_variable_that_leads_elsewhere_is_refused(monkeypatch, name: str) -> None:
+    monkeypatch.setenv(name, "192.0.2.1")
+    with pytest.raises(StoreAddressRefused) as told:
+        load()
+    assert name in str(told.value)
+    assert "192.0.2.1" not in str(told.value)
 
 
 def test_the_settings_refuse_it_whichever_way_they_are_told(tmp_path) -> None:

@@ -94,6 +94,7 @@ def test_a_practice_that_policy_does_not_settle_is_refused(tmp_path: Path, how: 
         read_patient(tmp_path / "in", policy)
 
 
+@pytest.mark.runbook("DeidNotAgreed")
 def test_a_practice_without_a_row_is_refused(tmp_path: Path, policy: Policy) -> None:
     write_extract(tmp_path / "in", [[a_patient("p")]])
     adapter = GpdprXml("Y99002", policy, KEY_NAME)

@@ -147,6 +147,7 @@ def test_the_numbers_of_a_channel_are_in_the_order_of_its_time_stamps(adapter: G
 
 
 @pytest.mark.parametrize("taken_before", [True, False])
+@pytest.mark.runbook("ChannelBroken")
 def test_a_number_that_comes_again_must_be_the_same_and_is_not_taken_twice(
     adapter: GpdprXml, tmp_path: Path, taken_before: bool
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_number_that_comes_again_must_be_the_same_and_is_not_taken_twice(
         adapter.find_extracts(tmp_path)
 
 
+@pytest.mark.runbook("ReportMissing")
 def test_without_a_report_the_practice_waits(adapter: GpdprXml, tmp_path: Path) -> None:
     write_bytes(tmp_path, WHOLE)
     extract = adapter.find_extracts(tmp_path)[0]
@@ -171,6 +173,7 @@ def test_without_a_report_the_practice_waits(adapter: GpdprXml, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("count", [0, 2])
+@pytest.mark.runbook("NotComplete")
 def test_a_count_that_differs_from_the_report_stops_the_practice(adapter: GpdprXml, tmp_path: Path, count: int) -> None:
     write_report(tmp_path, write_bytes(tmp_path, WHOLE), count)
     with pytest.raises(PersonMustAct, match=f"holds 1 rows, and its report counts {count}"):

@@ -1,0 +1,52 @@
+"""Which parcels a question is about: of one collection, judged, of extracts taken since a day. And which rules they were asked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+_ARRIVALS = 30  # bits of a parcel's number that are its order of arrival: see ledger.number_by_time
+# A parcel's number begins with the second its extract was taken, so an index finds those of some nights.
+JUDGED = """
+SELECT parcel_number, practice_code, supplier_format, sequence, extract_kind, state, extract_taken_at,
+  validation ->> 'suite_sha256' AS suite_sha256, validation -> 'rows_seen' AS seen,
+  validation -> 'rows_seen_by_rule' AS other_seen,
+  (validation ->> 'rows_of_records_seen')::bigint AS rows_of_records
+FROM ledger.parcel WHERE collection = :collection AND parcel_number >= :first AND validation ? 'rows_seen'
+"""
+
+
+def first_number(since: datetime) -> int:
+    """Below the number of every parcel whose extract was taken since then."""
+    return int(since.timestamp()) << _ARRIVALS
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Since when, of which collection."""
+
+    collection: str
+    since: datetime
+
+    def asked(self) -> dict[str, str | int]:
+        """The parameters of JUDGED."""
+        return {"collection": self.collection, "first": first_number(self.since)}
+
+    def ask(self, connection: Connection, query: str, **more: object) -> Sequence[Row[Any]]:
+        """Some of these group a million lines, which the server's few megabytes a query would sort on its disk."""
+        connection.execute(text("SET LOCAL work_mem = '64MB'"))
+        return connection.execute(text(query), {**self.asked(), **more}).all()
+
+
+# Of how many rows a rule was asked: those of its table, but for rules that look beside a row, or not at every parcel.
+ROWS_ASKED = "coalesce(({judged}.other_seen -> {table} ->> {rule})::bigint, ({judged}.seen ->> {table})::bigint)"
+
+Book = Mapping[str, Mapping[str, str]]  # table -> rule -> severity
+
+
+def rule_books(connection: Connection, suites: Iterable[str]) -> dict[str, Book]:
+    """The rules there were, by the fingerprint that a parcel's judgement names."""
+    asked = text("SELECT suite_sha256, rules FROM ledger.rule_book WHERE suite_sha256 = ANY(:suites)")
+    return {row.suite_sha256: row.rules for row in connection.execute(asked, {"suites": sorted(set(suites))})}

@@ -1,0 +1,92 @@
+"""Our pages in a real browser, without an Airflow around them: readable by everybody, with or without script, in any light."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from support.airflow_account import an_account
+from support.browsing import PICTURES, a_page
+from support.england_nights import England
+from support.opened_pages import UNDER
+from support.postgres import Postgres
+from support.served_pages import served
+from support.watched_practices import watched
+
+pytestmark = [pytest.mark.airflow, pytest.mark.needs_debian]
+
+PAGES = ("night", "practice/X00001", "decisions", "quality", "register", "lineage", "nowhere")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[str]:
+    """Where the pages begin: a dozen practices, of which some need somebody. For pictures, all of England."""
+    england = England() if PICTURES else England(practices=12)
+    with an_account() as account:
+        seen = watched(tmp_path_factory.mktemp("pages"), postgres, account, england)
+        with served(seen.visitor.app, UNDER) as address:
+            yield address
+
+
+@pytest.mark.parametrize("light", ["light", "dark"])
+def test_no_page_has_a_grave_fault_of_accessibility_or_asks_anything_elsewhere(
+    browser: Browser, home: str, light: str
+) -> None:
+    rules = None if light == "light" else ["color-contrast"]  # nothing else depends on it
+    with a_page(browser, color_scheme=light) as seen:
+        for path in PAGES:
+            seen.opens(f"{home}/{path}")
+            assert seen.faults(rules) == [], path
+            seen.pictured(f"{path.replace('/', '-')}-{light}")
+        assert seen.asked_elsewhere(home) == []
+        assert [each for each in seen.complaints if "404" not in each] == []
+
+
+def test_without_script_every_page_is_the_same_page(browser: Browser, home: str) -> None:
+    """So what is found of it with script holds without."""
+    with a_page(browser) as script, a_page(browser, java_script_enabled=False) as none:
+        for path in PAGES:
+            script.opens(f"{home}/{path}")
+            none.opens(f"{home}/{path}")
+            assert none.page.content() == script.page.content(), path
+
+
+def test_a_fault_is_found(browser: Browser, home: str) -> None:
+    with a_page(browser) as seen:
+        seen.opens(f"{home}/night")
+        seen.page.evaluate("document.querySelector('select').labels[0].remove()")
+        assert [fault.partition(" ")[0] for fault in seen.faults(["select-name"])] == ["select-name"]
+
+
+def test_everything_is_reached_by_keyboard_and_seen_where_it_is(browser: Browser, home: str) -> None:
+    with a_page(browser) as seen:
+        seen.opens(f"{home}/night")
+        keyboard = seen.page.keyboard
+        keyboard.press("Tab")
+        assert seen.page.evaluate("document.activeElement.className") == "skip"
+        assert seen.page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+        keyboard.press("Enter")
+        assert seen.page.evaluate("document.activeElement.id") == "main"
+        keyboard.press("Tab")
+        shadow = seen.page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+        assert shadow == "3px"
+
+
+def test_without_script_one_chooses_a_supplier_and_opens_the_practice_that_failed(browser: Browser, home: str) -> None:
+    with a_page(browser, java_script_enabled=False) as seen:
+        seen.opens(f"{home}/night")
+        seen.page.get_by_label("Supplier", exact=True).select_option("TPP")
+        seen.page.get_by_role("button", name="Show").click()
+        assert "supplier=TPP" in seen.page.url
+        assert seen.page.get_by_role("row", name="X00001").count() >= 1
+        seen.page.get_by_role("link", name="X00001").first.click()
+        assert seen.page.get_by_role("heading", level=1).inner_text() == "Practice X00001"
+        assert "Ask the supplier to send it again" in seen.page.content()
+
+
+def test_on_a_telephone_nothing_but_tables_is_wider_than_the_screen(browser: Browser, home: str) -> None:
+    with a_page(browser) as seen:
+        seen.page.set_viewport_size({"width": 360, "height": 700})
+        for path in PAGES:
+            seen.opens(f"{home}/{path}")
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360, path
