@@ -208,6 +208,7 @@ def main() -> None:
         for _ in range(told.rounds):
             for name in names:
                 turns[name].append(in_a_process(name, folder, told.dve))
+                sys.stderr.write(f"{name}: {turns[name][-1]['processor']:.2f} s of processor\n")
         print(table_of(turns))
 
 

@@ -22,7 +22,7 @@ LEGEND = """\
 # decide, load, release: answered for that kind of DAG only. ~load: where the address says "any DAG" and the body names a load.
 """
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 
 def found() -> dict[str, dict[str, Any]]:
