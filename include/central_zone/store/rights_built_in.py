@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from central_zone.store.rights_file import FUNCTION, LANGUAGE
 from central_zone.store.rights_found import EVERYBODY, Grant
-from central_zone.store.role_names import ANALYST, ROLES
+from central_zone.store.role_names import ANALYST, OWNER, ROLES
 
 _FOR_NOBODY = ("lo_creat", "lo_create", "lo_from_bytea", "lo_import", "lo_export")
 _BY_NUMBER = "pg_(try_)?advisory_(xact_)?lock(_shared)?"
@@ -24,6 +24,8 @@ SELECT called, CASE WHEN grantee = 0 THEN :everybody ELSE pg_get_userbyid(grante
   FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND (proname = ANY(:names) OR proname ~ ('^(' || :by_number || ')$'))
 ) AS granted WHERE grantee <> proowner
 """)
+# The owner never signs in; as it, a migration makes the store's own functions.
+_LANGUAGES_OF_OURS = ("plpgsql", "sql")
 _LANGUAGES = text("""
 SELECT lanname, CASE WHEN grantee = 0 THEN :everybody ELSE pg_get_userbyid(grantee) END, is_grantable FROM (
   SELECT lanname, lanowner, (aclexplode(coalesce(lanacl, acldefault('l', lanowner)))).* FROM pg_language WHERE lanpltrusted
@@ -47,6 +49,8 @@ def wanted_built_in() -> set[Grant]:
 
 
 def _wanted() -> Iterator[Grant]:
+    for language in _LANGUAGES_OF_OURS:
+        yield Grant(kind=LANGUAGE, name=language, column="", role=OWNER, right="USAGE", may_hand_on=False)
     for name in _TAKEN:
         for role in ROLES:
             if role != ANALYST:

@@ -268,3 +268,12 @@ def test_a_login_of_somebodys_own_has_the_analysts_limits_and_nothing_else(url):
         assert connection.exec_driver_sql(limits).one() == (40, True, False)
         settings = "SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'made_for_a_test'::regrole"
         assert "default_transaction_read_only=on" in connection.exec_driver_sql(settings).scalar_one()
+
+
+def test_a_later_migration_still_makes_functions_as_the_owner_who_never_signs_in(url):
+    """What rights take from everybody is taken after the first migrations, and would stop the next."""
+    made = "CREATE FUNCTION records.a_later_one() RETURNS integer LANGUAGE {} AS '{}'"
+    with taken_back(url) as connection:
+        connection.exec_driver_sql("SET LOCAL ROLE gp_owner")
+        connection.exec_driver_sql(made.format("SQL", "SELECT 1"))
+        connection.exec_driver_sql(made.format("plpgsql", "BEGIN RETURN 1; END").replace("later_one", "second_one"))
