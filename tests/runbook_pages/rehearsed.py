@@ -12,7 +12,6 @@ MARK = "pytest.mark.runbook"
 # Errors that no test brings about, each with the reason. Reviewed; the guard holds it to what is found.
 NOT_REHEARSED: dict[str, str] = {
     "AnotherParcelThere": "It takes two parcels of one id, which only a source that lost count makes; refusing the second is tested.",
-    "ColumnMissing": "A rule that names a column that is not there fails where the policy is read in every test of it.",
     "FolderMissing": "A practice's folder that is not there is passed over or told by the look at what is due, as FileRefused.",
     "FormatUnknown": "A guard holds the formats in policy to the adapters there are.",
     "LinkExpired": "The link is asked for anew before anybody sees it; only a second refusal would show it.",
