@@ -189,6 +189,7 @@ def roles_opened_by_tasks() -> set[str]:
         "init.py",
         "settings.py",
         "role_names.py",
+        "rights_built_in.py",
     )
     room = CHECKOUT / "include" / "central_zone"
     modules = [path for path in room.rglob("*.py") if not path.name.startswith(by_hand)]

@@ -10,7 +10,11 @@ import pytest
 
 from crossing.file_lock import FileInUse, lock_alone
 
-HOLD = "import os, sys; from crossing.file_lock import lock_alone; lock_alone(os.open(sys.argv[1], os.O_RDONLY), 'x'); print(); sys.stdin.read()"
+HOLD = """import os, sys
+from crossing.file_lock import lock_alone
+lock_alone(os.open(sys.argv[1], os.O_RDONLY), 'x')
+print(flush=True)
+sys.stdin.read()"""
 
 
 def test_one_that_hangs_is_not_waited_for_for_ever_and_one_that_is_gone_not_at_all(tmp_path: Path) -> None:
