@@ -42,6 +42,7 @@ def test_the_migrations_make_the_tables_the_software_expects(postgres):
             "include_schemas": True,
             "compare_type": True,
             "include_name": ours,
+            "include_object": comparable,
             "version_table_schema": "ledger",
         }
         difference = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
@@ -52,6 +53,11 @@ def ours(name, kind, parents):
     """Partitions are made by the migration alone; the software knows the whole tables."""
     is_partition = name is not None and name.rsplit("_", 1)[0] in TABLES and name[-2:].isdigit()
     return not (kind == "table" and is_partition)
+
+
+def comparable(_thing, name, kind, _reflected, _compare_to):
+    """Alembic compares the text of an index's expression, which PostgreSQL writes its own way; test_store_models sees what there is."""
+    return (kind, name) != ("index", "events_of_a_run")
 
 
 def test_a_change_to_the_expected_tables_would_be_seen(postgres):
