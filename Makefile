@@ -52,7 +52,7 @@ test: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
 
 # What takes minutes a test: before a release, and by whoever changes what it rehearses.
 rehearse: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m rehearsal
+	@GP_HISTORIES_PATIENTS=2600 $(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m rehearsal
 
 # Nights with a killer at work in both zones: make kills N=1000 SEED=1
 N ?= 1000

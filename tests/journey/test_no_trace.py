@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from journey.traces import Surface, Traces, heap_of, opened_parcels, tables_of, written_by_the_centre
-from support.releases_lived import NIGHTS, ReleasesLived
+from support.releases_lived import NIGHTS, PATIENTS, ReleasesLived
 from support.whose_tokens import WhoseTokens, whose_tokens
 
 pytestmark = pytest.mark.slow
@@ -57,7 +57,7 @@ def test_nothing_is_left_of_whoever_is_opted_out(surfaces: dict[str, Surface], g
 @pytest.mark.parametrize("where", ALL[:3])
 def test_the_same_search_finds_whoever_may_leave(surfaces: dict[str, Surface], there: Traces, where: str) -> None:
     found = set().union(*(there.within(data) for _, data in surfaces[where]))
-    assert len(found) > 10_000
+    assert len(found) > 3 * PATIENTS
 
 
 @pytest.mark.parametrize("where", ALL[3:])
@@ -75,6 +75,6 @@ def test_one_token_in_any_spelling_would_be_found(surfaces: dict[str, Surface], 
 
 
 def test_many_are_looked_for(whose: WhoseTokens, releases: ReleasesLived) -> None:
-    assert len(whose.gone) > 20_000
+    assert len(whose.gone) > 7 * PATIENTS
     assert {each for night in NIGHTS for each in releases.lived.books.erased[night]}
     assert Path(releases.lived.zone.root, "central", "erasures").is_dir()

@@ -119,6 +119,7 @@ def answer_to(zone: SourceZone, manifest: Manifest, **changes: Any) -> Path:
         rows_loaded={"patient": 3, "observation": 3},
         rows_quarantined={"observation": {"dated_in_future": 1}},
         rows_erased={},
+        held_by=(),
     )
     return receipts.give_receipt(zone.root / "answers", replace(entry, **changes), zone.root / "keys" / "central")
 
