@@ -41,13 +41,16 @@ def shown() -> Iterator[Demonstration]:
 
 # Which files are one piece of work for one worker; any other file is a piece of its own. Two Airflows at once would starve
 # each other, and one that begins last is waited for by everybody; what many tests look at is lived once.
-AIRFLOW, HISTORIES, STORE_SERVER = "airflow", "histories", "store server"
+AIRFLOW, HISTORIES, JOURNEY, STORE_SERVER = "airflow", "histories", "journey", "store server"
 _GROUPS = {
     "test_demo.py": AIRFLOW,
     "test_in_airflow.py": AIRFLOW,
     "test_canaries.py": AIRFLOW,
     "test_three_gates.py": HISTORIES,
     "test_no_trace.py": HISTORIES,
+    "test_two_nights.py": JOURNEY,
+    "test_practices_own_account.py": JOURNEY,
+    "test_no_identifier_leaves.py": JOURNEY,
 }
 
 # The demonstration stays up for these, and nobody else's Airflow runs beside it meanwhile.

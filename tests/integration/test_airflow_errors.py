@@ -32,7 +32,7 @@ from support.failing_deliveries import (
 )
 from support.surfaces import Planted, files_below, tables_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(600)]
 
 SPOILT = {
     "emis_csv": of_another_encoding,

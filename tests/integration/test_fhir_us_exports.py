@@ -24,7 +24,7 @@ from support.fhir_exports import PRACTICE, Resource, american_export
 from support.simulated_nights import SimulatedNights, find_parcels, heard
 from support.source_zone import a_practice, make_source_zone
 
-pytestmark = [pytest.mark.needs_shared, pytest.mark.slow]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.needs_shared, pytest.mark.slow]
 
 SYNTHEA, CAREBUNDLE = "fhir_bulk_us_synthea100", "fhir_bulk_us_carebundle1000"
 _IDENTIFYING = ("family", "given", "line", "city", "postalCode", "phone", "birthDate", "valueAddress", "serialNumber")

@@ -7,7 +7,7 @@ from source_zone.keys import NHS_NUMBER, load_keys
 from support.cases import ELSEWHERE, HERE, NUMBER_OF, THERE, Cases, digest, local_id
 from support.emis_files import an_observation
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.rehearsal, pytest.mark.slow]
 
 
 def t1(cases: Cases, name: str, version: int) -> bytes:
