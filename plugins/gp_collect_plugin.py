@@ -11,7 +11,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 PREFIX = "/gp-collect"
-# Path under the prefix, and name. Pages without a line here are reached by links.
+# Path under the prefix, and name, in the order of our own navigation and of Airflow's. Pages without a line are reached by links.
 NAMED = {
     "night": "The night",
     "decisions": "Decisions",
@@ -51,4 +51,4 @@ class GPCollectPlugin(AirflowPlugin):
 
     name = "gp_collect"
     fastapi_apps = [{"app": opened_when_asked_for, "url_prefix": PREFIX, "name": "GP Collect"}]  # noqa: RUF012  (Airflow's own way)
-    external_views = [_view(path, name) for path, name in NAMED.items()]  # noqa: RUF012
+    external_views = [_view(path, name) for path, name in NAMED.items()]  # noqa: RUF012  (as above)

@@ -33,7 +33,8 @@ class ReceiverRefused(PersonMustAct):
 
 def send(message: Message) -> None:
     """Raises NoSuchWay, SomebodyNotTold, ReceiverRefused."""
-    by_mail(message) if message.receiver.by == "mail" else by_webhook(message)
+    way = by_mail if message.receiver.by == "mail" else by_webhook
+    way(message)
 
 
 def by_mail(message: Message) -> None:
@@ -53,6 +54,11 @@ def by_mail(message: Message) -> None:
             f"The mail relay refused the sender, the password or every address ({type(error).__name__}). Correct "
             "GP_ALERT_MAIL_FROM, the files of GP_ALERT_SECRETS_DIR, or policy/alerts.toml."
         ) from None
+    except ssl.SSLCertVerificationError:
+        raise ReceiverRefused(
+            "The mail relay's certificate is not one that this machine trusts for its name: nothing was sent. Correct "
+            "GP_ALERT_MAIL, or the authorities of the machine."
+        ) from None
     except (OSError, smtplib.SMTPException) as error:
         raise SomebodyNotTold(f"The mail relay did not take the message ({type(error).__name__}).") from None
 
@@ -64,13 +70,19 @@ def _signed_in(relay: str) -> Iterator[smtplib.SMTP]:
     host = address.hostname or ""
     if address.scheme == "smtp" and host not in _LOOPBACK:
         raise ReceiverRefused("GP_ALERT_MAIL leads over a network in clear. Give it as smtp+starttls:// or smtps://.")
-    kind = smtplib.SMTP_SSL if address.scheme == "smtps" else smtplib.SMTP
-    with kind(host, address.port or 25, timeout=_SECONDS) as server:
+    with _connected(address.scheme, host, address.port) as server:
         if address.scheme == "smtp+starttls":
             server.starttls(context=ssl.create_default_context())
         if (user := _secret("mail_user")) and (password := _secret("mail_password")):
             server.login(user, password)
         yield server
+
+
+def _connected(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
+    """smtplib checks no certificate unless it is told how."""
+    if scheme == "smtps":
+        return smtplib.SMTP_SSL(host, port or 465, timeout=_SECONDS, context=ssl.create_default_context())
+    return smtplib.SMTP(host, port or (587 if scheme == "smtp+starttls" else 25), timeout=_SECONDS)
 
 
 def by_webhook(message: Message) -> None:

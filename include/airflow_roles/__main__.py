@@ -27,10 +27,10 @@ def run(*, check: bool = False, migrate: bool = False) -> int:
     wanted = wanted_roles(Policy())
     from airflow.utils.session import create_session  # noqa: PLC0415  (it opens Airflow's database)
 
-    from airflow_roles.give_roles import differences, give_roles, in_words  # noqa: PLC0415
+    from airflow_roles.give_roles import differences, give_roles, in_words  # noqa: PLC0415  (as above)
 
     if migrate:
-        from airflow.utils.db import upgradedb  # noqa: PLC0415
+        from airflow.utils.db import upgradedb  # noqa: PLC0415  (as above)
 
         upgradedb()
     with create_session() as session:

@@ -111,19 +111,14 @@ def _report(
     differences = list(found.differences) if found else []
     if practice is None:
         differences.append("It is not in policy/practices.csv, and sent parcels. Ask how that came about.")
-    elif _takes_part(practice, now):
+    elif practice.takes_part_on(now.date()):
         differences += _overdue(practice, calendar, now)
     elif calendar and practice.participates_until and calendar.taken_last.date() > practice.participates_until:
         differences.append(f"It takes part until {practice.participates_until}, and sent an extract taken later.")
-    if not differences and not (practice and _takes_part(practice, now)):
+    if not differences and not (practice and practice.takes_part_on(now.date())):
         return None
     facts = {**(calendar.facts() if calendar else {}), **(found.facts if found else {})}
     return PracticeReport(practice_code=code, agrees=not differences, differences=tuple(differences), facts=facts)
-
-
-def _takes_part(practice: Practice, now: datetime) -> bool:
-    until = practice.participates_until
-    return practice.participates_from <= now.date() and (until is None or now.date() <= until)
 
 
 def _overdue(practice: Practice, calendar: Calendar | None, now: datetime) -> list[str]:

@@ -175,8 +175,9 @@ def _share_out(rule: Rule, positions: np.ndarray, seen: Sequence[int], lengths: 
 
 
 def _validate_parcels_as_a_whole(shard: _Shard, suites: "Suites") -> int:
+    types = shard.book.words["observation_type"]
     told = [
-        facts_of(parcel.tables, earlier=parcel.earlier, shares=found.shares_broken(shard.book))
+        facts_of(parcel.tables, observation_types=types, earlier=parcel.earlier, shares=found.shares_broken(shard.book))
         for parcel, found in zip(shard.parcels, shard.findings, strict=True)
     ]
     run, failed = suites.run(PARCEL, facts_frame([facts.numbers for facts in told]))

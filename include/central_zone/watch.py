@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from central_zone.night.expected import Rhythm, calendars_of, takes_part
+from central_zone.night.expected import Rhythm, calendars_of
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
 from central_zone.store.role_names import STEWARD
@@ -53,7 +53,7 @@ def watch_in(zone: Zone) -> list[Alert]:
 
 
 def _late(zone: Zone, connection: Connection, collection: str, now: datetime) -> list[Alert]:
-    practices = {each.practice_code: each for each in zone.policy.practices() if takes_part(each, now)}
+    practices = {each.practice_code: each for each in zone.policy.practices() if each.takes_part_on(now.date())}
     calendars = calendars_of(connection, collection, sorted(practices))
     rhythms = {code: Rhythm(practice, calendars.get(code)) for code, practice in practices.items()}
     return [

@@ -79,6 +79,10 @@ class Practice:
     participates_until: date | None
     synthetic: bool
 
+    def takes_part_on(self, day: date) -> bool:
+        """Its last day included."""
+        return self.participates_from <= day <= (self.participates_until or day)
+
 
 @dataclass(frozen=True, slots=True)
 class CodeShape:

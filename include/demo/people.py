@@ -25,8 +25,8 @@ PEOPLE = {
 
 def make_people(file: Path) -> None:
     from airflow.providers.fab.www.security_appless import ApplessAirflowSecurityManager  # noqa: PLC0415  (only in this process)
-    from airflow.utils.session import create_session  # noqa: PLC0415
-    from werkzeug.security import generate_password_hash  # noqa: PLC0415
+    from airflow.utils.session import create_session  # noqa: PLC0415  (it opens Airflow's database)
+    from werkzeug.security import generate_password_hash  # noqa: PLC0415  (only in this process)
 
     run(migrate=True)
     passwords = {name: secrets.token_urlsafe(12) for name in PEOPLE}

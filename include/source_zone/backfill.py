@@ -11,7 +11,6 @@ from source_zone.outcomes import Outcomes
 from source_zone.release import Progress, prepare
 from source_zone.release_practice import release_practice
 from source_zone.settings import Settings
-from source_zone.shards import takes_part
 from source_zone.windows import Window
 
 
@@ -23,10 +22,10 @@ def practices_to_backfill(codes: list[str] | None, settings: Settings) -> list[P
     """Those named, or all that take part today. Raises NotTakingPart, PolicyRefused."""
     policy, today = settings.policy(), datetime.now(UTC).date()
     if codes is None:
-        return [each for each in policy.practices() if takes_part(each, today)]
+        return [each for each in policy.practices() if each.takes_part_on(today)]
     named = [policy.practice(code) for code in codes]
     for each in named:
-        if not takes_part(each, today):
+        if not each.takes_part_on(today):
             raise NotTakingPart(f"{each.practice_code} takes no part today. Nothing is collected of it, old or new.")
     return named
 

@@ -35,7 +35,6 @@ from source_zone.pull import table_in_spool
 from source_zone.release import Release
 from source_zone.roster import people
 from source_zone.seal import seal
-from source_zone.shards import takes_part
 from source_zone.spool import Spool
 
 _SPOOLS = ".re_extract"  # apart from the nightly run's, which may be under way between two of its steps
@@ -63,7 +62,7 @@ def _may_be_gone_by(release: Release, memory: Memory) -> bool:
     """Whether the practice takes part today, and its opt-outs are not too old to let anybody go by them, as on any night."""
     now, known = release.clock(), memory.taken_until_instant()
     longest = timedelta(days=release.rules.collection.opt_out_source.stale_after_days)
-    return takes_part(release.practice, now.date()) and known is not None and now - known <= longest
+    return release.practice.takes_part_on(now.date()) and known is not None and now - known <= longest
 
 
 def _every_one_taken(release: Release, memory: Memory) -> list[Extract]:

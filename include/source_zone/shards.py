@@ -5,7 +5,7 @@ practices of its shard failed, since Airflow would take the others' results away
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from crossing.errors import PersonMustAct, TryAgain, as_ours
@@ -41,17 +41,12 @@ def practices_due(collection: str, settings: Settings, run_id: str = "due") -> l
     window = window_of_run(run_id, policy.collection(collection).schedule)
     size = policy.collection(collection).practices_per_shard
     today = datetime.now(UTC).date()
-    taking_part = [each for each in policy.practices() if takes_part(each, today)]
+    taking_part = [each for each in policy.practices() if each.takes_part_on(today)]
     due = [each for each in taking_part if _has_something(collection, each, settings, window)]
     codes: dict[str, list[str]] = {}
     for practice in due:
         codes.setdefault(practice.supplier, []).append(practice.practice_code)
     return [each[start : start + size] for each in codes.values() for start in range(0, len(each), size)]
-
-
-def takes_part(practice: Practice, today: date) -> bool:
-    until = practice.participates_until
-    return practice.participates_from <= today and (until is None or today <= until)
 
 
 def _has_something(collection: str, practice: Practice, settings: Settings, window: Window | None) -> bool:

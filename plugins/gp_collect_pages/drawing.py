@@ -34,7 +34,6 @@ class Bars:
 
     blocks: tuple[Block, ...]
     labels: tuple[Label, ...]
-    line: str = ""  # of a trend: points, as SVG's polyline wants them
     width: int = WIDTH
     height: int = HEIGHT
 

@@ -15,8 +15,8 @@ from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import Session
 
 from central_zone.night.states import Failure
+from tell_what_failed import KEY
 
-KEY = "practices_failed"
 _OF_A_COLLECTION = {"collect": True, "load": False}  # DAG -> whether it runs at the source
 _SAID_NOTHING = "The task failed and left no word of why: see its log."
 

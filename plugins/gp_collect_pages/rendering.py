@@ -10,16 +10,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from crossing.html_pages import day_in_words, instant_in_words
+from gp_collect_plugin import NAMED, PREFIX
 
 _TEMPLATES = Path(__file__).parent / "templates"
-# In the order of the navigation: path under the prefix, and name.
-NAVIGATION = {
-    "night": "The night",
-    "decisions": "Decisions",
-    "quality": "Quality",
-    "register": "Register of data uses",
-    "lineage": "Lineage",
-}
 
 
 @cache
@@ -45,8 +38,8 @@ def page(request: Request, template: str, *, title: str, status: int = 200, **co
     given = {
         "title": title,
         "home": home,
-        "airflow": home.removesuffix("/gp-collect"),
-        "navigation": NAVIGATION,
-        "here": request.url.path.rpartition("/gp-collect/")[2].partition("/")[0],
+        "airflow": home.removesuffix(PREFIX),
+        "navigation": NAMED,
+        "here": request.url.path.rpartition(f"{PREFIX}/")[2].partition("/")[0],
     }
     return HTMLResponse(_environment().get_template(template).render(given | contents), status_code=status)

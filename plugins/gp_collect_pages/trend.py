@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 720, 160
+from gp_collect_pages.drawing import HEIGHT, WIDTH
+
 _LEFT, _FOOT, _HEAD = 48, 24, 16
 
 

@@ -3,7 +3,7 @@
 A fact that cannot be told is NaN: no rule fails by it, and its result says that nothing was seen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 
@@ -41,9 +41,15 @@ def facts_frame(facts: list[dict[str, float]]) -> pd.DataFrame:
     return pd.DataFrame(facts, dtype="float64")
 
 
-def facts_of(tables: Mapping[str, pa.Table], *, earlier: Sequence[Profile] = (), shares: Shares | None = None) -> Facts:
+def facts_of(
+    tables: Mapping[str, pa.Table],
+    *,
+    observation_types: Collection[str],
+    earlier: Sequence[Profile] = (),
+    shares: Shares | None = None,
+) -> Facts:
     """The facts of one parcel. `earlier`: its practice's earlier nights; `shares`: how its rows fared."""
-    profile = profile_of(tables)
+    profile = profile_of(tables, observation_types)
     volume, furthest = _volume(profile, earlier)
     kinds, missing = _kinds(profile, earlier)
     numbers = {

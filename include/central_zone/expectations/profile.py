@@ -1,6 +1,7 @@
 """What a parcel is made of, as counts of rows, and how far tonight's is from the practice's earlier ones."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -11,6 +12,7 @@ from crossing.canonical import TABLES
 
 _CODES = ("snomed_concept_id", "read_v2_code", "ctv3_code", "local_code")
 _UNCODED = "none"
+_OFF_THE_LIST = "not listed"
 FEWEST_NIGHTS = 3  # fewer earlier nights say nothing about what is usual
 _NIGHTS_OF_ALWAYS = 5  # so many must all have had a kind before its absence is a loss
 _ROWS_TO_MISS = 20  # and so many rows of it must have been due tonight
@@ -30,20 +32,23 @@ class Profile:
         return sum(self.tables.values())
 
 
-def profile_of(tables: Mapping[str, pa.Table]) -> Profile:
+def profile_of(tables: Mapping[str, pa.Table], listed: Collection[str]) -> Profile:
+    """`listed`: the words that an observation's type may be. Any other could be free text, and the profile is kept and told."""
     observations = tables.get("observation")
     return Profile(
         {name: tables[name].num_rows for name in TABLES if name in tables and tables[name].num_rows},
-        _types(observations) if observations is not None else {},
+        _types(observations, listed) if observations is not None else {},
         _systems(observations) if observations is not None else {},
     )
 
 
-def _types(observations: pa.Table) -> dict[str, int]:
-    """Words that are on the list of observation types, which rows were held against before they came here; others are one."""
+def _types(observations: pa.Table, listed: Collection[str]) -> dict[str, int]:
     live = observations["observation_type"].filter(pc.invert(observations["is_deleted"]))
-    counted = pc.value_counts(live).to_pylist()
-    return {each["values"] or _UNCODED: each["counts"] for each in counted}
+    counts: Counter[str] = Counter()
+    for each in pc.value_counts(live).to_pylist():
+        word = each["values"] or _UNCODED
+        counts[word if word == _UNCODED or word in listed else _OFF_THE_LIST] += each["counts"]
+    return dict(counts)
 
 
 def _systems(observations: pa.Table) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Measures the centre: reads the ledger as the steward, the policy, and the register of keys. Changes nothing."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from central_zone.store.connection import transaction
 from central_zone.store.role_names import STEWARD
 from central_zone.zone import Zone, opened
 from crossing.key_register import read_key_register
-from crossing.policy import Practice
 
 OPEN_STATES = ("received", "validated", "waiting", "held", "approved")
 _DAY = timedelta(days=1)
@@ -111,7 +110,7 @@ def _parameters(zone: Zone, collection: str) -> dict[str, Any]:
 
 
 def _practices(zone: Zone, connection: Connection, asked: dict[str, Any]) -> dict[Metric, float]:
-    taking_part = {each.practice_code for each in zone.policy.practices() if _takes_part(each, zone.now().date())}
+    taking_part = {each.practice_code for each in zone.policy.practices() if each.takes_part_on(zone.now().date())}
     found = [row for row in connection.execute(text(_PRACTICES), asked) if row.practice_code in taking_part]
     loaded = sum(bool(row.loaded) for row in found)
     return {
@@ -122,11 +121,6 @@ def _practices(zone: Zone, connection: Connection, asked: dict[str, Any]) -> dic
         names.FAILED: sum(row.state in ("held", "refused") for row in found),
         names.DIFFERING: connection.scalar(text(_DIFFERING), asked) or 0,
     }
-
-
-def _takes_part(practice: Practice, day: date) -> bool:
-    until = practice.participates_until
-    return practice.participates_from <= day and (until is None or day <= until)
 
 
 def _keys(zone: Zone) -> Iterator[Sample]:

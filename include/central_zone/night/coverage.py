@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import ARRAY, Connection, Text, func, literal, select, true
 
 from central_zone.ledger import REFUSED
+from central_zone.quality.small_numbers import FEW, SMALLEST_SHOWN
 from central_zone.store.tables import parcel
 from crossing.manifest_fields import EXTRACT_KINDS
-
-FEWEST = 10
-TOO_FEW = f"fewer than {FEWEST} people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +24,9 @@ class Coverage:
 
 def coverage_of(people: int, registered: int | None) -> Coverage:
     """`people` of a list of `registered`; without a list there is no share of it."""
-    if people < FEWEST:
-        return Coverage(None, TOO_FEW)
-    rounded = FEWEST * ((people + FEWEST // 2) // FEWEST)
+    if people < SMALLEST_SHOWN:
+        return Coverage(None, f"{FEW} people")
+    rounded = SMALLEST_SHOWN * ((people + SMALLEST_SHOWN // 2) // SMALLEST_SHOWN)
     if not registered:
         return Coverage(None, f"about {rounded:,} people; no list size in policy")
     return Coverage(round(100 * rounded / registered), f"about {rounded:,} of {registered:,} people")

@@ -22,7 +22,7 @@ class Rhythm:
 
     def is_late(self, moment: datetime, last_arrival: datetime | None) -> bool:
         """Whether by this moment something should have come, the last before it having come then."""
-        if self.practice is None or not takes_part(self.practice, moment):
+        if self.practice is None or not self.practice.takes_part_on(moment.date()):
             return False
         if self.calendar is None:
             return moment.date() - self.practice.participates_from > timedelta(days=1)
@@ -35,11 +35,6 @@ class Rhythm:
 
     def is_late_now(self, now: datetime) -> bool:
         return self.is_late(now, self.calendar.arrived_last if self.calendar else None)
-
-
-def takes_part(practice: Practice, moment: datetime) -> bool:
-    until = practice.participates_until
-    return practice.participates_from <= moment.date() and (until is None or moment.date() <= until)
 
 
 def calendars_of(connection: Connection, collection: str, codes: Sequence[str]) -> dict[str, Calendar]:

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, select
 
 from central_zone.gaps import Gap, gaps
 from central_zone.ledger import COMPARED, LOADED, REFUSED
-from central_zone.night.coverage import FEWEST, Coverage, coverage_of, people_told_of
+from central_zone.night.coverage import Coverage, coverage_of, people_told_of
 from central_zone.night.expected import Rhythm, calendars_of
+from central_zone.quality.small_numbers import FEW, OF_PEOPLE, SMALLEST_SHOWN
 from central_zone.store.connection import transaction
 from central_zone.store.report_tables import practice_report
 from central_zone.store.tables import notice, parcel, skipped_place
@@ -23,7 +24,6 @@ from crossing.policy import Practice
 from crossing.practice_lists import PracticeList, practice_lists
 
 A_PAGE = 60
-OF_PEOPLE = "patient"  # the table whose rows are people
 _SETTLED = (LOADED, COMPARED, REFUSED)
 _COLUMNS = tuple(column for column in parcel.c if column.name not in ("manifest", "validation"))
 # A number that stands before what the sentences of reconciling count.
@@ -119,7 +119,7 @@ def without_small_counts(sentence: str) -> str:
     """A sentence of reconciling; where it counts people, small numbers are not told."""
     if not _ABOUT_PEOPLE.search(sentence):
         return sentence
-    return _SMALL_COUNT.sub(f"fewer than {FEWEST}", sentence)
+    return _SMALL_COUNT.sub(FEW, sentence)
 
 
 def _parcels(connection: Connection, collection: str, code: str, before: int | None) -> Sequence[Any]:
@@ -155,8 +155,8 @@ def _parcel(row: Any) -> ParcelSeen:
 
 
 def rows_in_words(table: str, rows: int) -> str:
-    """Exact, but where they are few people."""
-    return f"fewer than {FEWEST}" if table == OF_PEOPLE and rows < FEWEST else f"{rows:,}"
+    """Exact, but where they are few people. Of none is said the same: that nobody came says something of somebody too."""
+    return FEW if table == OF_PEOPLE and rows < SMALLEST_SHOWN else f"{rows:,}"
 
 
 def _skipped(connection: Connection, collection: str, code: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from central_zone.ledger import HELD, LOADED, REFUSED, WAITING
 from central_zone.night.arrivals import ByNight
-from central_zone.night.expected import Rhythm, calendars_of, takes_part
+from central_zone.night.expected import Rhythm, calendars_of
 from central_zone.night.nights import Night, night_of
 from central_zone.night.states import ARRIVED, RANK, Cell, Failure, cell_of
 from central_zone.zone import Zone
@@ -85,7 +85,7 @@ def standings(
 ) -> list[Standing]:
     """Of every practice that takes part tonight, sent something or failed, by code."""
     now, newest = zone.now(), len(nights) - 1
-    due = {code for code, practice in world.practices.items() if takes_part(practice, now)}
+    due = {code for code, practice in world.practices.items() if practice.takes_part_on(now.date())}
     absent = sorted(code for code in due if newest not in come.get(code, _NOTHING))
     calendars = calendars_of(connection, collection, absent)
     late = {code for code in absent if Rhythm(world.practices[code], calendars.get(code)).is_late_now(now)}

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.dialects import postgresql
 
 from central_zone.expectations.rules import PARCEL, RuleBook
+from central_zone.quality.small_numbers import OF_PEOPLE
 from central_zone.store.connection import transaction
 from central_zone.store.quality_tables import rule_book, rule_result
 from central_zone.zone import Zone
@@ -46,7 +47,7 @@ def rows_asked(rules: Rules) -> dict[str, Any]:
     for each in told:
         if each["seen"] != rows[each["table"]]:
             others.setdefault(each["table"], {})[each["rule"]] = each["seen"]
-    of_records = sum(number for table, number in rows.items() if table not in (PARCEL, "patient"))
+    of_records = sum(number for table, number in rows.items() if table not in (PARCEL, OF_PEOPLE))
     return {"rows_seen": rows, "rows_seen_by_rule": others, "rows_of_records_seen": of_records}
 
 

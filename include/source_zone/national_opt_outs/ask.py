@@ -27,7 +27,6 @@ from source_zone.national_opt_outs.rules import (
 )
 from source_zone.national_opt_outs.send_requests import Sending
 from source_zone.settings import Settings
-from source_zone.shards import takes_part
 
 NOT_SET_UP, NOT_DUE = "not_set_up", "not_due"
 _CLOCKS_DIFFER = timedelta(days=1)
@@ -114,7 +113,7 @@ def _everyone(
     found: dict[str, MayLeave] = {}
     failed: dict[str, GPCollectError] = {}
     for practice in settings.policy().practices():
-        if not takes_part(practice, now.date()):
+        if not practice.takes_part_on(now.date()):
             continue
         try:
             people = may_leave(release_of(collection, practice, settings))

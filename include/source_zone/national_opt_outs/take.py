@@ -21,7 +21,6 @@ from source_zone.national_opt_outs.rules import Rules, Service, approvals, is_se
 from source_zone.national_opt_outs.send_requests import Sending
 from source_zone.send import NotSureYet
 from source_zone.settings import Settings
-from source_zone.shards import takes_part
 
 NEVER_ASKED = "never_asked"
 
@@ -87,7 +86,7 @@ def _publish(
     left: list[str | None] = []
     failed = {}
     for practice in settings.policy().practices():
-        if practice.practice_code not in check.practices or not takes_part(practice, check.instant.date()):
+        if practice.practice_code not in check.practices or not practice.takes_part_on(check.instant.date()):
             continue
         try:
             left.append(lists.publish(release_of(collection, practice, settings), allowed))

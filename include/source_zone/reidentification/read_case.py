@@ -84,8 +84,7 @@ def _our_practice(policy: Policy, code: str, now: datetime) -> Practice:
         practice = policy.practice(code)
     except PolicyRefused:
         raise _not_ours() from None
-    today = now.astimezone(UTC).date()
-    if practice.participates_from > today or (practice.participates_until or today) < today:
+    if not practice.takes_part_on(now.astimezone(UTC).date()):
         raise _not_ours()
     return practice
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from crossing.alerts import Alert, read_alert_policy
 from crossing.policy import Policy
@@ -51,6 +55,7 @@ class Chat:
 
     server: ThreadingHTTPServer
     got: list[dict[str, Any]]
+    answers: dict[str, int]
 
     @property
     def address(self) -> str:
@@ -82,9 +87,8 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Chat]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.answers = answers  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    found = Chat(server, got)
+    found = Chat(server, got, answers)
     (tmp_path / "on_call").write_text(found.address)
     (tmp_path / "on_call").chmod(0o400)
     monkeypatch.setenv("GP_ALERT_SECRETS_DIR", str(tmp_path))
@@ -142,7 +146,7 @@ def test_a_receiver_that_is_down_is_tried_again_and_the_others_are_told_once(mai
 
 def test_a_webhook_that_fails_is_tried_again_and_one_that_refuses_is_a_persons(mailbox: Mailbox, chat: Chat) -> None:
     for status, error in ((503, SomebodyNotTold), (404, ReceiverRefused)):
-        chat.server.answers["status"] = status  # type: ignore[attr-defined]
+        chat.answers["status"] = status
         with pytest.raises(error, match="on_call") as told:
             tell([FAILED], [])
         assert "a-secret" not in str(told.value)
@@ -182,3 +186,37 @@ def test_a_night_in_which_everything_fails_is_one_message(mailbox: Mailbox) -> N
     ]
     assert tell(many, []) == 1
     assert "and 460 more" in mailbox.got[0].get_payload(decode=True).decode()
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+def test_mail_goes_to_no_relay_whose_certificate_is_not_trusted(
+    scheme: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Somebody in between can have a certificate too, but none for the relay's name from an authority of ours."""
+    box, context = Mailbox(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*of_nobody(tmp_path))
+    tls = {"ssl_context": context} if scheme == "smtps" else {"tls_context": context}
+    controller = Controller(box, hostname="127.0.0.1", port=free_port(), **tls)
+    controller.start()
+    monkeypatch.setenv("GP_ALERT_MAIL", f"{scheme}://127.0.0.1:{controller.port}")
+    try:
+        with pytest.raises(ReceiverRefused, match="certificate"):
+            tell([HELD], [])
+    finally:
+        controller.stop()
+    assert box.got == []
+
+
+def of_nobody(folder: Path) -> tuple[Path, Path]:
+    """A certificate that its own key signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    now = datetime.now(UTC)
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    (folder / "cert.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "key.pem").write_bytes(private)
+    return folder / "cert.pem", folder / "key.pem"

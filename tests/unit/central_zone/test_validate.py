@@ -589,3 +589,10 @@ def test_values_of_failing_rows_are_nowhere_in_verdict_log_or_output(
     assert len(found.failed_rows["observation"]["word_not_on_list"]) == 300
     captured = capfd.readouterr()
     assert CANARY not in f"{found}{caplog.text}{captured.out}{captured.err}"
+
+
+def test_a_word_that_is_on_no_list_is_not_what_a_parcel_is_made_of():
+    """The make-up is kept in the ledger, and what of it is lost is named to people: free text must not come in by it."""
+    found = verdict_on(observation=[a_row("observation", observation_type="Zebrowska, 9990000018") for _ in range(3)])
+    assert found.profile.observation_types == {"not listed": 3}
+    assert "Zebrowska" not in repr((found.profile, found.held_because, found.warnings, found.rules))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from crossing.alerts import KINDS, read_alert_policy
-from crossing.errors import PersonMustAct
+from crossing.errors import GPCollectError, PersonMustAct
 from crossing.expiring_keys import expiring_keys
 from crossing.filling_disks import filling_disks
 from crossing.policy import Policy, PolicyRefused, policy_folder
@@ -30,9 +30,9 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(**folders, lineage=None, policy_folder=policy_folder())
 
 
-def failed(settings: Settings, error: Exception, *nights: str) -> None:
+def failed(settings: Settings, error: GPCollectError, *nights: str) -> None:
     outcomes = Outcomes(settings.memory / "gpdpr")
-    outcomes.record_failure(PRACTICE, "pull", error)  # type: ignore[arg-type]
+    outcomes.record_failure(PRACTICE, "pull", error)
     path = settings.memory / "gpdpr" / PRACTICE / "outcome.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"nights": list(nights)}))
 
@@ -70,7 +70,10 @@ def a_key(until: datetime, revoked: datetime | None = None) -> SimpleNamespace:
 
 def test_only_a_key_that_none_outlasts_is_told() -> None:
     soon, later = a_key(NOW + timedelta(days=10)), a_key(NOW + timedelta(days=400))
-    told_of = lambda **keys: [each.about for each in expiring_keys(SimpleNamespace(entries=keys), NOW, 60, "source")]  # noqa: E731
+
+    def told_of(**keys: SimpleNamespace) -> list[str]:
+        return [each.about for each in expiring_keys(SimpleNamespace(entries=keys), NOW, 60, "source")]
+
     assert told_of(first=soon) == ["source first"]
     assert told_of(first=soon, second=later) == []
     assert told_of(first=soon, second=a_key(later.valid_until, revoked=NOW)) == ["source first"]
