@@ -9,6 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 
 from central_zone import keys
+from central_zone.restored.retired_keys import look_at_retired_keys
 from central_zone.settings import Settings
 from central_zone.store.look import look_at_store
 from crossing.errors import GPCollectError
@@ -47,6 +48,7 @@ def deployment(settings: Settings, environment: Mapping[str, str] = os.environ) 
             *_keys_work(settings.keys_folder),
             *look_at_register(settings.keys_folder, PARCELS, datetime.now(UTC)),
             *look_at_store(settings),
+            *look_at_retired_keys(settings),
         ],
         environment=environment,
     )

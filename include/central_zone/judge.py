@@ -20,6 +20,7 @@ from central_zone.store.connection import transaction
 from central_zone.validate import Unvalidated, Verdict, validate_shard
 from central_zone.zone import Zone
 from crossing.canonical import BRIDGE
+from crossing.errors import GPCollectError, SoftwareFault, as_ours, without_panics
 from crossing.faultpoint import faultpoint
 from crossing.manifest_fields import SNAPSHOT
 
@@ -48,6 +49,29 @@ def judge(zone: Zone, entries: Sequence[Entry]) -> None:
             keep_rule_book(connection, book)
         for entry, _ in parcels:
             _note(zone, entry, seconds)
+
+
+def judge_or_say_why_not(zone: Zone, entries: Sequence[Entry]) -> dict[str, GPCollectError]:
+    """The same for a shard. What nobody foresaw stops only the parcel that has it, which is answered by its id.
+
+    Together first, since a suite has a fixed cost; then each by itself, where that failed.
+    """
+    try:
+        _judge_telling_nothing(zone, entries)
+        return {}
+    except SoftwareFault as fault:
+        if len(entries) == 1:
+            return {entries[0].parcel_id: fault}
+    alone = (judge_or_say_why_not(zone, [entry]) for entry in entries)
+    return {parcel_id: fault for each in alone for parcel_id, fault in each.items()}
+
+
+def _judge_telling_nothing(zone: Zone, entries: Sequence[Entry]) -> None:
+    try:
+        with without_panics():
+            judge(zone, entries)
+    except Exception as foreign:  # its text may quote values
+        raise as_ours(foreign) from None
 
 
 def _note_bridge(zone: Zone, entry: Entry) -> None:

@@ -55,7 +55,7 @@ def copy_rows(connection: Connection, table: tuple[str, str], batches: Iterable[
     if first is None:
         return 0
     sent = 0
-    driver = _driver(connection)
+    driver = driver_of(connection)
     with store_errors(f"loading into {'.'.join(table)}"), driver.cursor() as cursor:
         with cursor.copy(_copy_statement(table, first.schema.names)) as copy:
             encoder = ArrowToPostgresBinaryEncoder(first.schema)
@@ -117,7 +117,7 @@ def _true_or_null(flags: pa.Array) -> pa.Array:
     return pc.if_else(flags, flags, pa.scalar(None, pa.bool_()))
 
 
-def _driver(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:
+def driver_of(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:
     """The driver's own connection, in the same transaction: SQLAlchemy has no COPY."""
     driver = connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):

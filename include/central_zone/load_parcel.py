@@ -22,7 +22,7 @@ from central_zone.errors import (
 )
 from central_zone.finish_killed import finish_killed
 from central_zone.gaps import Gap, gaps
-from central_zone.judge import judge
+from central_zone.judge import judge, judge_or_say_why_not
 from central_zone.ledger import Entry
 from central_zone.places import Place
 from central_zone.settings import Settings
@@ -33,7 +33,7 @@ from central_zone.store.connection import store_of, transaction
 from central_zone.store.role_names import AUDITOR, LOADER, STEWARD
 from central_zone.zone import Zone, opened
 from crossing.canonical import BRIDGE, NOTICES
-from crossing.errors import GPCollectError, PersonMustAct, as_ours
+from crossing.errors import GPCollectError, PersonMustAct, as_ours, without_panics
 from crossing.failures import failure
 
 Result = dict[str, Any]
@@ -80,7 +80,9 @@ def validate_shard(collection: str, parcel_ids: list[str], settings: Settings) -
         received = [entry.parcel_id for entry in _in_state(zone, parcel_ids, _TO_VALIDATE)]
         tried = {parcel_id: _tried(zone, parcel_id, _stage, "validate") for parcel_id in received}
         failed = {parcel_id: result for parcel_id, result in tried.items() if "failed" in result}
-        judge(zone, _in_state(zone, [parcel_id for parcel_id in received if parcel_id not in failed]))
+        staged = _in_state(zone, [parcel_id for parcel_id in received if parcel_id not in failed])
+        for parcel_id, error in judge_or_say_why_not(zone, staged).items():
+            failed[parcel_id] = _failed(zone, parcel_id, "validate", error)
         return [failed.get(entry.parcel_id) or _result(entry) for entry in _in_state(zone, parcel_ids)]
 
 
@@ -202,7 +204,8 @@ def _in_state(zone: Zone, parcel_ids: Iterable[str], wanted: Iterable[str] | Non
 def _tried(zone: Zone, parcel_id: str, step: Callable[[Zone, str], Entry], name: str) -> Result:
     """One step of one parcel. Its failure is written down and told; only a store that is down stops the others."""
     try:
-        return _result(step(zone, parcel_id))
+        with without_panics():
+            return _result(step(zone, parcel_id))
     except StoreDown:
         raise
     except GPCollectError as error:

@@ -25,6 +25,7 @@ from sqlalchemy.schema import DropTable
 
 from central_zone.current_records import current, temporary
 from central_zone.lay_out import drop_layout, lay_out
+from central_zone.one_moment import copy_across
 from central_zone.project_tokens import project_tokens
 from central_zone.register.five_safes import FiveSafes
 from central_zone.store.gdppr import layout as gdppr
@@ -77,13 +78,13 @@ def drop_released(connection: Connection, use_id: str) -> int:
     return len(tables)
 
 
-def materialise(connection: Connection, making: Making) -> dict[str, int]:
-    """Makes the tables anew in the caller's transaction; rows by canonical table."""
-    persons = project_tokens(connection, "person", [making.registrations.c.patient_token], making.subkey)
-    rows = {table: _materialise(connection, making, table, persons) for table in making.safes.tables}
+def materialise(asking: Connection, writing: Connection, making: Making) -> dict[str, int]:
+    """Makes the tables anew in `writing`'s transaction, of what `asking` sees; rows by canonical table."""
+    persons = project_tokens(asking, "person", [making.registrations.c.patient_token], making.subkey)
+    rows = {table: _materialise(asking, writing, making, table, persons) for table in making.safes.tables}
     if making.safes.layout == gdppr.NAME:
         tables = {table: _released_table(making, table) for table in making.safes.tables}
-        lay_out(connection, _layout(making.use_id, _citation(making)), tables, making.at)
+        lay_out(writing, _layout(making.use_id, _citation(making)), tables, making.at)
     return rows
 
 
@@ -95,19 +96,19 @@ def _citation(making: Making) -> str:
     return SYNTHETIC_CITATION if making.safes.is_synthetic else CITATION
 
 
-def _materialise(connection: Connection, making: Making, table: str, persons: Table) -> int:
+def _materialise(asking: Connection, writing: Connection, making: Making, table: str, persons: Table) -> int:
+    """Guarded once it is filled, since PostgreSQL refuses a COPY into what is guarded: until we commit, nobody else sees it."""
     listed = making.safes.tables[table]
     made = _released_table(making, table)
-    made.create(connection)
-    guard_released(connection, f"{SCHEMA}.{made.name}")
+    made.create(writing)
     tokens = [name for name in listed if name in column_names(table, Kind.TOKEN)]
     rows = _rows(making, table, persons)
     if tokens:
-        rows = _with_tokens(connection, making, table, rows, tokens)
-    filling = insert(made).from_select([column.name for column in made.c], rows)
-    written = connection.execute(filling.execution_options(preserve_rowcount=True)).rowcount
+        rows = _with_tokens(asking, making, table, rows, tokens)
+    written = copy_across(asking, rows, writing, made)
+    guard_released(writing, f"{SCHEMA}.{made.name}")
     if has_patient(table):
-        Index(f"{made.name}_of_one_person", made.c[PERSON]).create(connection)
+        Index(f"{made.name}_of_one_person", made.c[PERSON]).create(writing)
     return written
 
 

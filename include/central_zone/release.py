@@ -18,6 +18,7 @@ from central_zone.disclose import Released, disclose
 from central_zone.erasures.agree import check_erasures_agree
 from central_zone.errors import CohortTooSmall, DataUseUnknown, TooFewPracticesChecked
 from central_zone.materialise import Making, drop_released, materialise
+from central_zone.one_moment import one_moment
 from central_zone.register.data_use import DataUse
 from central_zone.register.five_safes import FiveSafes
 from central_zone.register.national_decision import POLICY_FILE, NationalDecision
@@ -45,20 +46,22 @@ def release_in(zone: Zone, use_id: str) -> Result:
     use, safes, opt_out = _asked_for(zone, use_id)
     check_five_safes(use, safes, zone.policy.collection(use.collection), zone.now().date())
     check_on_register(use, zone.settings.register_folder)
-    with transaction(zone.store, f"release {use_id}") as connection:
-        one_at_a_time(connection, use_id)
-        check_erasures_agree(connection, zone.settings)  # and from here on nobody is erased until this has ended
-        read_as_a_whole(connection)
-        check_only_synthetic(connection, use, safes)
-        national_allow_list.delete_expired(connection, zone.now())
-        cohort = _cohort(zone, connection, use, opt_out)
-        _check_cohort(use, safes, cohort)
-        drop_released(connection, use_id)
-        name_analysts(connection, use, safes)
-        faultpoint("release.former_dropped")
-        released = _made(zone, connection, cohort, (use, safes, opt_out))
+    with transaction(zone.store, f"release {use_id}") as writing:
+        one_at_a_time(writing, use_id)
+        check_erasures_agree(writing, zone.settings)  # and from here on nobody is erased until this has ended
+        with one_moment(zone.store, writing) as asking:
+            read_as_a_whole(asking)
+            check_only_synthetic(asking, use, safes)
+            cohort = _cohort(zone, asking, use, opt_out)
+            _check_cohort(use, safes, cohort)
+            drop_released(writing, use_id)
+            name_analysts(writing, use, safes)
+            faultpoint("release.former_dropped")
+            rows = materialise(asking, writing, _making(zone, cohort, use, safes))
         faultpoint("release.made")
-        number = disclose(connection, released)
+        national_allow_list.delete_expired(writing, zone.now())
+        released = _released(zone, cohort, rows, (use, safes, opt_out))
+        number = disclose(writing, released)
         faultpoint("release.disclosed")
     return {
         "use": use_id,
@@ -102,27 +105,33 @@ def _check_cohort(use: DataUse, safes: FiveSafes, cohort: Cohort) -> None:
         )
 
 
-def _made(
-    zone: Zone, connection: Connection, cohort: Cohort, what: tuple[DataUse, FiveSafes, NationalDecision]
-) -> Released:
-    use, safes, opt_out = what
-    label = keys.project_label(use.id, safes.project_key_version)
-    making = Making(
+def _making(zone: Zone, cohort: Cohort, use: DataUse, safes: FiveSafes) -> Making:
+    return Making(
         use_id=use.id,
         collection=use.collection,
         at=zone.now(),
         safes=safes,
         registrations=cohort.registrations,
-        subkey=keys.project_subkey(zone.settings.keys_folder, label),
+        subkey=keys.project_subkey(zone.settings.keys_folder, _project_key(use, safes)),
     )
+
+
+def _project_key(use: DataUse, safes: FiveSafes) -> str:
+    return keys.project_label(use.id, safes.project_key_version)
+
+
+def _released(
+    zone: Zone, cohort: Cohort, rows: dict[str, int], what: tuple[DataUse, FiveSafes, NationalDecision]
+) -> Released:
+    use, safes, opt_out = what
     return Released(
         use=use,
         opt_out=opt_out,
         legal_gateway=safes.legal_gateway,
         at=zone.now(),
         cohort=cohort,
-        rows=materialise(connection, making),
-        project_key=label,
+        rows=rows,
+        project_key=_project_key(use, safes),
         project_key_version=safes.project_key_version,
         policy_sha256=dict(sorted(zone.policy.sha256.items())),
     )

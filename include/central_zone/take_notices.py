@@ -22,7 +22,7 @@ from central_zone.store.connection import store_of, transaction
 from central_zone.store.role_names import AUDITOR, ERASER
 from central_zone.zone import Zone, opened
 from crossing.canonical import ERASURE, NATIONAL_ALLOW_LIST, NOTICES
-from crossing.errors import GPCollectError, PersonMustAct, as_ours
+from crossing.errors import GPCollectError, PersonMustAct, as_ours, without_panics
 from crossing.failures import failure
 from crossing.faultpoint import faultpoint
 from crossing.manifest import Manifest
@@ -104,7 +104,8 @@ def check_all_taken(results: Sequence[Result] | None) -> int:
 
 def _tried(zone: Zone, parcel_id: str) -> Result:
     try:
-        return _take(zone, parcel_id)
+        with without_panics():
+            return _take(zone, parcel_id)
     except StoreDown:
         raise
     except Exception as foreign:  # its text may quote values, and it must not stop the other practices

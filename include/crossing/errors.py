@@ -7,7 +7,8 @@ Foreign errors quote values, so they are caught where they rise and ours are rai
 import errno
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,17 @@ class OutOfMemory(TryAgain):
 def is_a_panic(error: BaseException) -> bool:
     """Whether a library written in Rust gave up. To Python that is no Exception, and its text quotes data like any other."""
     return type(error).__name__ == "PanicException"
+
+
+@contextmanager
+def without_panics() -> Iterator[None]:
+    """Where one practice's work is fenced off from the others': a panic, which no `except Exception` meets, is a SoftwareFault."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_a_panic(error):
+            raise
+        raise as_ours(error) from None
 
 
 def as_ours(error: BaseException) -> GPCollectError:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from crossing.errors import GPCollectError, PersonMustAct, as_ours
+from crossing.errors import GPCollectError, PersonMustAct, as_ours, without_panics
 from crossing.policy import Practice
 from source_zone.outcomes import Outcomes
 from source_zone.release import Progress, prepare
@@ -36,8 +36,9 @@ def backfill(
     """An outcome for each run of each practice; one that fails is told, and the others go on."""
     for practice in practices:
         try:
-            for outcome in _until_nothing_is_left(collection, practice, window, settings, progress):
-                yield outcome, None
+            with without_panics():
+                for outcome in _until_nothing_is_left(collection, practice, window, settings, progress):
+                    yield outcome, None
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             error = as_ours(foreign)
             Outcomes(settings.memory / collection).record_failure(practice.practice_code, "backfill", error)

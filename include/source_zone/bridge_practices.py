@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crossing.errors import PersonMustAct, TryAgain, as_ours
+from crossing.errors import PersonMustAct, TryAgain, as_ours, without_panics
 from source_zone.bridge import move_to_next_key, needs_bridge
 from source_zone.memory import PracticeBusy
 from source_zone.recover import finish_what_was_begun
@@ -26,7 +26,8 @@ def bridge_practices(collection: str, run_id: str, settings: Settings) -> Counts
     said: Counts = {"parcels": [], "already": 0, "failed": {}, "a_person_must_act": False}
     for code in remembered(collection, settings):
         try:
-            left = _bridge(_prepared(collection, code, run_id, settings))
+            with without_panics():
+                left = _bridge(_prepared(collection, code, run_id, settings))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             error = as_ours(foreign)
             said["failed"][code] = f"{type(error).__name__}: {error}"

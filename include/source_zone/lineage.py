@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
+from crossing.errors import without_panics
 from crossing.lineage import append_event, counts_facet, input_dataset, output_dataset, run_event
 from source_zone import SOFTWARE
 from source_zone.release import Release
@@ -32,7 +33,8 @@ def with_lineage(name: str) -> Callable[[Step], Step]:
         @wraps(step)
         def stepped(release: Release) -> Counts:
             try:
-                counts = step(release)
+                with without_panics():
+                    counts = step(release)
             except Exception as error:  # whatever it is, it is noted by its kind and goes on up
                 _append(release, name, {"state": type(error).__name__}, "FAIL")
                 raise

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from crossing.errors import PersonMustAct, TryAgain, as_ours
+from crossing.errors import PersonMustAct, TryAgain, as_ours, without_panics
 from crossing.failures import PERSON, failure
 from crossing.policy import Practice
 from source_zone.outcomes import Outcomes
@@ -55,8 +55,9 @@ def _has_something(collection: str, practice: Practice, settings: Settings, wind
     A remote supplier is asked by the pull itself, so such a practice is due every time.
     """
     try:
-        release = prepare(collection, practice, "due", settings, window=window)
-        return release.transport.is_remote or bool(release.waiting(release.memory_file().read()))
+        with without_panics():
+            release = prepare(collection, practice, "due", settings, window=window)
+            return release.transport.is_remote or bool(release.waiting(release.memory_file().read()))
     except Exception:  # whatever it is, the pull will meet it again and say so in the practice's name
         return True
 
@@ -86,8 +87,9 @@ def _each(
     done, failed = [], []
     for code in shard:
         try:
-            release = prepare(collection, policy.practice(code), run_id, settings, window=window)
-            done.append(_or_already(step, release))
+            with without_panics():
+                release = prepare(collection, policy.practice(code), run_id, settings, window=window)
+                done.append(_or_already(step, release))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             error = as_ours(foreign)
             if name == "pull" or spool_folder(settings.spool, code, run_id).exists():  # else it failed before: keep why

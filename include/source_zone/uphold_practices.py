@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from crossing.errors import GPCollectError, PersonMustAct, TryAgain, as_ours
+from crossing.errors import GPCollectError, PersonMustAct, TryAgain, as_ours, without_panics
 from crossing.failures import failure
 from crossing.policy import Practice
 from source_zone.memory import PracticeBusy
@@ -37,8 +37,9 @@ def uphold_practices(collection: str, run_id: str, settings: Settings) -> Counts
     known = {each.practice_code: each for each in settings.policy().practices()}  # read once, and not once a practice
     for code in _remembered(settings.memory / collection):
         try:
-            practice = known.get(code) or settings.policy().practice(code)
-            result = uphold_practice(_prepared(collection, practice, run_id, settings))
+            with without_panics():
+                practice = known.get(code) or settings.policy().practice(code)
+                result = uphold_practice(_prepared(collection, practice, run_id, settings))
         except PracticeBusy:  # a night's step holds it; the next upholding, after that night or in an hour, looks again
             said["busy"] += 1
             continue

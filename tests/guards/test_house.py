@@ -74,3 +74,19 @@ def test_the_word_nhs_number_stays_at_the_source() -> None:
         and not name_of(path).startswith(allowed)
     ]
     assert known == [], f"{known} name nhs_number. Past the source zone there are tokens only."
+
+
+ZONES = [path for path in SOURCES if {"source_zone", "central_zone"} & set(path.parts)]
+
+
+@for_each(ZONES)
+def test_what_is_fenced_off_is_fenced_against_panics_too(path: Path) -> None:
+    """`except Exception` stands where one practice must not stop the others; a panic of a library in Rust passes it by."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Try) and any(
+            isinstance(each.type, ast.Name) and each.type.id == "Exception" for each in node.handlers
+        ):
+            within = {each.id for step in node.body for each in ast.walk(step) if isinstance(each, ast.Name)}
+            assert "without_panics" in within, (
+                f"{name_of(path)}, line {node.lineno}: put `with without_panics():` within the try."
+            )

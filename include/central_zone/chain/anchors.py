@@ -24,10 +24,11 @@ from crossing.answers import AnswerRefused
 
 REGISTER, CHECKPOINT_FILE = "register.json", "audit-checkpoint.txt"
 CHECKPOINT = "checkpoint"
+_RETIRED = ".retired.json"
 _ENDINGS = {
     f".{answers.RECEIPT}.json": answers.RECEIPT,
     f".{answers.CERTIFICATE}.json": answers.CERTIFICATE,
-    ".retired.json": answers.RETIREMENT,
+    _RETIRED: answers.RETIREMENT,
 }
 
 
@@ -64,6 +65,12 @@ def _answers(folder: Path, key: Ed25519PublicKey) -> Iterator[Anchor]:
         for path in sorted(folder.iterdir()):
             if _kind(path):
                 yield _answer(path, key)
+
+
+def retirements(settings: Settings) -> list[Anchor]:
+    """The statements of retired keys alone: receipts beside them may be many. Raises as above, or SettingMissing."""
+    key = keys.receipt_signing_key(settings.keys_folder).public_key()
+    return [_answer(path, key) for path in sorted(settings.receipts_folder.glob(f"*{_RETIRED}"))]
 
 
 def _of_file(path: Path, key: Ed25519PublicKey) -> Iterator[Anchor]:

@@ -23,6 +23,7 @@ from central_zone.erasures.reapply import make_agree
 from central_zone.errors import NotARestore, SettingMissing
 from central_zone.national_allow_list import end_lists
 from central_zone.restored.missing import Missing, lists_missing, missing
+from central_zone.restored.retired_keys import forgotten, retire_again
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
 from central_zone.store.erasure_tables import serving
@@ -59,6 +60,8 @@ def resume(settings: Settings, *, by: str, reason: str) -> dict[str, Any]:
             goes_on = bool(found.anchors) or not _serves(connection)
             if goes_on:
                 _go_on(zone, connection, found, lacks, said)
+            keys_forgotten = forgotten(connection, settings)
+        retired = retire_again(settings, keys_forgotten)
         give_checkpoint(
             settings, zone.store, begin_anew=True
         )  # the whole chain was read, and held against all witnesses
@@ -68,6 +71,7 @@ def resume(settings: Settings, *, by: str, reason: str) -> dict[str, Any]:
         "witnesses_to_what_was_lost": len(found.anchors),
         "batches_reapplied": applied,
         "notices_restored": notices,
+        "keys_to_retire": retired,
         **asdict(lacks),
     }
 

@@ -119,7 +119,7 @@ def _policing(connection: Connection, rights: Rights, objects: list[Found]) -> I
 
 
 def guard_released(connection: Connection, table: str, rights: Rights | None = None) -> None:
-    """A table that a release just made: its rows are guarded and its rights given before there is a row in it."""
+    """A table that a release just made: its rows are guarded and its rights given in the transaction that made it."""
     rights = rights or read_rights()
     decided = rights.made(RELEASED)
     found = Found(kind=RELEASED, name=table, owner=decided.owner, options=(), rows_are_guarded=False)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crossing.connections import Secrets
-from crossing.errors import GPCollectError, as_ours
+from crossing.errors import GPCollectError, as_ours, without_panics
 from crossing.mesh_mailbox import Mailbox
 from source_zone.national_opt_outs.check import COMPLETE, RUNNING, Check, Request, instant_text
 from source_zone.national_opt_outs.errors import NothingToAsk, PracticesNotAsked, line_of, raise_any, told_again
@@ -116,7 +116,8 @@ def _everyone(
         if not practice.takes_part_on(now.date()):
             continue
         try:
-            people = may_leave(release_of(collection, practice, settings))
+            with without_panics():
+                people = may_leave(release_of(collection, practice, settings))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             failed[practice.practice_code] = as_ours(foreign)
             continue

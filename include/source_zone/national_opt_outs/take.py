@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from crossing.errors import GPCollectError, as_ours
+from crossing.errors import GPCollectError, as_ours, without_panics
 from source_zone.national_opt_outs.ask import NOT_SET_UP, mailbox_of
 from source_zone.national_opt_outs.check import ANSWERED, COMPLETE, FAILED, Check
 from source_zone.national_opt_outs.errors import PracticesNotListed, line_of, raise_any, told_again
@@ -89,7 +89,8 @@ def _publish(
         if practice.practice_code not in check.practices or not practice.takes_part_on(check.instant.date()):
             continue
         try:
-            left.append(lists.publish(release_of(collection, practice, settings), allowed))
+            with without_panics():
+                left.append(lists.publish(release_of(collection, practice, settings), allowed))
         except Exception as foreign:  # one practice's surprise must not stop the others, nor print what it holds
             failed[practice.practice_code] = as_ours(foreign)
     parcels = [each for each in left if each]

@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from central_zone import load_parcel, take_notices
+from central_zone.chain.verify import verify
 from central_zone.errors import KeyStillNeeded, ParcelRefused
 from central_zone.restored.resume import resume
+from central_zone.restored.retired_keys import look_at_retired_keys
 from central_zone.rotation import open_pairs
 from central_zone.rotation.retire import retire
 from central_zone.rotation.status import status
@@ -24,6 +26,7 @@ from central_zone.store.connection import store_of, transaction
 from central_zone.store.rights import apply_rights
 from crossing.canonical import Kind, column_names, schema
 from crossing.manifest import ManifestRefused
+from key_custody.whereabouts.verdict import OK, WRONG
 from support.erasures import a_notice, as_mark, as_stored, token
 from support.parcels import PRACTICE, a_night, patients, tokens
 from support.postgres import psycopg_url
@@ -365,6 +368,41 @@ def test_a_store_restored_from_before_a_bridge_forgets_nobody_who_was_erased_aft
     with store_of(backup) as store, transaction(store, "ask") as connection:
         rows = connection.exec_driver_sql("SELECT count(*) FROM records.patient").scalar_one()
     assert rows == zone.query("SELECT count(*) FROM records.patient")[0][0] == 9
+
+
+def restored_of(zone, backup):
+    """What `store restored` and the doctor say, the doctor's before and after."""
+    old = Settings({**zone.settings.values, "GP_STORE_URL": backup})
+    before = [each.said for each in look_at_retired_keys(old)]
+    said = resume(old, by="responder", reason="a backup was restored")
+    with store_of(backup) as store, transaction(store, "ask") as connection:
+        pairs = connection.exec_driver_sql("SELECT count(*) FROM rotation.pair").scalar_one()
+    return before, said, pairs, [each.said for each in look_at_retired_keys(old)]
+
+
+def test_a_store_restored_from_before_a_retirement_has_no_pair_of_the_key_once_it_goes_on(zone, postgres):
+    first = zone.sealed(a_night())
+    load(zone, first)
+    load(zone, a_bridge(zone, bridge_table(a_night()), first))
+    backup = postgres.a_copy(zone.settings.store_url)
+    retire("gpdpr", 1, zone.settings)
+    before, said, pairs, after = restored_of(zone, backup)
+    assert (before, after) == ([WRONG], [OK])
+    assert (said["keys_to_retire"], pairs) == ({"token-gpdpr-v1": "retired again"}, 0)
+    again = Settings({**zone.settings.values, "GP_STORE_URL": backup})
+    assert resume(again, by="responder", reason="once more")["keys_to_retire"] == {}
+    assert verify(again)["restores"] == 1
+
+
+def test_a_store_restored_from_before_a_bridge_whose_key_is_retired_says_whose_records_are_under_it(zone, postgres):
+    first = zone.sealed(a_night())
+    load(zone, first)
+    backup = postgres.a_copy(zone.settings.store_url)
+    load(zone, a_bridge(zone, bridge_table(a_night()), first))
+    retire("gpdpr", 1, zone.settings)
+    before, said, _, after = restored_of(zone, backup)
+    assert (before, after) == ([WRONG], [WRONG])
+    assert f"the records of {PRACTICE} are under it" in said["keys_to_retire"]["token-gpdpr-v1"]
 
 
 def test_without_a_rotation_nothing_is_looked_up(zone):

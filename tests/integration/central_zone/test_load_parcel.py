@@ -12,8 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from polars.exceptions import PanicException
 
-from central_zone import load_parcel, receipts
+from central_zone import judge, load_parcel, receipts, validate
 from central_zone.chain.verify import verify
 from central_zone.errors import (
     DecisionRefused,
@@ -325,6 +326,27 @@ def test_an_error_nobody_foresaw_is_told_by_its_type_and_line_only_and_the_other
     assert ".py, line " in told["A12345"]["reason"]
     with pytest.raises(NotAllLoaded, match="A12345 parcel 1 validated"):
         load_parcel.account_for("gpdpr", shard, zone.settings)
+
+
+def test_a_panic_over_one_parcel_is_told_as_its_own_and_the_others_go_on(zone, monkeypatch):
+    first, second = zone.sealed(a_night()), zone.sealed(a_night(), practice_code="A99999")
+    (shard,) = load_parcel.parcels_waiting("gpdpr", zone.settings)
+    load_parcel.receive_shard("gpdpr", shard, zone.settings)
+    asked = []
+
+    def panicking_over_the_first(parcels, **how):
+        asked.append(len(parcels))
+        if len(parcels) == 2 or len(asked) == 2:
+            raise PanicException("called `Option::unwrap()` on a `None` value: 9990548609")
+        return validate.validate_shard(parcels, **how)
+
+    monkeypatch.setattr(judge, "validate_shard", panicking_over_the_first)
+    told = {result["practice_code"]: result for result in load_parcel.validate_shard("gpdpr", shard, zone.settings)}
+    assert asked == [2, 1, 1]
+    assert {zone.state(first), zone.state(second)} == {"received", "validated"}
+    (failed,) = (result["failed"] for result in told.values() if "failed" in result)
+    assert failed["message"].startswith("PanicException at judge.py, line")
+    assert "9990548609" not in str(told)
 
 
 def decide(zone, parcel, *, approve, reason="the practice told us why"):

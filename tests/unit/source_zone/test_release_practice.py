@@ -5,9 +5,11 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from polars.exceptions import PanicException
 
 from crossing.errors import PersonMustAct, as_ours
 from crossing.identifiers import canonical_nhs_number
@@ -17,9 +19,9 @@ from crossing.policy import Policy
 from source_zone.generalise import Generalisations, generalise
 from source_zone.left_already import MemoryIsOld, check_is_next, note_left
 from source_zone.memory import MemoryFile
-from source_zone.release import prepare
+from source_zone.release import Release, prepare
 from source_zone.release_practice import decide_practice, pull_practice, release_practice, seal_practice
-from source_zone.shards import decide_shard, practices_due, pull_shard, seal_shard, status
+from source_zone.shards import _each, decide_shard, practices_due, pull_shard, seal_shard, status
 from source_zone.uphold_opt_outs import uphold_practice
 from support.emis_files import CODES, Rows, a_patient, an_observation, guid, write_extract
 from support.source_zone import SourceZone, a_practice, make_source_zone
@@ -404,6 +406,20 @@ def test_a_surprise_in_one_practice_does_not_stop_the_others_of_its_shard(zone: 
     how = {each["practice_code"]: each for each in status("gpdpr", zone.settings)}
     assert (how["Y99001"]["step"], how["Y99002"]["state"]) == ("pull", "released")
     assert "time stamp is no date" in how["Y99001"]["error"]
+
+
+def test_a_panic_in_one_practice_does_not_stop_the_others_of_its_shard(zone: SourceZone) -> None:
+    def panicking_for_one(release: Release) -> dict[str, Any]:
+        if release.practice.practice_code == "Y99001":
+            raise PanicException("called `Result::unwrap()` on an `Err` value: 9990548609")
+        return {"practice_code": release.practice.practice_code, "state": "released"}
+
+    for code in ("Y99001", "Y99002"):
+        write_extract(zone.settings.incoming / code, {"Admin_Patient": [a_patient("p")]})
+    failed, released = _each("pull", panicking_for_one, "gpdpr", ["Y99001", "Y99002"], "run", zone.settings)
+    assert (failed["state"], failed["failed"]["error"], released["state"]) == ("failed", "SoftwareFault", "released")
+    assert failed["failed"]["message"].startswith("PanicException at shards.py, line")
+    assert "9990548609" not in str(failed)
 
 
 def test_a_shard_that_failed_whole_fails_its_task(zone: SourceZone) -> None:
