@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from central_zone import quarantine_choice
 from central_zone.decide import check_words
@@ -17,6 +17,7 @@ from central_zone.store.connection import transaction
 from central_zone.store.quality_tables import DISCARDED, RELEASED
 from central_zone.store.role_names import LOADER, STEWARD
 from central_zone.store.tables import quarantined_row
+from central_zone.supplements import give_supplement
 from central_zone.zone import Zone, opened
 from crossing.errors import GPCollectError
 
@@ -31,7 +32,9 @@ def release_rows(choice: Choice, settings: Settings) -> Decided:
     check_words(choice.by, choice.reason)
     with opened(settings, role=LOADER) as zone:
         check_may_be_released(zone, choice)
-        return release(zone, choice)
+        done = release(zone, choice)
+        give_supplement(zone, choice.parcel_id)
+    return done
 
 
 def discard_rows(choice: Choice, settings: Settings) -> Decided:
@@ -100,14 +103,20 @@ def discard(zone: Zone, choice: Choice) -> Decided:
     """
     check_words(choice.by, choice.reason)
     with transaction(zone.store, "discard rows") as connection:
-        entry = quarantine_choice.locked(connection, choice.parcel_id)
-        rules = quarantine_choice.undecided(connection, entry, choice.table_name)
-        chosen = quarantine_choice.only_these(rules, choice)
-        if not chosen:
-            return quarantine_choice.said_before(connection, entry, choice, DISCARDED)
-        number = quarantine_choice.write(connection, entry, choice, DISCARDED, len(chosen))
-        rows = quarantine_choice.rows_in_quarantine(entry, choice.table_name, chosen)
-        connection.execute(update(quarantined_row).where(*rows).values(decision_number=number))
+        done = _discarded(connection, choice)
+    give_supplement(zone, choice.parcel_id)
+    return done
+
+
+def _discarded(connection: Connection, choice: Choice) -> Decided:
+    entry = quarantine_choice.locked(connection, choice.parcel_id)
+    rules = quarantine_choice.undecided(connection, entry, choice.table_name)
+    chosen = quarantine_choice.only_these(rules, choice)
+    if not chosen:
+        return quarantine_choice.said_before(connection, entry, choice, DISCARDED)
+    number = quarantine_choice.write(connection, entry, choice, DISCARDED, len(chosen))
+    rows = quarantine_choice.rows_in_quarantine(entry, choice.table_name, chosen)
+    connection.execute(update(quarantined_row).where(*rows).values(decision_number=number))
     return quarantine_choice.decided(
         entry, DISCARDED, len(chosen), left=len(quarantine_choice.named(rules, choice)) - len(chosen)
     )
