@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from demo.places import DAGS
 from support.airflow_world import Lived
 from support.people_asking import Person
 from support.task_states import Instance, States
 
 Pair = tuple[str, str, str]  # DAG, without its collection or use; task; state
 FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
-# Where a task is answered by a person its work is not done when it is first left, so that it can only be stopped before.
-ASKS = ("steward_decides",)
+# A task that a person answers is left before its work is done, and one that finds nothing to do is skipped in the middle of it:
+# they are stopped before they begin. All others are stopped when their work is done and nobody knows of it, which is worse.
+STOPPED_BEFORE = ("steward_decides", "ask_another", "announce_parcels", "announce_held_parcels", "announce_notices", "announce_notices_taken")
 
 
 @dataclass(slots=True)
@@ -28,8 +31,13 @@ class Clears:
 
     def know_all(self) -> None:
         """Asks Airflow itself, so that no task is forgotten; each DAG's in an order in which they can run."""
-        engineer = self.lived.person("engineer")
-        for dag in engineer.ask("GET", "/api/v2/dags?limit=200")["dags"]:
+        engineer, files = self.lived.person("engineer"), {path.name for path in DAGS.glob("*.py")}
+
+        def every_file_read() -> Any:
+            found = engineer.ask("GET", "/api/v2/dags?limit=200")["dags"]
+            return {Path(dag["fileloc"]).name for dag in found} == files and found
+
+        for dag in self.states.wait("every DAG", every_file_read):
             self.tasks[dag["dag_id"]] = in_order(engineer.tasks_of(dag["dag_id"]))
         for dag in self.tasks:
             self.lived.gates.close(dag, *self.names(dag))
@@ -50,6 +58,8 @@ class Clears:
 
     def run(self, dag: str, name: str, meanwhile: Callable[[], Any] = lambda: None) -> str:
         """Lets it and whatever else of this DAG waits run to their end, as on any night."""
+        for task in self.names(dag):
+            self.lived.gates.say(dag, task, "go")
         run = self.begun(dag, name)
         self.lived.gates.open(dag, *self.names(dag))
         self.states.wait(f"{dag} to end", lambda: meanwhile() or not self.states.active(dag), 240)
