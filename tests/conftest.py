@@ -85,7 +85,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`-k StoreDown` chooses what rehearses the runbook's page of that name. What takes longest begins first. What looks at the demonstration does so one after another, and whoever ends it is last."""
+    """`-k StoreDown` chooses what rehearses the runbook's page of that name.
+
+    What takes longest begins first. What looks at the demonstration does so one after another, and whoever ends it is last."""
     if config.option.keyword:  # reading all tests takes seconds
         _name_after_pages(items)
     items.sort(
