@@ -100,7 +100,7 @@ def _go_on(zone: Zone, connection: Connection, found: Lost, lacks: Missing, said
             checkpoints.append_statement(journal, folder, statement, key)
     end_lists(connection, lists_missing(connection, inbox.parcel_folders(zone.inbox)), zone.now())
     connection.execute(update(serving).values(identity=text("erasure.identity()")))
-    audit.append(connection, actor=said["by"], event=_event(statement, found.anchors, lacks))
+    audit.append_word(connection, by=said["by"], event=_event(statement, found.anchors, lacks))
 
 
 def _event(statement: dict[str, Any], witnesses: list[Anchor], lacks: Missing) -> dict[str, Any]:
