@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text
 
 from central_zone.chain.entry import NOTHING_BEFORE, AuditEntry
+from central_zone.login import login
 from central_zone.store.tables import audit_entry
 
 LOADER = "gp-central"
@@ -49,6 +50,11 @@ def append(connection: Connection, *, actor: str, event: Mapping[str, Any]) -> s
         )
     )
     return hash_
+
+
+def append_word(connection: Connection, *, by: str, event: Mapping[str, Any]) -> str:
+    """The same for what a person said. A command believes the name it is given, so the login it ran under stands beside it."""
+    return append(connection, actor=by, event={**event, "login": login()})
 
 
 def head(connection: Connection) -> tuple[int, str]:

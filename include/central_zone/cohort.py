@@ -105,7 +105,11 @@ def _everybody(connection: Connection, collection: str) -> Table:
     """Each registration of today's patients, and whose it is: NULL where the person has no valid NHS number."""
     patient = current("patient")
     registration = (patient.c.practice_code, patient.c.registration_token)
-    rank = func.row_number().over(partition_by=registration, order_by=patient.c.parcel_number.desc()).label("rank")
+    newest = (
+        patient.c.parcel_number.desc(),
+        patient.c.record_token,
+    )  # of two records alike new, each time the same one
+    rank = func.row_number().over(partition_by=registration, order_by=newest).label("rank")
     rows = (
         select(*registration, patient.c.patient_token, rank)
         .join(parcel, parcel.c.parcel_number == patient.c.parcel_number)

@@ -47,12 +47,12 @@ def _write(zone: Zone, connection: Connection, entry: Entry, state: str, by: str
             f"{entry.practice_code}, parcel {entry.sequence} may be loaded by nobody (policy/decisions.toml). Refuse it."
         )
     if state == ledger.APPROVED and people == TWO and entry.decided_by is None:
-        head = audit.append(connection, actor=by, event={"approved_first": entry.parcel_id, "reason": reason})
+        head = audit.append_word(connection, by=by, event={"approved_first": entry.parcel_id, "reason": reason})
         ledger.mark(connection, entry.parcel_id, decided_by=by, audit_hash=head)
         return ledger.entry(connection, entry.parcel_id)
     first = entry.decided_by if state == ledger.APPROVED else None
     event = {"decided": entry.parcel_id, "state": state, "reason": reason} | ({"first": first} if first else {})
-    head = audit.append(connection, actor=by, event=event)
+    head = audit.append_word(connection, by=by, event=event)
     together = f"{first}{_AND}{by}" if first else by
     ledger.mark_decided(connection, entry.parcel_id, state=state, by=together, reason=reason, audit_hash=head)
     return ledger.entry(connection, entry.parcel_id)

@@ -93,7 +93,7 @@ def write(connection: Connection, entry: Entry, choice: Choice, outcome: str, ro
     said = {"rule_ids": list(choice.rule_ids), "table_name": choice.table_name, "outcome": outcome, "rows": rows}
     whose = {"practice_code": entry.practice_code, "sequence": entry.sequence}
     event = {"quarantine_decided": entry.parcel_id, **whose, **said, "reason": choice.reason}
-    head = audit.append(connection, actor=choice.by, event=event)
+    head = audit.append_word(connection, by=choice.by, event=event)
     values = {**said, "decided_by": choice.by, "reason": choice.reason, "audit_hash": head}
     made = insert(decision).values(parcel_number=entry.parcel_number, **values).returning(decision.c.decision_number)
     number: int = connection.scalars(made).one()

@@ -37,7 +37,7 @@ def skip_place(zone: Zone, place: Place, *, by: str, reason: str) -> int:
                 "Nothing changed. See: gp-central ledger --gaps"
             )
         event = {"skipped": place.practice_code, "collection": place.collection, "sequence": place.sequence}
-        head = audit.append(connection, actor=by, event={**event, "reason": reason})
+        head = audit.append_word(connection, by=by, event={**event, "reason": reason})
         whose = {"collection": place.collection, "practice_code": place.practice_code, "sequence": place.sequence}
         connection.execute(insert(skipped_place).values(**whose, decided_by=by, reason=reason, audit_hash=head))
         return len(waiting)

@@ -2,7 +2,7 @@
 
 `patient.sex`            what the patient table says of the row's patient (any of its columns that holds no token)
 `encounter_token.held`   whether what a token refers to is in the parcel; NULL where there is no token
-`record_token.again`     whether the same record stood in the parcel before
+`record_token.again`     whether the same record stands in the parcel again, further on, alike live or deleted
 `patient_token.group`    a number of this run's, the same for the same token, that means nothing outside it
 `codes.pregnancy`        the category of policy/codelists/pregnancy.csv that one of the row's codes is in; NULL for none
 `local_code.known`       whether the code follows a pattern of policy/codelists/local_codes.csv

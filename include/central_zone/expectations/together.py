@@ -106,8 +106,10 @@ class Together:
         return pc.if_else(pa.array(mine == NO_TOKEN), None, found)
 
     def again(self, table: str, column: str) -> pa.Array:
-        """Whether a token stood in the same column of the same parcel before."""
-        return pa.array(seen_before(self.keys(table, column)))
+        """Whether a token stands in the same column of the same parcel again, further on, in a row alike live or deleted."""
+        keys, deleted = self.keys(table, column), self.column(table, "is_deleted").to_numpy()
+        of_deleted = np.where(keys == NO_TOKEN, keys, keys ^ _OTHER_ODD)
+        return pa.array(seen_before(np.where(deleted, of_deleted, keys)[::-1])[::-1])
 
 
 def seen_before(keys: Keys) -> np.ndarray:

@@ -39,10 +39,7 @@ def resume(settings: Settings, *, by: str, reason: str) -> dict[str, Any]:
     DecisionRefused. Whatever was done before is then not done again.
     """
     check_words(by, reason)
-    if settings.checkpoints_folder is None:
-        raise SettingMissing(
-            "GP_RECEIPTS_DIR is not set: nobody can say what the store lacks. Set it as the loader has it."
-        )
+    _check_anybody_can_say_what_it_lacks(settings)
     witnesses = list(anchors(settings))
     with opened(settings, role=ERASER) as zone:
         with transaction(zone.store, "look at the restored store") as connection:
@@ -60,11 +57,10 @@ def resume(settings: Settings, *, by: str, reason: str) -> dict[str, Any]:
             goes_on = bool(found.anchors) or not _serves(connection)
             if goes_on:
                 _go_on(zone, connection, found, lacks, said)
-            keys_forgotten = forgotten(connection, settings)
-        retired = retire_again(settings, keys_forgotten)
-        give_checkpoint(
-            settings, zone.store, begin_anew=True
-        )  # the whole chain was read, and held against all witnesses
+            to_retire = forgotten(connection, settings)
+        retired = retire_again(settings, to_retire)
+        # The whole chain was read, and held against all witnesses.
+        give_checkpoint(settings, zone.store, begin_anew=True)
     return {
         "store": "goes on" if goes_on else "already",
         "entries": walked.size,
@@ -74,6 +70,13 @@ def resume(settings: Settings, *, by: str, reason: str) -> dict[str, Any]:
         "keys_to_retire": retired,
         **asdict(lacks),
     }
+
+
+def _check_anybody_can_say_what_it_lacks(settings: Settings) -> None:
+    if settings.checkpoints_folder is None:
+        raise SettingMissing(
+            "GP_RECEIPTS_DIR is not set: nobody can say what the store lacks. Set it as the loader has it."
+        )
 
 
 def _check_it_was_restored(walked: Walked, found: Lost) -> None:
@@ -100,7 +103,7 @@ def _go_on(zone: Zone, connection: Connection, found: Lost, lacks: Missing, said
             checkpoints.append_statement(journal, folder, statement, key)
     end_lists(connection, lists_missing(connection, inbox.parcel_folders(zone.inbox)), zone.now())
     connection.execute(update(serving).values(identity=text("erasure.identity()")))
-    audit.append(connection, actor=said["by"], event=_event(statement, found.anchors, lacks))
+    audit.append_word(connection, by=said["by"], event=_event(statement, found.anchors, lacks))
 
 
 def _event(statement: dict[str, Any], witnesses: list[Anchor], lacks: Missing) -> dict[str, Any]:

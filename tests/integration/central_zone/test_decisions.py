@@ -10,6 +10,7 @@ from central_zone import load_parcel, watch
 from central_zone.chain.verify import verify
 from central_zone.decisions.decided import last_decisions
 from central_zone.errors import DecisionRefused
+from central_zone.login import login
 from central_zone.store.role_names import STEWARD
 from central_zone.zone import opened
 from gp_collect_pages import reading
@@ -97,6 +98,15 @@ def test_what_holds_an_identifier_is_loaded_by_nobody(zone):
     with pytest.raises(DecisionRefused, match="may be loaded by nobody"):
         decide(zone, parcel, "amina", "It looks well.")
     assert decide(zone, parcel, "amina", "An incident: told the source.", approve=False)["state"] == "refused"
+
+
+def test_a_name_that_is_given_stands_beside_the_login_it_was_given_under(zone):
+    parcel = zone.sealed({"patient": patients(), "observation": observations(snomed_concept_id=["12345"] * 50)})
+    take_in(zone)
+    decide(zone, parcel, "anybody", "the practice said why", approve=False)
+    words = "SELECT actor, event ->> 'login' FROM audit.entry WHERE event ? 'decided'"
+    assert zone.query(words) == [("anybody", login())]
+    assert verify(zone.settings)["entries"] == 1
 
 
 def test_a_name_cannot_stand_for_two(zone):

@@ -26,7 +26,7 @@ from central_zone.errors import (
     WaitsForEarlier,
 )
 from crossing.canonical import TABLES
-from support.parcels import a_night, events, observations, patients
+from support.parcels import a_night, events, observations, patients, tokens
 
 
 def run_shards(zone, collection="gpdpr"):
@@ -138,6 +138,20 @@ def test_a_row_that_breaks_a_rule_is_kept_out_and_named_by_its_token_and_rule_on
     assert (table, rule) == ("observation", "snomed_concept_id_out_of_shape") or "snomed" in rule
     assert zone.query("SELECT count(*) FROM records.observation WHERE record_token = %s", token) == [(0,)]
     assert zone.query("SELECT count(*) FROM records.observation") == [(49,)]
+
+
+def test_of_a_record_that_stands_in_a_parcel_twice_the_last_line_is_today_and_nothing_is_left_to_its_place(zone):
+    """A bridge moves rows to other places; what decides must be in the data."""
+    said = [float(number) for number in range(48)]
+    sent = observations(48, value=said, record_token=pa.concat_arrays([tokens(24, 7)] * 2))
+    parcel = zone.sealed({"patient": patients(), "observation": sent})
+    approve = {"approve": True, "by": "steward", "reason": "half of it was sent twice", "settings": zone.settings}
+    run_shards(zone)
+    load_parcel.decide(parcel.manifest.parcel_id, **approve)
+    run_shards(zone)
+    (kept,) = zone.query("SELECT rows_quarantined #>> '{observation,same_record_twice}' FROM ledger.parcel")
+    assert kept == ("24",)
+    assert zone.query("SELECT value FROM records.observation ORDER BY 1") == [(each,) for each in said[24:]]
 
 
 def test_parcels_of_one_practice_load_in_their_order_within_one_shard(zone):
