@@ -42,6 +42,11 @@ class Gates:
     def has_reached(self, instance: str) -> bool:
         return (self.folder / "reached" / instance).exists()
 
+    def hangs(self, instance: str) -> bool:
+        """Whether the process of this try has come to its fault point."""
+        reached = self.folder / "reached" / instance
+        return reached.exists() and psutil.Process(int(reached.read_text())).status() == psutil.STATUS_STOPPED
+
     @contextmanager
     def scheduler_hangs(self) -> Iterator[None]:
         os.kill(self.scheduler, signal.SIGSTOP)

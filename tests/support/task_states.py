@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
 _TASKS = """
 SELECT task_id, map_index, state, id::text, pool FROM task_instance WHERE dag_id = %s AND run_id = %s ORDER BY 1, 2
 """
@@ -47,6 +48,10 @@ class States:
     def active(self, dag: str) -> list[str]:
         """Ids of its runs that have not ended, the one that runs first."""
         return [run for run, _ in self._asked(_RUNS, dag)]
+
+    def run_is_done(self, dag: str, run: str) -> bool:
+        """Whether each of its tasks has come to an end."""
+        return all(each.state in FINISHED for each in self.of(dag, run))
 
     def run_state(self, dag: str, run: str) -> str:
         return str(self._asked("SELECT state FROM dag_run WHERE dag_id = %s AND run_id = %s", dag, run)[0][0])
