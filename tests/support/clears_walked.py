@@ -42,7 +42,7 @@ class Walk:
     def _scheduled(self, name: str) -> None:
         """First without a state at all, while the scheduler hangs; whatever comes after it is then without one, too."""
         self._seen(name, "scheduled")
-        with self.clears.lived.gates.scheduler_hangs():
+        with self.clears.lived.gates.scheduler_hangs(self.dag, self.run):
             self._clear(name)
             self._seen(name, "none")
             self._clear(name)

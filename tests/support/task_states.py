@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -34,11 +34,12 @@ class NotSeen(AssertionError):
     """Something did not happen in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class States:
     """Of one Airflow."""
 
     database: str
+    _connection: psycopg.Connection[tuple[Any, ...]] | None = field(default=None, repr=False)
 
     def of(self, dag: str, run: str, task: str | None = None) -> list[Instance]:
         """A state that Airflow has no word for is "none"."""
@@ -62,9 +63,10 @@ class States:
         while not (found := condition()):
             if time.monotonic() > until:
                 raise NotSeen(f"{what}: not in {seconds:.0f} s")
-            time.sleep(0.1)
+            time.sleep(0.15)
         return found
 
     def _asked(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.database) as connection:
-            return connection.execute(query, values).fetchall()
+        if self._connection is None:
+            self._connection = psycopg.connect(self.database, autocommit=True)
+        return self._connection.execute(query, values).fetchall()
