@@ -44,7 +44,9 @@ class States:
     def of(self, dag: str, run: str, task: str | None = None) -> list[Instance]:
         """A state that Airflow has no word for is "none"."""
         found = self._asked(_TASKS, dag, run)
-        return [Instance(name, index, state or "none", id_) for name, index, state, id_, _ in found if task in (None, name)]
+        return [
+            Instance(name, index, state or "none", id_) for name, index, state, id_, _ in found if task in (None, name)
+        ]
 
     def active(self, dag: str) -> list[str]:
         """Ids of its runs that have not ended, the one that runs first."""
