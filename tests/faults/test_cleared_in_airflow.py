@@ -4,6 +4,7 @@ What is looked at in the end is not what Airflow says but the store and the disk
 """
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_every_task_is_cleared_in_every_state_and_the_nights_are_what_they_would
 ) -> None:
     clears = Clears(lived)
     clears.know_all()
-    nights = Nights(clears, Steward(lived.person("steward")), lambda line: print(line, file=sys.stderr))
+    nights = Nights(clears, Steward(lived.person("steward")), tell)
     for night in (nights.first, nights.second, nights.third, nights.with_nothing_to_do):
         night()
         check_invariants(lived.world)
@@ -46,6 +47,11 @@ def test_every_task_is_cleared_in_every_state_and_the_nights_are_what_they_would
     missing, impossible = not_accounted_for(clears.tasks, STATES, clears.shown)
     assert not missing, "neither cleared in this state nor excused"
     assert not impossible, "excused, and yet seen"
+
+
+def tell(line: str) -> None:
+    """Whoever waits for it sees how far it is: `pytest -s`."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
 
 def a_task(name: str, *below: str, **more: object) -> dict[str, object]:

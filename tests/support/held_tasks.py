@@ -25,8 +25,8 @@ if _OURS.exists():
 def task_policy(task: Any) -> None:
     """What Airflow calls for each task of each DAG that it reads."""
     task.pool = f"{task.dag_id} {task.task_id}"
-    task._pre_execute_hook = before  # noqa: SLF001  (what the argument `pre_execute` of an operator sets)
-    task._post_execute_hook = after  # noqa: SLF001  (the same)
+    task._pre_execute_hook = before  # what the argument `pre_execute` of an operator sets
+    task._post_execute_hook = after  # the same
 
 
 def before(context: Any) -> None:
