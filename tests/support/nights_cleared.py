@@ -56,6 +56,7 @@ class Nights:
         world, dag = self.clears.lived.world, "collect__gpdpr"
         deliver(world, 3, PRACTICE)
         make_next_key(world)
+        self.fails_this_time(dag, self.walked[dag], "each_shard.pull")
         self.clears.who(dag).clear(dag, self.walked[dag])
         self.run(dag, self.walked[dag])
         self.again_where(dag, self.walked[dag], "removed")
@@ -100,6 +101,18 @@ class Nights:
         if found:
             self.clears.clear(dag, run, found)
             self.run(dag, run)
+
+    def fails_this_time(self, dag: str, run: str, task: str) -> None:
+        """A run that went well is cleared whole, and goes wrong: what it handed on when it went well hides nothing."""
+        gates, states = self.clears.lived.gates, self.clears.states
+        self.say(f"fails {dag} {run}")
+        gates.say(dag, task, "before fail")
+        self.clears.who(dag).clear(dag, run)
+        gates.open(dag, *self.clears.names(dag))
+        states.wait(f"{dag} to end", lambda: not states.active(dag), 240)
+        assert states.run_state(dag, run) == "failed", states.of(dag, run)
+        gates.close(dag, *self.clears.names(dag))
+        gates.say(dag, task, "go")
 
     def half_way(self, dag: str, task: str, point: str) -> None:
         """A process that hangs in the middle of its work hears of nothing: its worker makes an end of it."""
