@@ -14,12 +14,14 @@ class Steward:
 
     person: Person
     since: dict[str, float] = field(default_factory=dict)
-    answered: int = 0
+    asked_at: float = 0
 
     def answer(self) -> None:
+        if time.monotonic() - self.asked_at < 1:
+            return
+        self.asked_at = time.monotonic()
         for question in self.person.questions():
             asked = question["task_instance"]["id"]
             if time.monotonic() - self.since.setdefault(asked, time.monotonic()) > QUIET_SECONDS:
                 self.person.answer(question, "Load it", "A night of few rows.")
                 self.since[asked] = time.monotonic() + 3600
-                self.answered += 1

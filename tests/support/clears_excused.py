@@ -33,7 +33,9 @@ EXCUSES = (
     Excuse("up_for_reschedule", lambda task: "sensor" not in task["class_ref"]["module_path"], "It is no sensor."),
     Excuse("up_for_retry", lambda task: not task["retries"], "It only tells what the others came to: once is enough."),
     Excuse("upstream_failed", lambda task: not task["waits_for"], "It waits for no task."),
-    Excuse("upstream_failed", lambda task: task["trigger_rule"] == "all_done", "It goes on whatever happened before it."),
+    Excuse(
+        "upstream_failed", lambda task: task["trigger_rule"] == "all_done", "It goes on whatever happened before it."
+    ),
     Excuse(
         "skipped",
         lambda task: not is_mapped(task) and not announces(task),

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from support.clears import STOPPED_BEFORE, FINISHED, Clears, below
-from support.task_states import Instance
+from support.clears import STOPPED_BEFORE, Clears, below
+from support.task_states import FINISHED, Instance
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Walk:
     def _scheduled(self, name: str) -> None:
         """First without a state at all, while the scheduler hangs; whatever comes after it is then without one, too."""
         self._seen(name, "scheduled")
-        with self.clears.lived.gates.scheduler_hangs():
+        with self.clears.lived.gates.scheduler_hangs(self.dag, self.run):
             self._clear(name)
             self._seen(name, "none")
             self._clear(name)
@@ -80,9 +80,11 @@ class Walk:
         self._wait(name, "what is below it to be decided", lambda: self._is_decided(later))
         stuck = [each for each in self._all() if each.state == "upstream_failed"]
         if stuck:
+            self._over()
             self.clears.clear(self.dag, self.run, stuck)
             self._wait(name, "the same again", lambda: self._is_decided(later))
         self._say(name, "go")
+        self._over()
         self.clears.clear(self.dag, self.run, self._of(name), include_downstream=True)
 
     def _is_decided(self, later: set[str]) -> bool:
@@ -100,6 +102,7 @@ class Walk:
             self._wait(name, "finished", lambda: self._ended(name))
             if again:
                 bad = {each.state for each in self._of(name)} & {"failed", "upstream_failed"}
+                self._over()
                 assert not bad or name in self.may_fail, f"{self.dag} {name}: {self._all()}"
                 self._clear(name)
                 self._wait(name, "begun again", lambda: not self._are(name, ("none", "scheduled", "queued")))
@@ -113,6 +116,12 @@ class Walk:
         self._wait("", "the run to end", lambda: not self.clears.states.active(self.dag))
         self.clears.who(self.dag).clear(self.dag, self.run)
         self._wait("", "the run to end again", lambda: self.meanwhile() or not self.clears.states.active(self.dag))
+
+    def _over(self) -> None:
+        """Where nothing of the run is left to do, the scheduler is about to end it. A task cleared in that very moment stays
+        without a state in a run that is over (Airflow 3.3.2), until it is cleared once more."""
+        if self.clears.states.run_is_done(self.dag, self.run):
+            self._wait("", "the run to end", lambda: self.run not in self.clears.states.active(self.dag))
 
     def _say(self, name: str, what: str) -> None:
         self.clears.lived.gates.say(self.dag, name, what)

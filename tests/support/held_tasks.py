@@ -1,17 +1,19 @@
 """Airflow's local settings for a test: every task has a pool of its own, and stops or fails where a file of its name says so.
 
 Copied as airflow_local_settings.py into a folder that comes first on the path. Beside it lie `gates/`, a file for each task that
-holds `<before|after> <hold|retry|fail|hang>`, and `reached/`, a file for each try that came so far.
+holds `<before|after> <hold|retry|fail>` or `at <name of a fault point>`, and `reached/`, a file for each try that came so far. At
+a fault point the process stops as one whose machine hangs: it hears of nothing any more.
 """
 
 import os
 import runpy
-import signal
 import time
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from crossing.faultpoint import HANG, Fault, arm
 
 _HERE = Path(__file__).parent
 _OURS = _HERE / "of_the_product.py"
@@ -23,8 +25,8 @@ if _OURS.exists():
 def task_policy(task: Any) -> None:
     """What Airflow calls for each task of each DAG that it reads."""
     task.pool = f"{task.dag_id} {task.task_id}"
-    task._pre_execute_hook = before  # noqa: SLF001  (what the argument `pre_execute` of an operator sets)
-    task._post_execute_hook = after  # noqa: SLF001  (the same)
+    task._pre_execute_hook = before  # what the argument `pre_execute` of an operator sets
+    task._post_execute_hook = after  # the same
 
 
 def before(context: Any) -> None:
@@ -40,6 +42,9 @@ def _stop(moment: str, context: Any) -> None:
     task_instance = context["ti"]
     gate = _HERE / "gates" / f"{task_instance.dag_id} {task_instance.task_id}"
     when, _, what = _said(gate).partition(" ")
+    if when == "at" and moment == "before":
+        (_HERE / "reached" / str(task_instance.id)).write_text(str(os.getpid()))
+        arm(Fault(what, 1, HANG))
     if when != moment:
         return
     (_HERE / "reached" / str(task_instance.id)).write_text(str(os.getpid()))
@@ -47,8 +52,6 @@ def _stop(moment: str, context: Any) -> None:
         raise AirflowException("A test asked this task to fail.")
     if what == "fail":
         raise AirflowFailException("A test asked this task to fail for good.")
-    if what == "hang":
-        os.kill(os.getpid(), signal.SIGSTOP)
     while _said(gate) != "go":
         time.sleep(0.05)
 

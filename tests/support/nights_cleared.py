@@ -30,7 +30,7 @@ class Nights:
         carry(self.clears.lived.world)
         self.walk("load__gpdpr", may_fail=HELD)
         self.walk("decide__gpdpr")
-        self.run("load__gpdpr")
+        self.half_way("load__gpdpr", "each_shard.load", "load.before_commit")
         for dag in ("publish_register", "reconcile__gpdpr", "watch_source", "watch_central"):
             self.walk(dag)
         self.clears.lived.world.note_after("load 1")
@@ -40,7 +40,7 @@ class Nights:
         world = self.clears.lived.world
         deliver(world, 2, PRACTICE)
         self.marked_as_done("collect__gpdpr", "each_shard.pull")
-        self.run("collect__gpdpr")
+        self.half_way("collect__gpdpr", "each_shard.pseudonymise", "leave.published")
         self.walk("uphold_opt_outs__gpdpr")
         say_allowed(world)
         carry(world)
@@ -56,6 +56,7 @@ class Nights:
         world, dag = self.clears.lived.world, "collect__gpdpr"
         deliver(world, 3, PRACTICE)
         make_next_key(world)
+        self.fails_this_time(dag, self.walked[dag], "each_shard.pull")
         self.clears.who(dag).clear(dag, self.walked[dag])
         self.run(dag, self.walked[dag])
         self.again_where(dag, self.walked[dag], "removed")
@@ -63,8 +64,9 @@ class Nights:
         self.run("uphold_opt_outs__gpdpr")
         carry(world)
         self.all_of_the_centre()
-        for dag in ("erase__gpdpr", "publish_register", "release__example_respiratory_demand", "reconcile__gpdpr"):
+        for dag in ("erase__gpdpr", "publish_register", "reconcile__gpdpr"):
             self.run(dag)
+        self.half_way("release__example_respiratory_demand", "release", "release.made")
         world.note_after("load 3")
 
     def with_nothing_to_do(self) -> None:
@@ -99,6 +101,31 @@ class Nights:
         if found:
             self.clears.clear(dag, run, found)
             self.run(dag, run)
+
+    def fails_this_time(self, dag: str, run: str, task: str) -> None:
+        """A run that went well is cleared whole, and goes wrong: what it handed on when it went well hides nothing."""
+        gates, states = self.clears.lived.gates, self.clears.states
+        self.say(f"fails {dag} {run}")
+        gates.say(dag, task, "before fail")
+        self.clears.who(dag).clear(dag, run)
+        gates.open(dag, *self.clears.names(dag))
+        states.wait(f"{dag} to end", lambda: not states.active(dag), 240)
+        assert states.run_state(dag, run) == "failed", states.of(dag, run)
+        gates.close(dag, *self.clears.names(dag))
+        gates.say(dag, task, "go")
+
+    def half_way(self, dag: str, task: str, point: str) -> None:
+        """A process that hangs in the middle of its work hears of nothing: its worker makes an end of it."""
+        gates, states = self.clears.lived.gates, self.clears.states
+        self.say(f"half way {dag} {task} {point}")
+        gates.say(dag, task, f"at {point}")
+        run = self.clears.begun(dag, f"half-way-{point}")
+        gates.open(dag, *self.clears.names(dag))
+        states.wait(point, lambda: all(gates.hangs(each.id) for each in states.of(dag, run, task)))
+        gates.say(dag, task, "go")
+        self.clears.clear(dag, run, states.of(dag, run, task))
+        states.wait(f"{dag} to end", lambda: not states.active(dag), 240)
+        gates.close(dag, *self.clears.names(dag))
 
     def marked_as_done(self, dag: str, task: str) -> Any:
         """By somebody who wants the red to go away. What is not done is not done, and the next run does it."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,9 +43,19 @@ class Gates:
     def has_reached(self, instance: str) -> bool:
         return (self.folder / "reached" / instance).exists()
 
+    def hangs(self, instance: str) -> bool:
+        """Whether the process of this try has come to its fault point."""
+        reached = self.folder / "reached" / instance
+        return reached.exists() and psutil.Process(int(reached.read_text())).status() == psutil.STATUS_STOPPED
+
     @contextmanager
-    def scheduler_hangs(self) -> Iterator[None]:
+    def scheduler_hangs(self, dag: str, run: str) -> Iterator[None]:
+        """Not while it holds the run or a task of it in a transaction of its own: then nobody could clear anything."""
         os.kill(self.scheduler, signal.SIGSTOP)
+        while self._is_locked(dag, run):
+            os.kill(self.scheduler, signal.SIGCONT)
+            time.sleep(0.05)
+            os.kill(self.scheduler, signal.SIGSTOP)
         try:
             yield
         finally:
@@ -61,6 +72,18 @@ class Gates:
         finally:
             for each in workers:
                 each.resume()
+
+    def _is_locked(self, dag: str, run: str) -> bool:
+        with psycopg.connect(self.database) as connection:
+            try:
+                for table in ("dag_run", "task_instance"):
+                    query = f"SELECT FROM {table} WHERE dag_id = %s AND run_id = %s FOR UPDATE NOWAIT"
+                    connection.execute(query, (dag, run))  # type: ignore[arg-type]
+            except psycopg.errors.LockNotAvailable:
+                return True
+            finally:
+                connection.rollback()
+        return False
 
     def _slots(self, slots: int, dag: str, tasks: tuple[str, ...]) -> None:
         with psycopg.connect(self.database) as connection, connection.cursor() as cursor:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
+FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
 _TASKS = """
 SELECT task_id, map_index, state, id::text, pool FROM task_instance WHERE dag_id = %s AND run_id = %s ORDER BY 1, 2
 """
@@ -33,20 +34,27 @@ class NotSeen(AssertionError):
     """Something did not happen in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class States:
     """Of one Airflow."""
 
     database: str
+    _connection: psycopg.Connection[tuple[Any, ...]] | None = field(default=None, repr=False)
 
     def of(self, dag: str, run: str, task: str | None = None) -> list[Instance]:
         """A state that Airflow has no word for is "none"."""
         found = self._asked(_TASKS, dag, run)
-        return [Instance(name, index, state or "none", id_) for name, index, state, id_, _ in found if task in (None, name)]
+        return [
+            Instance(name, index, state or "none", id_) for name, index, state, id_, _ in found if task in (None, name)
+        ]
 
     def active(self, dag: str) -> list[str]:
         """Ids of its runs that have not ended, the one that runs first."""
         return [run for run, _ in self._asked(_RUNS, dag)]
+
+    def run_is_done(self, dag: str, run: str) -> bool:
+        """Whether each of its tasks has come to an end."""
+        return all(each.state in FINISHED for each in self.of(dag, run))
 
     def run_state(self, dag: str, run: str) -> str:
         return str(self._asked("SELECT state FROM dag_run WHERE dag_id = %s AND run_id = %s", dag, run)[0][0])
@@ -57,9 +65,10 @@ class States:
         while not (found := condition()):
             if time.monotonic() > until:
                 raise NotSeen(f"{what}: not in {seconds:.0f} s")
-            time.sleep(0.1)
+            time.sleep(0.15)
         return found
 
     def _asked(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.database) as connection:
-            return connection.execute(query, values).fetchall()
+        if self._connection is None:
+            self._connection = psycopg.connect(self.database, autocommit=True)
+        return self._connection.execute(query, values).fetchall()
