@@ -130,6 +130,7 @@ def kill_with_workers(process: psutil.Process) -> None:
     """Its workers, and their tasks, before they notice."""
     for each in (process, *process.children(recursive=True)):
         each.kill()
+    process.wait(60)
 
 
 def ended_runs(stack: Stack, dag: str, count: int) -> list[dict[str, Any]]:
