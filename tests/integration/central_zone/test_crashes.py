@@ -2,14 +2,10 @@
 
 import logging
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 import traceback
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,10 +14,11 @@ from central_zone import load_parcel
 from central_zone.errors import FolderUnusable, StoreDown, StoreRefused
 from central_zone.settings import Settings
 from central_zone.store.role_names import LOADER
+from support.forked import ForkServer
+from support.forked_commands import started
 from support.parcels import a_night
 from support.postgres import AS_PROMISED, psycopg_url
 
-INCLUDE = Path(__file__).parents[3] / "include"
 _LOADING = "SELECT pid FROM pg_stat_activity WHERE application_name = 'gp-central' AND datname = current_database()"
 
 
@@ -47,20 +44,21 @@ def loaders_waiting_for_a_lock(zone):
     return zone.query(f"{_LOADING} AND wait_event_type = 'Lock'")
 
 
-def start_load(zone, parcel):
-    command = "import sys; from central_zone.command_line import main; sys.exit(main())"
-    return subprocess.Popen(
-        [sys.executable, "-c", command, "load", str(parcel.folder)],
-        env={**os.environ, **zone.environment(), "PYTHONPATH": str(INCLUDE)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    running = ForkServer(tmp_path_factory.mktemp("server") / "log")
+    yield running
+    running.close()
 
 
-def kill(process):
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+@pytest.fixture
+def start_load(server, zone, tmp_path_factory):
+    def start(parcel, fault=""):
+        words = ["gp-central", "load", str(parcel.folder)]
+        told = tmp_path_factory.mktemp("told")
+        return started(server, words, {**os.environ, **zone.environment()}, zone.root, told, fault=fault)
+
+    return start
 
 
 def store_and_ledger(zone):
@@ -79,12 +77,12 @@ def store_and_ledger(zone):
     happened="as before: nothing; run again, it loads once",
 )
 @pytest.mark.parametrize("table", ["records.observation", "lineage.outbox", "audit.entry"])
-def test_a_load_killed_half_way_leaves_nothing_and_running_it_again_loads_once(zone, table):
+def test_a_load_killed_half_way_leaves_nothing_and_running_it_again_loads_once(zone, start_load, table):
     parcel = zone.sealed(a_night())
     with blocked(zone, table):
-        process = start_load(zone, parcel)
+        process = start_load(parcel)
         wait_until(lambda: loaders_waiting_for_a_lock(zone))
-        kill(process)
+        process.kill()
     wait_until(lambda: not zone.query(_LOADING))
     assert store_and_ledger(zone) == [0, 0, 0, 0]
     assert zone.state(parcel) == "validated"
@@ -98,18 +96,11 @@ def test_a_load_killed_half_way_leaves_nothing_and_running_it_again_loads_once(z
     injected="SIGKILL when the ledger says loaded and the receipt is not signed yet",
     happened="the next run says already and gives the receipt, the same bytes each time",
 )
-def test_a_load_killed_after_the_commit_gives_its_receipt_when_it_is_run_again(zone):
+def test_a_load_killed_after_the_commit_gives_its_receipt_when_it_is_run_again(zone, start_load):
     parcel = zone.sealed(a_night())
-    key = zone.keys.folder / "receipt-signing-v1.key"
-    kept = key.read_bytes()
-    key.unlink()
-    os.mkfifo(key, 0o400)  # whoever reads the key to sign the receipt waits here
-    process = start_load(zone, parcel)
+    process = start_load(parcel, fault="load.committed:1:hang")
     wait_until(lambda: zone.state(parcel) == "loaded")
-    kill(process)
-    key.unlink()
-    key.write_bytes(kept)
-    key.chmod(0o400)
+    process.kill()
     assert not zone.settings.receipts_folder.exists()
     load_parcel.account_for("gpdpr", [parcel.manifest.parcel_id], zone.settings)
     receipt = zone.settings.receipts_folder / f"{parcel.manifest.parcel_id}.receipt.json"
@@ -154,13 +145,13 @@ def failure_of(zone, shard):
     injected="two processes load one parcel at the same time",
     happened="one loads, the other waits for the practice's lock and says already; both end well",
 )
-def test_two_loaders_of_one_parcel_load_it_once(zone):
+def test_two_loaders_of_one_parcel_load_it_once(zone, start_load):
     parcel = zone.sealed(a_night())
     with blocked(zone, "records.observation"):
-        first, second = start_load(zone, parcel), start_load(zone, parcel)
+        first, second = start_load(parcel), start_load(parcel)
         wait_until(lambda: len(loaders_waiting_for_a_lock(zone)) == 2)
-    told = [process.communicate(timeout=300) for process in (first, second)]
-    assert [process.returncode for process in (first, second)] == [0, 0], told
+    told = [process.ended() for process in (first, second)]
+    assert [each.returncode for each in told] == [0, 0], told
     assert store_and_ledger(zone) == [10, 50, 1, 1]
 
 
