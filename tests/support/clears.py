@@ -12,7 +12,8 @@ from support.task_states import Instance, States
 
 Pair = tuple[str, str, str]  # DAG, without its collection or use; task; state
 # A task that a person answers is left before its work is done, one that finds nothing to do is skipped in the middle of it, and
-# one that tells of what is held fails: they are stopped before they begin. All others are stopped when their work is done and nobody knows of it, which is worse.
+# one that tells of what is held fails: they are stopped before they begin. All others are stopped when their work is done and
+# nobody knows of it, which is worse.
 STOPPED_BEFORE = (
     "steward_decides",
     "ask_another",
