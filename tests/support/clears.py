@@ -11,8 +11,9 @@ from support.people_asking import Person
 from support.task_states import Instance, States
 
 Pair = tuple[str, str, str]  # DAG, without its collection or use; task; state
-# A task that a person answers is left before its work is done, and one that finds nothing to do is skipped in the middle of it:
-# they are stopped before they begin. All others are stopped when their work is done and nobody knows of it, which is worse.
+# A task that a person answers is left before its work is done, one that finds nothing to do is skipped in the middle of it, and
+# one that tells of what is held fails: they are stopped before they begin. All others are stopped when their work is done and
+# nobody knows of it, which is worse.
 STOPPED_BEFORE = (
     "steward_decides",
     "ask_another",
@@ -20,6 +21,7 @@ STOPPED_BEFORE = (
     "announce_held_parcels",
     "announce_notices",
     "announce_notices_taken",
+    "every_parcel_loaded",
 )
 
 

@@ -30,7 +30,11 @@ class Excuse:
 
 
 EXCUSES = (
-    Excuse("up_for_reschedule", lambda task: "sensor" not in task["class_ref"]["module_path"], "It is no sensor."),
+    Excuse(
+        "up_for_reschedule",
+        lambda task: "sensor" not in task["class_ref"]["module_path"],
+        "It is no sensor. (A worker that cannot read the DAG file leaves a task so, too: no night of ours brings that about.)",
+    ),
     Excuse("up_for_retry", lambda task: not task["retries"], "It only tells what the others came to: once is enough."),
     Excuse("upstream_failed", lambda task: not task["waits_for"], "It waits for no task."),
     Excuse(

@@ -39,7 +39,7 @@ STEPS = {
 }
 # Tasks that touch no zone's state themselves, or whose running again is shown elsewhere.
 ELSEWHERE = {
-    "each_parcel.steward_decides": "Airflow's own: cleared, it asks again",
+    "each_parcel.steward_decides": "tests/faults/test_cleared_in_airflow.py: cleared, it asks again",
     "each_parcel.ask_another": "only announces what the ledger says is held",
     "rows_kept_out": "only reads what waits in quarantine",
     "that_may_be_released": "only reads what a task handed on",
@@ -48,11 +48,11 @@ ELSEWHERE = {
     "each_other.steward_decides": "Airflow's own: cleared, it asks again",
     "each_releasable.carry_out": "tests/integration/central_zone/test_quarantine_decided.py: the same answer twice",
     "each_other.carry_out": "tests/integration/central_zone/test_quarantine_decided.py: the same answer twice",
-    "announce_parcels": "only wakes others",
+    "announce_parcels": "only wakes others; that it does so after a clear: tests/faults/test_cleared_in_airflow.py",
     "announce_held_parcels": "only wakes others",
     "announce_notices": "only wakes others",
     "announce_notices_taken": "only wakes others",
-    "every_practice_collected": "only reads what tasks handed on",
+    "every_practice_collected": "reads what tasks handed on and still stands: tests/faults/test_cleared_in_airflow.py",
     "every_practice_agrees": "only reads what a task handed on",
     "send_parcels": "tests/integration/test_mesh_crashes.py: killed and run again",
     "fetch_parcels": "tests/integration/test_mesh_crashes.py: killed and run again",
