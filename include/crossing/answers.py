@@ -12,7 +12,11 @@ from crossing.manifest import canonical_json
 
 CASE_FILE = "case_file"  # of re-identification: crossing.case_file
 RETIREMENT = "retirement"  # of a token key
-RECEIPT, SUPPLEMENT, CERTIFICATE = "receipt", "supplement", "certificate"  # also how the files end: <parcel id>.receipt.json
+RECEIPT, SUPPLEMENT, CERTIFICATE = (
+    "receipt",
+    "supplement",
+    "certificate",
+)  # also how the files end: <parcel id>.receipt.json
 PAYLOAD_TYPES = {
     RECEIPT: b"application/vnd.gp-collect.receipt+json",
     SUPPLEMENT: b"application/vnd.gp-collect.receipt-supplement+json",

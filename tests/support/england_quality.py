@@ -9,7 +9,14 @@ import psycopg
 from support.quality_nights import FIRST_NIGHT
 
 TABLES = ("observation", "medication", "encounter", "problem", "referral", "immunisation", "patient")
-RULES = ("dated_in_future", "placeholder_date", "snomed_concept_shape", "before_birth", "unit_unknown", "number_too_large")
+RULES = (
+    "dated_in_future",
+    "placeholder_date",
+    "snomed_concept_shape",
+    "before_birth",
+    "unit_unknown",
+    "number_too_large",
+)
 BOOK = {table: dict.fromkeys(RULES, "drop_row") for table in TABLES}
 # What a parcel's judgement weighs beside what is asked here: its profile, which later nights are compared with.
 _PROFILE = {f"kind_{number}": number * 1_001 for number in range(250)}
