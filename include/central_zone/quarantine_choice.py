@@ -11,8 +11,8 @@ from central_zone import audit, ledger
 from central_zone.errors import NothingInQuarantine, ParcelUnknown
 from central_zone.inbox import is_parcel_id
 from central_zone.ledger import Entry
-from central_zone.store.quality_tables import RELEASED, decision
-from central_zone.store.tables import parcel, quarantined_row
+from central_zone.store.quality_tables import RELEASED, decision, quarantined_row
+from central_zone.store.tables import parcel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

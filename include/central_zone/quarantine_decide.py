@@ -14,9 +14,8 @@ from central_zone.quarantine_choice import Choice, Decided
 from central_zone.quarantine_release import release
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
-from central_zone.store.quality_tables import DISCARDED, RELEASED
+from central_zone.store.quality_tables import DISCARDED, RELEASED, quarantined_row
 from central_zone.store.role_names import LOADER, STEWARD
-from central_zone.store.tables import quarantined_row
 from central_zone.supplements import give_supplement
 from central_zone.zone import Zone, opened
 from crossing.errors import GPCollectError

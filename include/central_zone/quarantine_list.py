@@ -11,8 +11,9 @@ from central_zone.quality.releasable import Releasable, read_releasable
 from central_zone.quality.small_numbers import shown
 from central_zone.settings import Settings
 from central_zone.store.connection import transaction
+from central_zone.store.quality_tables import quarantined_row
 from central_zone.store.role_names import STEWARD
-from central_zone.store.tables import RECORDS, parcel, quarantined_row
+from central_zone.store.tables import RECORDS, parcel
 from central_zone.zone import opened
 from crossing.policy import Policy
 

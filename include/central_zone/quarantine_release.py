@@ -26,8 +26,7 @@ from central_zone.rotation.practice_keys import key_of
 from central_zone.stage import tables_of
 from central_zone.store.connection import transaction
 from central_zone.store.lineage_tables import outbox
-from central_zone.store.quality_tables import RELEASED, released_row
-from central_zone.store.tables import quarantined_row
+from central_zone.store.quality_tables import RELEASED, quarantined_row, released_row
 from central_zone.who_signed import check_still_known
 from central_zone.zone import Zone
 from crossing.canonical import BRIDGE, schema

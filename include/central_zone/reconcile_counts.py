@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, Connection, any_, func, literal, select, update
 
 from central_zone.ledger import LOADED
-from central_zone.store.tables import RECORDS, parcel, quarantined_row
+from central_zone.store.quality_tables import quarantined_row
+from central_zone.store.tables import RECORDS, parcel
 
 PARCELS_AT_ONCE = 200
 SUPPLIER = "supplier"

@@ -20,8 +20,14 @@ FEW_ROWS, FEW_NIGHTS, FEW_PRACTICES = "too few rows to say", "too few nights to 
 _OWN = ROWS_ASKED.format(judged="j", table="a.table_name", rule="a.rule_id")
 _OTHERS = ROWS_ASKED.format(judged="l", table="k.table_name", rule="k.rule_id")
 # The server cannot know how many lines each step leaves, so the order of the joins is written, hashes are asked for, and a parcel's
-# results are looked up by their key. What is sorted is narrow: the number of a line, and a share.
-_PLANNED = ("join_collapse_limit = 1", "from_collapse_limit = 1", "enable_nestloop = off", "enable_mergejoin = off")
+# results are looked up by their key; nothing is compiled first. What is sorted is narrow: the number of a line, and a share.
+_PLANNED = (
+    "join_collapse_limit = 1",
+    "from_collapse_limit = 1",
+    "enable_nestloop = off",
+    "enable_mergejoin = off",
+    "jit = off",
+)
 _FAILED = """coalesce((SELECT r.rows_failed FROM ledger.rule_result AS r
   WHERE r.parcel_number = {parcel} AND r.table_name = {table} AND r.rule_id = {rule}), 0)::float8"""
 _OWN_FAILED = _FAILED.format(parcel="n.parcel_number", table="n.table_name", rule="n.rule_id")

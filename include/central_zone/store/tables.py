@@ -8,7 +8,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Computed,
     Date,
     DateTime,
     Double,
@@ -119,13 +118,7 @@ parcel = Table(
     Column("rows_released", JSONB, nullable=False, server_default=text("'{}'")),  # from quarantine since: table -> rows
     Column("rows_discarded", JSONB, nullable=False, server_default=text("'{}'")),  # of those that stay in quarantine
     Column("validation", JSONB, nullable=False, server_default=text("'{}'")),
-    # Of `validation`, what pages ask of thousands of parcels at once. The server keeps them.
-    Column("suite_sha256", Text, Computed("validation ->> 'suite_sha256'", persisted=True)),
-    Column("rows_seen", JSONB, Computed("validation -> 'rows_seen'", persisted=True)),
-    Column("rows_seen_by_rule", JSONB, Computed("validation -> 'rows_seen_by_rule'", persisted=True)),
-    Column(
-        "rows_of_records_seen", BigInteger, Computed("(validation ->> 'rows_of_records_seen')::bigint", persisted=True)
-    ),
+    *quality_tables.of_validation(),
     Column("seconds", JSONB, nullable=False, server_default=text("'{}'")),  # step -> seconds it took
     Column("rows_counted", JSONB),  # of tables whose rows in the store are not those sent: what was counted
     Column("counted_at", DateTime(timezone=True)),
@@ -218,28 +211,6 @@ refusal = Table(
     schema="ledger",
 )
 Index("refusal_of_a_folder", refusal.c.folder_name)
-
-quarantined_row = Table(
-    "row",
-    metadata,
-    Column("parcel_number", BigInteger, nullable=False),
-    Column("table_name", Text, nullable=False),
-    Column("record_token", Uuid, nullable=False),
-    Column("rule_id", Text, nullable=False),
-    Column("practice_code", PRACTICE),
-    Column("registration_token", Uuid),  # whose row it was, in tables about patients: to erase it with the person
-    Column("decision_number", BigInteger),  # by which a steward discarded it; NULL while nobody decided
-    schema="quarantine",
-)
-Index("row_of_one_registration", quarantined_row.c.practice_code, quarantined_row.c.registration_token)
-Index("row_of_a_parcel", quarantined_row.c.parcel_number)
-Index(
-    "rows_that_wait",
-    quarantined_row.c.parcel_number,
-    quarantined_row.c.table_name,
-    quarantined_row.c.rule_id,
-    postgresql_where=quarantined_row.c.decision_number.is_(None),
-)
 
 audit_entry = Table(
     "entry",
