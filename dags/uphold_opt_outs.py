@@ -10,7 +10,7 @@ from functools import partial
 
 from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, task
 
-from account_for_opt_outs import announce_notices, every_opt_out_upheld
+from account_for_opt_outs import announce_notices, every_opt_out_upheld, noting_tries
 from account_for_practices import send_parcels
 from crossing.policy import Collection, Policy
 from stop_for_a_person import stop_for_a_person
@@ -30,10 +30,10 @@ def uphold(collection: Collection) -> None:
     def uphold_opt_outs():
         @task
         @stop_for_a_person
-        def ask_for_erasures(dag_run=None) -> dict:
+        def ask_for_erasures(dag_run=None, ti=None) -> dict:
             from source_zone import settings, uphold_practices
 
-            return uphold_practices.uphold_practices(collection.id, dag_run.run_id, settings.load())
+            return noting_tries(uphold_practices.uphold_practices(collection.id, dag_run.run_id, settings.load()), ti)
 
         @task
         @stop_for_a_person
@@ -45,11 +45,11 @@ def uphold(collection: Collection) -> None:
 
         @task(trigger_rule=TriggerRule.ALL_DONE)
         @stop_for_a_person
-        def take_its_answers() -> dict:
+        def take_its_answers(ti=None) -> dict:
             from source_zone import settings
             from source_zone.national_opt_outs import take
 
-            return take.take_national_answers(collection.id, settings.load())
+            return noting_tries(take.take_national_answers(collection.id, settings.load()), ti)
 
         whatever_happened = partial(task, trigger_rule=TriggerRule.ALL_DONE)
         announce = whatever_happened(outlets=[Asset(f"notices__{collection.id}")])(announce_notices)

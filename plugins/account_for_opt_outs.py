@@ -10,11 +10,20 @@ from stop_for_a_person import stop_for_a_person
 Said = Mapping[str, Any] | None
 
 
+TRIED_BEFORE = "tried_before"
+
+
+def noting_tries(said: Mapping[str, Any], task_instance: Any) -> dict[str, Any]:
+    """What a task has to say, and whether it was begun before: what left then it does not know, and nobody was told of it."""
+    return {**said, TRIED_BEFORE: task_instance.try_number > 1}
+
+
 @stop_for_a_person
 def announce_notices(*said: Said) -> list[str]:
-    """The ids of what left. Raises AirflowSkipException where nothing did: nobody is to be woken."""
-    parcels = [parcel for each in said if each for parcel in each["parcels"]]
-    if not parcels:
+    """The ids of what left. Raises AirflowSkipException where nothing did, nor can have: nobody is to be woken."""
+    told = [each for each in said if each]
+    parcels = [parcel for each in told for parcel in each["parcels"]]
+    if not parcels and not any(each.get(TRIED_BEFORE) for each in told):
         raise AirflowSkipException("Nobody opted out or in again.")
     return parcels
 

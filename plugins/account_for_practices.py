@@ -5,8 +5,10 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from results_of_shards import Results, each_result, members_of
+from results_of_shards import Results, each_result, members_of, standing_results
 from stop_for_a_person import stop_for_a_person
+
+_SEALS = "each_shard.pseudonymise"
 
 
 @stop_for_a_person
@@ -31,14 +33,15 @@ def send_parcels(collection: str) -> dict[str, Any]:
 
 @stop_for_a_person
 def every_practice_collected(
-    shards: Iterable[Iterable[str]] | None, results: Results, sent: Mapping[str, Any] | None
+    shards: Iterable[Iterable[str]] | None, results: Results, sent: Mapping[str, Any] | None, ti: Any = None
 ) -> int:
     """How many practices were collected. Raises AirflowFailException naming those of `shards` without a result.
 
-    `sent` is what `send_parcels` gave: nothing where it failed.
+    `sent` is what `send_parcels` gave: nothing where it failed. Within a run the results that count are those that stand.
     """
-    collected = {result["practice_code"] for result in each_result(results) if result["state"] != "failed"}
     due = set(members_of(shards))
+    counted = results if ti is None else standing_results(_SEALS, list(shards or ()), ti)
+    collected = {result["practice_code"] for result in each_result(counted) if result["state"] != "failed"}
     if missing := sorted(due - collected):
         raise AirflowFailException(
             f"{len(missing)} of {len(due)} practices were not collected: {' '.join(missing)}. They stay due, and their "

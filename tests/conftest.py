@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from runbook_pages.rehearsed import rehearsals
 from support.shown_demonstration import Demonstration, a_demonstration
 
 # How long one example takes says how busy the machine is. What may take long has a timeout of its own.
@@ -83,8 +84,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first. What looks at the demonstration does so one after another, and whoever ends it is last."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`-k StoreDown` chooses what rehearses the runbook's page of that name.
+
+    What takes longest begins first. What looks at the demonstration does so one after another, and whoever ends it is last."""
+    if config.option.keyword:  # reading all tests takes seconds
+        _name_after_pages(items)
     items.sort(
         key=lambda item: (
             group_of(item.nodeid) != AIRFLOW,
@@ -92,6 +97,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             _when_of_demo(item),
         )
     )
+
+
+def _name_after_pages(items: list[pytest.Item]) -> None:
+    pages: dict[str, list[str]] = {}
+    for name, tests in rehearsals().items():
+        for test in tests:
+            pages.setdefault(test, []).append(name)
+    for item in items:
+        item.extra_keyword_matches.update(pages.get(item.nodeid.partition("[")[0], ()))
 
 
 @pytest.hookimpl(wrapper=True)

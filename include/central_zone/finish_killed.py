@@ -8,6 +8,7 @@ from central_zone.commit import commit
 from central_zone.ledger import Entry
 from central_zone.settle import is_settled, settle
 from central_zone.store.connection import transaction
+from central_zone.supplements import give_missing
 from central_zone.zone import Zone
 from crossing.errors import GPCollectError
 
@@ -15,7 +16,8 @@ _log = logging.getLogger(__name__)
 
 
 def finish_killed(zone: Zone, entries: Iterable[Entry]) -> None:
-    """Gives the receipts that are missing. One that cannot be given is told in the log, and stops nobody's parcels."""
+    """Gives the receipts and supplements that are missing. A receipt that cannot be given is logged, and stops nobody's parcels."""
+    give_missing(zone)
     staged_now = staged.staged_parcels(zone.settings.work_folder)
     for entry in entries:
         if entry.state in (*ledger.TAKEN_IN, ledger.REFUSED) and not is_settled(zone, entry):

@@ -23,7 +23,7 @@ COMPARED = "compared"  # a recon extract: held against the store, and not loaded
 REFUSED = "refused"
 HELD = "held"
 TAKEN_IN = (LOADED, COMPARED)  # all that was to be done with the parcel is done
-_WITHOUT_MANIFEST = [column for column in parcel.c if column.name != "manifest"]
+_WITHOUT_MANIFEST = [column for column in parcel.c if column.name != "manifest" and column.computed is None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,13 +17,14 @@ from central_zone.store.tables import parcel, quarantined_row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which rows: of one table of one parcel, those that broke one of these rules and no other."""
+    """Which rows: of one table of one parcel, those that broke one of these rules and no other; or each of these, and no other."""
 
     parcel_id: str
     table_name: str
     rule_ids: tuple[str, ...]
     by: str
     reason: str
+    each_of_them: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rule_ids", tuple(sorted(set(self.rule_ids))))
@@ -68,8 +69,14 @@ def named(rules: dict[UUID, set[str]], choice: Choice) -> list[UUID]:
 
 
 def only_these(rules: dict[UUID, set[str]], choice: Choice) -> list[UUID]:
-    """Those that broke no other."""
-    return [token for token in named(rules, choice) if rules[token] <= set(choice.rule_ids)]
+    """Those that broke no other; where each was meant, those that broke them all."""
+    these = set(choice.rule_ids)
+    return [token for token in named(rules, choice) if rules[token] <= these and len(rules[token]) >= least(choice)]
+
+
+def least(choice: Choice) -> int:
+    """How many of the rules a row broke at least."""
+    return len(choice.rule_ids) if choice.each_of_them else 1
 
 
 def rows_in_quarantine(entry: Entry, table: str, tokens: Sequence[UUID]) -> tuple[Any, ...]:

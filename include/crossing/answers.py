@@ -1,4 +1,4 @@
-"""What the centre answers to a practice, signed: the receipt of a parcel, the certificate of an erasure, a key's retirement.
+"""What the centre answers to a practice, signed: a parcel's receipt and its supplement, an erasure's certificate, a key's retirement.
 
 Each kind has a payload type of its own, so that no message can carry the signature of another.
 """
@@ -12,9 +12,14 @@ from crossing.manifest import canonical_json
 
 CASE_FILE = "case_file"  # of re-identification: crossing.case_file
 RETIREMENT = "retirement"  # of a token key
-RECEIPT, CERTIFICATE = "receipt", "certificate"  # also how the files end: <parcel id>.receipt.json
+RECEIPT, SUPPLEMENT, CERTIFICATE = (
+    "receipt",
+    "supplement",
+    "certificate",
+)  # also how the files end: <parcel id>.receipt.json
 PAYLOAD_TYPES = {
     RECEIPT: b"application/vnd.gp-collect.receipt+json",
+    SUPPLEMENT: b"application/vnd.gp-collect.receipt-supplement+json",
     CERTIFICATE: b"application/vnd.gp-collect.erasure-certificate+json",
     CASE_FILE: b"application/vnd.gp-collect.case-file+json",
     RETIREMENT: b"application/vnd.gp-collect.key-retirement+json",

@@ -10,6 +10,7 @@ import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -123,13 +124,15 @@ class Policy:
         return [name for name in names if self._toml(f"data_uses/{name}.toml").get("kind") == "data_use"]
 
     def practices(self) -> list[Practice]:
-        return [_practice(row) for row in self.rows("practices.csv")]
+        return list(_practices_of(self._read("practices.csv")).values())
 
     def practice(self, code: str) -> Practice:
-        for practice in self.practices():
-            if practice.practice_code == code:
-                return practice
-        raise PolicyRefused(f"Practice {code} is not in policy/practices.csv. Add its row, with a reviewer.")
+        try:
+            return _practices_of(self._read("practices.csv"))[code]
+        except KeyError:
+            raise PolicyRefused(
+                f"Practice {code} is not in policy/practices.csv. Add its row, with a reviewer."
+            ) from None
 
     def vocabulary(self, column: str) -> frozenset[str]:
         """The words a closed column may hold. `other` is always one: it stands for what is not on the list."""
@@ -162,15 +165,13 @@ class Policy:
 
     def rows(self, name: str) -> list[dict[str, str]]:
         """The rows of a CSV policy file; lines that begin with # are its legend."""
-        text = self._read(name).decode()
-        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-        return list(csv.DictReader(lines))
+        return _rows_of(self._read(name))
 
     def _toml(self, name: str) -> dict[str, Any]:
         if name in self._parsed:
             return self._parsed[name]
         try:
-            self._parsed[name] = tomllib.loads(self._read(name).decode())
+            self._parsed[name] = _toml_of(self._read(name))
             return self._parsed[name]
         except tomllib.TOMLDecodeError as error:
             raise PolicyRefused(f"policy/{name} is not valid TOML{_place_in(error)}. Correct the file.") from None
@@ -182,6 +183,27 @@ class Policy:
             raise PolicyRefused(f"policy/{name}: {error.strerror}. Restore it from the reviewed version.") from None
         self.sha256[name] = hashlib.sha256(data).hexdigest()
         return data
+
+
+# A night makes a Policy for every step of every practice. Files are read each time, for their hashes; what the same bytes mean
+# is worked out once. Nobody changes what they are given.
+@lru_cache(maxsize=128)
+def _toml_of(data: bytes) -> dict[str, Any]:
+    return tomllib.loads(data.decode())
+
+
+@lru_cache(maxsize=8)
+def _practices_of(data: bytes) -> dict[str, Practice]:
+    rows = _rows_of(data)
+    found = {row["practice_code"]: _practice(row) for row in rows}
+    if len(found) < len(rows):
+        raise PolicyRefused("policy/practices.csv has a practice twice. Leave the row that a reviewer agreed to.")
+    return found
+
+
+def _rows_of(data: bytes) -> list[dict[str, str]]:
+    lines = [line for line in data.decode().splitlines() if line.strip() and not line.startswith("#")]
+    return list(csv.DictReader(lines))
 
 
 def _practice(row: dict[str, str]) -> Practice:

@@ -89,15 +89,18 @@ def begin(root: Path, *, dags: Path = DAGS, log_level: str = "WARNING") -> Stack
     return Stack(places, processes, _start_postgres(places.postgres))
 
 
-def start_airflow(stack: Stack, say: Say) -> None:
-    """The API first, alone: a scheduler that finds work before the API answers loses that task, without a log."""
+def start_airflow(stack: Stack, say: Say, *, more: Mapping[str, str] = NOTHING_MORE) -> None:
+    """The API first, alone: a scheduler that finds work before the API answers loses that task, without a log.
+
+    `more` goes into the environment of every process, over what it has there.
+    """
     stack.run("python", "-m", "demo.people", str(stack.places.passwords), airflow=True)
     api, alive = stack.api(), stack.processes.ended
-    _start(stack, "api-server")
+    _start(stack, "api-server", more)
     wait_for("Airflow's API", api.version, seconds=120, alive=alive)
     say("Airflow's API answers")
     for name in ("scheduler", "dag-processor", "triggerer"):
-        _start(stack, name)
+        _start(stack, name, more)
     wait_for("Airflow to be healthy", lambda: not api.unhealthy(), seconds=120, alive=alive)
     wait_for("the DAGs", lambda: api.knows_dag(f"collect__{COLLECTION}"), seconds=60, alive=alive)
     say("Airflow is healthy")
@@ -117,7 +120,7 @@ def stop_postgres(folder: Path) -> None:
         embedded_postgres(folder).stop()
 
 
-def _start(stack: Stack, name: str) -> None:
+def _start(stack: Stack, name: str, more: Mapping[str, str]) -> None:
     """Tasks run under the scheduler here, so it alone gets all of the zones' settings. Nobody serves logs over the network."""
     environment = airflow_environment(stack.places, stack.socket)
     if name == "scheduler":
@@ -125,7 +128,7 @@ def _start(stack: Stack, name: str) -> None:
     if name == "api-server":
         environment |= pages_environment(stack.places, stack.socket)
     quiet = ["--skip-serve-logs"] if name in ("scheduler", "triggerer") else []
-    stack.processes.start(name, [str(Path(sys.executable).parent / "airflow"), name, *quiet], environment)
+    stack.processes.start(name, [str(Path(sys.executable).parent / "airflow"), name, *quiet], environment | dict(more))
 
 
 def _start_postgres(folder: Path) -> Path:

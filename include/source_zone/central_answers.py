@@ -1,4 +1,4 @@
-"""What the centre answered: receipts and certificates of erasure, believed only if the centre signed them for that parcel."""
+"""What the centre answered: receipts with their supplements, certificates of erasure; believed only if it signed them for that parcel."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from crossing.answers import (
     LARGEST_ANSWER_BYTES,
     PAYLOAD_TYPES,
     RECEIPT,
+    SUPPLEMENT,
     AnswerRefused,
     bytes_to_sign,
     read_answer,
@@ -22,7 +23,11 @@ from crossing.key_register import RECEIPTS, KeyNotValid, KeyRegister, read_key_r
 from crossing.manifest import Manifest
 from source_zone.settings import Settings
 
-_ABOUT = {RECEIPT: "parcel_id", CERTIFICATE: "notice"}  # which field says what an answer is about
+_ABOUT = {
+    RECEIPT: "parcel_id",
+    SUPPLEMENT: "parcel_id",
+    CERTIFICATE: "notice",
+}  # which field says what an answer is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,16 @@ class CentralAnswers:
         An erasure is answered by a certificate; or, while it is refused, by a receipt that says so.
         """
         kinds = (CERTIFICATE, RECEIPT) if manifest.extract_kind == ERASURE else (RECEIPT,)
-        paths = {kind: self.folder / f"{manifest.parcel_id}.{kind}.json" for kind in kinds}
-        kind = next((kind for kind, path in paths.items() if path.exists()), None)
-        if kind is None:
+        return next((answer for kind in kinds if (answer := self._answer(manifest, kind)) is not None), None)
+
+    def since(self, manifest: Manifest) -> dict[str, Any] | None:
+        """What was decided since its receipt of rows that were set aside; None where nothing was. Raises AnswerRefused."""
+        return self._answer(manifest, SUPPLEMENT)
+
+    def _answer(self, manifest: Manifest, kind: str) -> dict[str, Any] | None:
+        path = self.folder / f"{manifest.parcel_id}.{kind}.json"
+        if not path.exists():
             return None
-        path = paths[kind]
         content = self._signed(path, kind, asked=datetime.fromisoformat(manifest.created_at))
         if (content.get(_ABOUT[kind]), content.get("manifest_sha256")) != (manifest.parcel_id, manifest.sha256()):
             raise AnswerRefused(f"{path.name} is about another parcel than this. Ask the centre for the right one.")

@@ -1,6 +1,7 @@
 """How each practice's last release ended, for `status` and the summary of a night: states, counts and our own error lines."""
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,8 +62,9 @@ class Outcomes:
             return {"practice_code": practice_code, "state": "never collected"}
         return dict(json.loads(path.read_text()))
 
-    def already(self, practice_code: str) -> dict[str, Any]:
-        return {"practice_code": practice_code, "state": "already", "parcels": []}
+    def already(self, practice_code: str, parcels: Sequence[str] = ()) -> dict[str, Any]:
+        """`parcels` are what an earlier try of the same run sealed."""
+        return {"practice_code": practice_code, "state": "already", "parcels": list(parcels)}
 
 
 def _is_whole(draft: Path) -> bool:

@@ -38,6 +38,9 @@ ANSWERS_IN_WORDS = {
     "reason": "Why",
     "rows_loaded": "Rows loaded",
     "rows_quarantined": "Rows set aside as faulty",
+    "rows_released": "Of rows set aside as faulty, loaded later after all",
+    "rows_discarded": "Of rows set aside as faulty, kept out for good",
+    "decided_because": "Why that was decided",
     "people": "Patients erased",
     "rows_erased": "Rows erased from the store",
     "rows_out_of_quarantine": "Of rows set aside as faulty, erased",
@@ -79,7 +82,7 @@ def account(collection: str, practice_code: str, settings: Settings) -> Contents
 
 
 def _entry(manifest: Manifest, answers: CentralAnswers | None) -> Contents:
-    answer = answers.to(manifest) if answers else None
+    answer = _answer(manifest, answers) if answers else None
     return {
         "parcel_id": manifest.parcel_id,
         "kind": manifest.extract_kind,
@@ -91,6 +94,16 @@ def _entry(manifest: Manifest, answers: CentralAnswers | None) -> Contents:
         "is_answered_to": manifest.extract_kind != NATIONAL_ALLOW_LIST,
         "answer": _in_short(answer) if answer else None,
     }
+
+
+def _answer(manifest: Manifest, answers: CentralAnswers) -> Contents | None:
+    """What was answered, and what was decided since of rows that were set aside."""
+    answer, since = answers.to(manifest), answers.since(manifest)
+    if answer is None or since is None:
+        return answer
+    reasons = dict.fromkeys(each["reason"] for each in since["decisions"])
+    decided = {name: since[name] or None for name in ("rows_released", "rows_discarded")}
+    return {**answer, **decided, "decided_because": "; ".join(reasons)}
 
 
 def _of_a_notice(manifest: Manifest) -> Contents:

@@ -24,6 +24,7 @@ from source_zone.draft_extract import Drafted, draft_extract
 from source_zone.identified import Extract, ReadTally
 from source_zone.ids_sent import written_down
 from source_zone.leave import check_place_is_free, leave
+from source_zone.left_already import places_left
 from source_zone.memory import Memory
 from source_zone.minimise import Withheld
 from source_zone.objections import objections_in
@@ -51,9 +52,10 @@ def seal_extracts(release: Release) -> dict[str, Any]:
     started = time.monotonic()
     memory = finish_what_was_begun(release)
     run_spool = release.spool()
-    extract_ids = [each for each in run_spool.read_note("extracts")["ids"] if each not in memory.taken_extracts]
+    pulled = run_spool.read_note("extracts")["ids"]
+    extract_ids = [each for each in pulled if each not in memory.taken_extracts]
     if not extract_ids:
-        return release.outcomes().already(release.practice.practice_code)
+        return release.outcomes().already(release.practice.practice_code, parcels_of(release, pulled))
     _check_policy_unchanged(release, run_spool)
     faultpoint("pseudonymise.begun")
     release = _under_the_key_it_began_with(release, run_spool, memory)
@@ -78,6 +80,14 @@ def seal_extracts(release: Release) -> dict[str, Any]:
     said |= {"token_key": release.keys.token_key_name}
     said |= volume(run_spool, extract_ids) | {"warnings": warnings_about(run_spool.read_table("consents-now"))}
     return release.outcomes().record(release.practice.practice_code, said)
+
+
+def parcels_of(release: Release, extract_ids: list[str]) -> list[str]:
+    """Ids of what left of these extracts: a task that is run again has to announce what an earlier try of it sealed."""
+    collection, code = release.rules.collection.id, release.practice.practice_code
+    places = places_left(release.settings.landing, collection, code)
+    of_these = {parcel_id(collection, code, place, each) for place in places for each in extract_ids}
+    return [parcel for _, parcel in sorted(places.items()) if parcel in of_these]
 
 
 def _under_the_key_it_began_with(release: Release, run_spool: Spool, memory: Memory) -> Release:

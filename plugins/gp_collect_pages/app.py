@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from crossing.errors import PersonMustAct, TryAgain
-from gp_collect_pages import decisions, lineage, metrics, night, practice, quality, register
+from gp_collect_pages import decisions, lineage, metrics, night, practice, quality, quarantine, register
 from gp_collect_pages.access import may_look
 from gp_collect_pages.rendering import page
 
@@ -52,6 +52,7 @@ PAGES = (
     register.router,
     lineage.router,
     quality.router,
+    quarantine.router,
     metrics.router,
 )
 

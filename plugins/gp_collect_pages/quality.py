@@ -17,10 +17,12 @@ from central_zone.quality.over_nights import Point, at_all_practices, at_one_pra
 from central_zone.quality.small_numbers import shown
 from central_zone.quality.thresholds import read_thresholds
 from central_zone.quality.window import Window
-from central_zone.quarantine_list import lines_waiting
+from central_zone.quarantine_lines import lines
+from central_zone.quarantine_overview import decided_rows
 from central_zone.store.connection import transaction
 from central_zone.zone import Zone
 from gp_collect_pages.access import may_look
+from gp_collect_pages.quarantine import asking
 from gp_collect_pages.reading import LedgerOfPage
 from gp_collect_pages.rendering import page
 from gp_collect_pages.trend import Trend, trend
@@ -87,7 +89,8 @@ def of_practice(request: Request, zone: LedgerOfPage, code: Code, collection: As
         found = drift_of_practice(
             connection, window, read_thresholds(zone.policy), code, others_since=zone.now() - _LATELY
         )
-        waiting = lines_waiting(connection, zone.policy, [code])
+        waiting = lines(connection, zone.policy, chosen, code)
+        decided = decided_rows(connection, chosen, practice_code=code)
     return _page(
         request,
         "quality_of_practice.html.j2",
@@ -97,6 +100,8 @@ def of_practice(request: Request, zone: LedgerOfPage, code: Code, collection: As
         code=code,
         found=found,
         waiting=waiting,
+        decided=decided,
+        ask=asking(chosen),
     )
 
 

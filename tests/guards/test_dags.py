@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).parents[2]
 DAG_FILES = sorted((CHECKOUT / "dags").glob("*.py"))
 OUR_PLUGINS = {path.stem for path in (CHECKOUT / "plugins").glob("*.py")}
 MAY_IMPORT = {"airflow", "crossing", "datetime", "functools"} | OUR_PLUGINS
-OF_A_COLLECTION = ("collect", "uphold_opt_outs", "load", "erase", "decide", "reconcile")
+OF_A_COLLECTION = ("collect", "uphold_opt_outs", "load", "erase", "decide", "decide_quarantine", "reconcile")
 OF_THE_WHOLE = {"publish_register", "watch_source", "watch_central"}
 QUEUES = {"zone:source": "source", "zone:central": "central"}
 

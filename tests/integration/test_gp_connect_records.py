@@ -6,7 +6,6 @@ What must not leave is collected from the bundles here, with none of our code, a
 import json
 import os
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -38,6 +37,7 @@ from support.gp_connect_bundles import (
     write,
 )
 from support.postgres import a_server, psycopg_url
+from support.several_commands import Said, said_by
 from support.source_zone import SourceZone, a_practice, make_source_zone
 
 PRACTICES = {"Y99101": FOLDERS[0], "Y99102": FOLDERS[1], "Y99103": FOLDERS[2]}
@@ -63,10 +63,10 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     with a_server() as server:
         url = server.a_store()
         environment = _environment(root, url)
-        _run("source_zone", ["keys", "init", "--dir", str(root / "keys"), "--collection", "gpdpr"], environment)
-        said = [_release(code, environment) for code in PRACTICES]
-        parcels = [json.loads(each.stdout)["parcels"][0] for each in said]
-        said.append(_run("central_zone", ["load", *parcels], environment))
+        keys_made = ("gp-source", "keys", "init", "--dir", str(root / "keys"), "--collection", "gpdpr")
+        said = _said([keys_made, *(_release(code) for code in PRACTICES)], environment)[1:]
+        parcels = [json.loads(each.out)["parcels"][0] for each in said]
+        said += _said([("gp-central", "load", *parcels)], environment)
         yield _left_behind(root, url, environment, said, parcels)
 
 
@@ -91,25 +91,22 @@ def _environment(root: Path, url: str) -> dict[str, str]:
     }
 
 
-def _run(zone: str, arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    program = f"from {zone}.command_line import main; raise SystemExit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done
+def _said(commands: list[tuple[str, ...]], environment: dict[str, str]) -> list[Said]:
+    """Of one zone, in a process of its own."""
+    said = said_by(commands, environment)
+    assert [each.err for each in said if each.code] == []
+    return said
 
 
-def _release(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _release(code: str) -> tuple[str, ...]:
     source = f"gp_connect:{RECORDS / PRACTICES[code]}"
-    return _run("source_zone", ["release", "--collection", "gpdpr", "--practice", code, "--from", source], environment)
+    return ("gp-source", "release", "--collection", "gpdpr", "--practice", code, "--from", source)
 
 
-def _left_behind(
-    root: Path, url: str, environment: dict[str, str], said: list[subprocess.CompletedProcess[str]], parcels: list[str]
-) -> Night:
-    said = [*said, _release("Y99101", environment), _run("central_zone", ["load", parcels[0]], environment)]
-    ledger = json.loads(_run("central_zone", ["ledger", "--json"], environment).stdout)
+def _left_behind(root: Path, url: str, environment: dict[str, str], said: list[Said], parcels: list[str]) -> Night:
+    said = [*said, *_said([_release("Y99101")], environment)]
+    loaded, listed = _said([("gp-central", "load", parcels[0]), ("gp-central", "ledger", "--json")], environment)
+    said, ledger = [*said, loaded], json.loads(listed.out)
     manifests = [read_manifest(read_manifest_bytes(root / "crossing" / each)[0]) for each in parcels]
     return Night(
         manifests={each.practice_code: each for each in manifests},
@@ -117,8 +114,8 @@ def _left_behind(
         quarantined={each["practice_code"]: each["rows_quarantined"] for each in ledger},
         sealed_rows="\n".join(_opened(root / "crossing" / each, root / "keys" / "central") for each in parcels),
         database=_dump(url),
-        said="\n".join(each.stdout + each.stderr for each in said) + "\n".join(_texts(root)),
-        again=[json.loads(each.stdout.splitlines()[-1]) for each in said[-2:]],
+        said="\n".join(each.out + each.err for each in said) + "\n".join(_texts(root)),
+        again=[json.loads(each.out.splitlines()[-1]) for each in said[-2:]],
     )
 
 

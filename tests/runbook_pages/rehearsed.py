@@ -9,25 +9,6 @@ from runbook_pages.errors import ROOT
 
 MARK = "pytest.mark.runbook"
 
-# Errors that no test brings about, each with the reason. Reviewed; the guard holds it to what is found.
-NOT_REHEARSED: dict[str, str] = {
-    "AnotherParcelThere": "It takes two parcels of one id, which only a source that lost count makes; refusing the second is tested.",
-    "FolderMissing": "A practice's folder that is not there is passed over or told by the look at what is due, as FileRefused.",
-    "FormatUnknown": "A guard holds the formats in policy to the adapters there are.",
-    "LinkExpired": "The link is asked for anew before anybody sees it; only a second refusal would show it.",
-    "MessageLocked": "The sandbox of MESH locks no message.",
-    "NotAllBridgedYet": "Its twin NotAllBridged is tested; the two differ in the branch alone.",
-    "NotAllTakenYet": "Its twin NotAllTaken is tested; the two differ in the branch alone.",
-    "NotDeliveredYet": "Its twin NotDelivered is tested; the two differ in the branch alone.",
-    "NotTakingPart": "Told by a backfill by hand only, of a practice that left; nothing is read.",
-    "NothingToTake": "It never comes out of a step: a step says `already` instead.",
-    "PracticesNotReady": "Its twin PracticesFailed is tested; the two differ in the branch alone.",
-    "SnapshotMixed": "Each row of a snapshot is refused by it in tests that look at what was counted, not at the error.",
-    "StoreWeaker": "What it sums up is tested line by line, in tests of `weaker`.",
-    "TooManyRequests": "It takes 9,999 requests in a day.",
-    "TransportUnknown": "A guard holds the ways in in policy to the transports there are.",
-}
-
 
 @cache
 def rehearsals(root: Path = ROOT) -> dict[str, list[str]]:

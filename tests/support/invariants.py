@@ -40,7 +40,7 @@ _OF_SOURCE = (
 _PARCEL = r"[0-9a-f-]{36}/(manifest\.json|manifest\.sig|manifest\.mldsa65\.sig|part-\d{5}\.hpke|stripped\.json)"
 _OF_CENTRE = (
     rf"inbox/{_PARCEL}",
-    r"receipts/[0-9a-f-]{36}\.(receipt|certificate)\.json",
+    r"receipts/[0-9a-f-]{36}\.(receipt|supplement|certificate)\.json",
     r"receipts/audit-checkpoints\.jsonl",
     r"register/audit-checkpoint\.txt",
     r"erasures/erasures\.jsonl",

@@ -120,16 +120,26 @@ def prepare_phase(world: World, phase: str) -> None:
     if kind == "collect":
         deliver(world, int(night), PRACTICE, OTHER)
         if night == "3":
-            make_next(world.source.keys, COLLECTION)
+            make_next_key(world)
         return
     if night == "2":
-        release_ = prepare(COLLECTION, world.source.policy().practice(PRACTICE), "allowed", world.source)
-        key = SourceKey(world.source.keys)
-        people = [key.person(NUMBER_OF[name]) for name in PEOPLE if name not in (DISSENTS, DISSENTS_LATER)]
-        say_who_is_allowed(release_, people, sequence=1, good_for=20)
+        say_allowed(world)
     carry(world)
     if night == "1":
         _damage(world)
+
+
+def make_next_key(world: World) -> None:
+    """Of the tokens: whoever is collected next is brought to it."""
+    make_next(world.source.keys, COLLECTION)
+
+
+def say_allowed(world: World) -> None:
+    """The practice's list of who has not opted out nationally leaves it."""
+    release_ = prepare(COLLECTION, world.source.policy().practice(PRACTICE), "allowed", world.source)
+    key = SourceKey(world.source.keys)
+    people = [key.person(NUMBER_OF[name]) for name in PEOPLE if name not in (DISSENTS, DISSENTS_LATER)]
+    say_who_is_allowed(release_, people, sequence=1, good_for=20)
 
 
 def carry(world: World) -> None:

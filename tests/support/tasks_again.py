@@ -41,6 +41,13 @@ STEPS = {
 ELSEWHERE = {
     "each_parcel.steward_decides": "Airflow's own: cleared, it asks again",
     "each_parcel.ask_another": "only announces what the ledger says is held",
+    "rows_kept_out": "only reads what waits in quarantine",
+    "that_may_be_released": "only reads what a task handed on",
+    "that_may_not": "only reads what a task handed on",
+    "each_releasable.steward_decides": "Airflow's own: cleared, it asks again",
+    "each_other.steward_decides": "Airflow's own: cleared, it asks again",
+    "each_releasable.carry_out": "tests/integration/central_zone/test_quarantine_decided.py: the same answer twice",
+    "each_other.carry_out": "tests/integration/central_zone/test_quarantine_decided.py: the same answer twice",
     "announce_parcels": "only wakes others",
     "announce_held_parcels": "only wakes others",
     "announce_notices": "only wakes others",

@@ -1,7 +1,7 @@
 """Anchors: whatever outside the store bears witness to an entry of the audit chain, and is ours by its signature.
 
-The journal of checkpoints; the answers that practices were given (receipts, certificates of erasure, retired keys); the
-published register. Whoever kept another copy of one may hand it in.
+The journal of checkpoints; the answers that practices were given (receipts and their supplements, certificates of erasure,
+retired keys); the published register. Whoever kept another copy of one may hand it in.
 """
 
 import json
@@ -27,6 +27,7 @@ CHECKPOINT = "checkpoint"
 _RETIRED = ".retired.json"
 _ENDINGS = {
     f".{answers.RECEIPT}.json": answers.RECEIPT,
+    f".{answers.SUPPLEMENT}.json": answers.SUPPLEMENT,
     f".{answers.CERTIFICATE}.json": answers.CERTIFICATE,
     _RETIRED: answers.RETIREMENT,
 }

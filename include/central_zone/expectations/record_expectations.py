@@ -17,6 +17,8 @@ from central_zone.expectations.measurements import Finding
 from central_zone.expectations.together import seen_before
 
 _DECEMBER = 12
+_FIRST_DAYS = np.arange("0000", "3000", dtype="datetime64[Y]").astype("datetime64[s]")
+_FIRST_DAYS[0] = np.datetime64("NaT")
 _LATE = pd.Timestamp("2262-01-01")  # beyond it a date is another rule's business
 
 
@@ -98,7 +100,7 @@ class _RowsBeforeYear(FailingRows):
     @staticmethod
     def masks(frame: pd.DataFrame, columns: list[str]) -> list[Any]:
         day, year = columns
-        return [_months(frame[day]) < (frame[year].to_numpy() - 1970) * 12]
+        return [frame[day].to_numpy() < _first_day(frame[year])]
 
 
 class ExpectNotBeforeYear(NoFailingRows):
@@ -114,8 +116,12 @@ class _RowsAfterMonth(FailingRows):
     @staticmethod
     def masks(frame: pd.DataFrame, columns: list[str]) -> list[Any]:
         day, year, month = columns
-        last = frame[month].fillna(_DECEMBER).to_numpy() - 1 + (frame[year].to_numpy() - 1970) * 12
-        return [_months(frame[day]) > last]
+        (told,) = np.nonzero(frame[year].notna().to_numpy())  # of most rows nobody has died
+        rows = frame[columns].iloc[told]
+        last = rows[month].fillna(_DECEMBER).to_numpy() - 1 + (rows[year].to_numpy() - 1970) * 12
+        after = np.zeros(len(frame), bool)
+        after[told] = _months(rows[day]) > last
+        return [after]
 
 
 class ExpectNotAfterMonth(NoFailingRows):
@@ -218,6 +224,13 @@ def _flag(frame: pd.DataFrame, name: str, *, unknown: bool) -> np.ndarray:
 def _polars(frame: pd.DataFrame, name: str) -> pl.Series:
     series = frame[name]
     return pl.Series(arrow_column(frame, name) if isinstance(series.dtype, pd.ArrowDtype) else series.to_numpy())
+
+
+def _first_day(years: pd.Series) -> np.ndarray:
+    """Of each year, looked up, which is five times as quick as reckoned; NaT where there is no year."""
+    places = years.fillna(0).to_numpy().astype(np.int64)
+    first: np.ndarray = _FIRST_DAYS.take(places, mode="clip")
+    return first
 
 
 def _months(days: pd.Series) -> np.ndarray:

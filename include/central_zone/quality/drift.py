@@ -8,7 +8,7 @@ practices: thresholds in policy/quality.toml.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, text
 
 from central_zone.quality.counted import Counted, counted
 from central_zone.quality.thresholds import Thresholds
@@ -19,6 +19,13 @@ FEW_ROWS, FEW_NIGHTS, FEW_PRACTICES = "too few rows to say", "too few nights to 
 
 _OWN = ROWS_ASKED.format(judged="j", table="a.table_name", rule="a.rule_id")
 _OTHERS = ROWS_ASKED.format(judged="l", table="k.table_name", rule="k.rule_id")
+# The server cannot know how many lines each step leaves, so the order of the joins is written, hashes are asked for, and a parcel's
+# results are looked up by their key. What is sorted is narrow: the number of a line, and a share.
+_PLANNED = ("join_collapse_limit = 1", "from_collapse_limit = 1", "enable_nestloop = off", "enable_mergejoin = off")
+_FAILED = """coalesce((SELECT r.rows_failed FROM ledger.rule_result AS r
+  WHERE r.parcel_number = {parcel} AND r.table_name = {table} AND r.rule_id = {rule}), 0)::float8"""
+_OWN_FAILED = _FAILED.format(parcel="n.parcel_number", table="n.table_name", rule="n.rule_id")
+_OTHERS_FAILED = _FAILED.format(parcel="l.parcel_number", table="k.table_name", rule="k.rule_id")
 _ASKED = f"""
 WITH judged AS MATERIALIZED (
   SELECT parcel_number, practice_code, supplier_format, suite_sha256, seen, other_seen,
@@ -26,35 +33,39 @@ WITH judged AS MATERIALIZED (
   FROM ({JUDGED} AND (:practice_code = '' OR practice_code = :practice_code OR parcel_number >= :others_first)) AS j
 ), latest AS MATERIALIZED (SELECT * FROM judged WHERE back = 1
 ), asked AS MATERIALIZED (
-  SELECT l.practice_code, l.supplier_format, r.table_name, r.rule_id, r.severity, r.rows_failed, r.rows_seen
-  FROM latest AS l JOIN ledger.rule_result AS r USING (parcel_number)
-  WHERE r.table_name <> 'parcel' AND (:practice_code = '' OR l.practice_code = :practice_code)
-    AND r.rows_failed >= r.rows_seen * :least_share
+  SELECT row_number() OVER () AS line, l.practice_code, l.supplier_format, r.table_name, r.rule_id, r.severity, r.rows_failed,
+    r.rows_seen
+  FROM latest AS l CROSS JOIN LATERAL (
+    SELECT * FROM ledger.rule_result AS one WHERE one.parcel_number = l.parcel_number AND one.table_name <> 'parcel' OFFSET 0
+  ) AS r
+  WHERE (:practice_code = '' OR l.practice_code = :practice_code)
+    AND r.rows_failed >= r.rows_seen * CAST(:least_share AS float8)
 ), books AS MATERIALIZED (
   SELECT suite_sha256, key AS table_name, rule_id FROM ledger.rule_book, jsonb_each(rules), jsonb_object_keys(value) AS rule_id
-), before AS (
-  SELECT a.practice_code, a.table_name, a.rule_id, count(*) AS nights,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY coalesce(r.rows_failed, 0)::float8 / {_OWN}) AS usual
+), nights AS MATERIALIZED (
+  SELECT a.line, a.table_name, a.rule_id, j.parcel_number, {_OWN} AS rows
   FROM asked AS a
   JOIN judged AS j ON j.practice_code = a.practice_code AND j.back BETWEEN 2 AND :trailing_nights + 1
-    AND {_OWN} > 0
   JOIN books AS b ON b.suite_sha256 = j.suite_sha256 AND b.table_name = a.table_name AND b.rule_id = a.rule_id
-  LEFT JOIN ledger.rule_result AS r
-    ON r.parcel_number = j.parcel_number AND r.table_name = a.table_name AND r.rule_id = a.rule_id
-  GROUP BY 1, 2, 3
+), before AS (
+  SELECT line, count(*) AS nights, percentile_cont(0.5) WITHIN GROUP (ORDER BY share) AS usual
+  FROM (SELECT n.line, {_OWN_FAILED} / n.rows AS share FROM nights AS n WHERE n.rows > 0) AS shares
+  GROUP BY 1
 ), others AS (
-  SELECT k.supplier_format, k.table_name, k.rule_id, count(*) AS practices,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY coalesce(r.rows_failed, 0)::float8 / {_OTHERS}) AS usual
-  FROM (SELECT DISTINCT supplier_format, table_name, rule_id FROM asked) AS k
-  JOIN latest AS l ON l.supplier_format = k.supplier_format AND {_OTHERS} >= :least_rows
-  JOIN books AS b ON b.suite_sha256 = l.suite_sha256 AND b.table_name = k.table_name AND b.rule_id = k.rule_id
-  LEFT JOIN ledger.rule_result AS r
-    ON r.parcel_number = l.parcel_number AND r.table_name = k.table_name AND r.rule_id = k.rule_id
+  SELECT supplier_format, table_name, rule_id, count(*) AS practices, percentile_cont(0.5) WITHIN GROUP (ORDER BY share) AS usual
+  FROM (
+    SELECT k.supplier_format, k.table_name, k.rule_id, {_OTHERS_FAILED} / {_OTHERS} AS share
+    FROM (SELECT DISTINCT supplier_format, table_name, rule_id FROM asked) AS k
+    JOIN latest AS l ON l.supplier_format = k.supplier_format AND {_OTHERS} >= :least_rows
+    JOIN books AS b ON b.suite_sha256 = l.suite_sha256 AND b.table_name = k.table_name AND b.rule_id = k.rule_id
+  ) AS shares
   GROUP BY 1, 2, 3
 )
-SELECT a.*, coalesce(before.nights, 0) AS nights, before.usual, coalesce(others.practices, 0) AS practices, others.usual AS of_supplier
-FROM asked AS a LEFT JOIN before USING (practice_code, table_name, rule_id)
+SELECT a.practice_code, a.supplier_format, a.table_name, a.rule_id, a.severity, a.rows_failed, a.rows_seen,
+  coalesce(before.nights, 0) AS nights, before.usual, coalesce(others.practices, 0) AS practices, others.usual AS of_supplier
+FROM asked AS a LEFT JOIN before USING (line)
 LEFT JOIN others USING (supplier_format, table_name, rule_id)
+WHERE NOT :only_more OR a.rows_failed::float8 / a.rows_seen >= CAST(:times AS float8) * least(before.usual, others.usual)
 ORDER BY a.practice_code, a.table_name, a.rule_id
 """  # noqa: S608 (all of it is ours)
 
@@ -80,17 +91,26 @@ def drift_of_practice(
 ) -> list[Drift]:
     """Every rule that something in the practice's last parcel broke; beside others whose last extract was taken since then."""
     first = first_number(others_since)
-    return _asked(connection, window, thresholds, practice_code=practice_code, others_first=first, least_share=0)
+    return _asked(
+        connection, window, thresholds, practice_code=practice_code, others_first=first, least_share=0, only_more=False
+    )
 
 
 def drift_upwards(connection: Connection, window: Window, thresholds: Thresholds) -> list[Drift]:
     """Of all practices, what is more than usual: only shares that are far enough from nothing can be."""
-    found = _asked(connection, window, thresholds, practice_code="", others_first=0, least_share=thresholds.at_least)
+    far_enough = {"least_share": thresholds.at_least, "only_more": True}
+    found = _asked(connection, window, thresholds, practice_code="", others_first=0, **far_enough)
     return [each for each in found if MORE in (each.against_itself, each.against_supplier)]
 
 
 def _asked(connection: Connection, window: Window, thresholds: Thresholds, **asked: object) -> list[Drift]:
-    numbers = {"trailing_nights": thresholds.trailing_nights, "least_rows": thresholds.least_rows}
+    numbers = {
+        "trailing_nights": thresholds.trailing_nights,
+        "least_rows": thresholds.least_rows,
+        "times": thresholds.times,
+    }
+    for how in _PLANNED:
+        connection.execute(text(f"SET LOCAL {how}"))
     return [_compared(row, thresholds) for row in window.ask(connection, _ASKED, **numbers, **asked)]
 
 

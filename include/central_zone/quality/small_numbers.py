@@ -11,5 +11,7 @@ def is_hidden(table: str, number: int, nights: int = 1) -> bool:
     return table == OF_PEOPLE and 0 < number < SMALLEST_SHOWN * nights
 
 
-def shown(table: str, number: int) -> str:
-    return FEW if is_hidden(table, number) else f"{number:,}"
+def shown(table: str, number: int, nights: int = 1) -> str:
+    if is_hidden(table, number, nights):
+        return FEW if nights == 1 else NOT_SHOWN
+    return f"{number:,}"

@@ -8,13 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 _ARRIVALS = 30  # bits of a parcel's number that are its order of arrival: see ledger.number_by_time
+# What is asked for stands in columns of its own: to look into `validation` the server would unpack each parcel's profile, too.
 # A parcel's number begins with the second its extract was taken, so an index finds those of some nights.
 JUDGED = """
 SELECT parcel_number, practice_code, supplier_format, sequence, extract_kind, state, extract_taken_at,
-  validation ->> 'suite_sha256' AS suite_sha256, validation -> 'rows_seen' AS seen,
-  validation -> 'rows_seen_by_rule' AS other_seen,
-  (validation ->> 'rows_of_records_seen')::bigint AS rows_of_records
-FROM ledger.parcel WHERE collection = :collection AND parcel_number >= :first AND validation ? 'rows_seen'
+  suite_sha256, rows_seen AS seen, rows_seen_by_rule AS other_seen, rows_of_records_seen AS rows_of_records
+FROM ledger.parcel WHERE collection = :collection AND parcel_number >= :first AND rows_seen IS NOT NULL
 """
 
 

@@ -8,18 +8,17 @@ from typing import Any
 
 from central_zone.expectations.rules import RuleBook
 from central_zone.register.data_use import FIELDS, DataUse
-from central_zone.register.disclosure_control import PublishedCount, controlled
+from central_zone.register.disclosure_control import controlled
 from central_zone.register.read_ledger import AuditHead, Ledger, ParcelRun, Restore
 from central_zone.register.reidentification import reidentification
 from central_zone.register.releases import decision_as_published, erased, releases
+from central_zone.register.rows import rows_decided, rows_loaded, rows_quarantined
 from crossing.canonical import BRIDGE
 from crossing.manifest_fields import RE_EXTRACT
 from crossing.policy import Collection
 from crossing.reasons import REASONS_IN_WORDS
 
 TITLE = "GP Collect: public register"
-# A row of this table is a person's registration at a practice, so its rows are counts of people.
-_PEOPLE = "patient"
 _DAYS_IN_THE_FEED = 60
 # Parcels that can be of a single person, who opted in again, say: two builds of the register, one before and one after, would
 # tell at which practice, and exactly how many records they have. They are in no figure. Nor is a change of key: it brings no record.
@@ -111,8 +110,9 @@ def _collection(collection: Collection, ledger: Ledger, uses: Sequence[DataUse],
         "last_loaded_at": _latest(run.loaded_at for run in loaded),
         "parcels": dict(sorted(Counter(run.state for run in runs).items())),
         "practices": _practices(runs),
-        "rows_loaded": _rows_loaded(loaded),
-        "rows_quarantined": _rows_quarantined(loaded, book),
+        "rows_loaded": rows_loaded(loaded),
+        "rows_quarantined": rows_quarantined(loaded, book),
+        "rows_decided": rows_decided(loaded),
         "people": _people(loaded, ledger.audit_head),
         "erased": erased(ledger.erasures, collection.id, ledger.audit_head),
         "applied": _applied(loaded),
@@ -138,31 +138,6 @@ def _practice(code: str, runs: Sequence[ParcelRun]) -> dict[str, Any]:
         "last_loaded_at": _latest(run.loaded_at for run in loaded),
         "latest_state": latest.state,
     }
-
-
-def _rows_loaded(loaded: Sequence[ParcelRun]) -> list[dict[str, Any]]:
-    rows: Counter[str] = Counter()
-    for run in loaded:
-        rows.update(run.rows_loaded)
-    practices = len({run.practice_code for run in loaded})
-    return [{"table": table, **_shown(table, count, practices)} for table, count in sorted(rows.items())]
-
-
-def _rows_quarantined(loaded: Sequence[ParcelRun], book: RuleBook) -> list[dict[str, Any]]:
-    rows: Counter[tuple[str, str]] = Counter()
-    for run in loaded:
-        rows.update({(table, rule): n for table, rules in run.rows_quarantined.items() for rule, n in rules.items()})
-    why = {(table, rule.id): rule.why for table, rules in book.rules.items() for rule in rules}
-    practices = len({run.practice_code for run in loaded})
-    return [
-        {"table": table, "rule": rule, "why": why.get((table, rule), ""), **_shown(table, count, practices)}
-        for (table, rule), count in sorted(rows.items())
-    ]
-
-
-def _shown(table: str, rows: int, practices: int) -> dict[str, Any]:
-    shown = controlled(rows, practices=practices) if table == _PEOPLE else PublishedCount(rows, f"{rows:,}")
-    return {"rows": asdict(shown)}
 
 
 def _people(loaded: Sequence[ParcelRun], head: AuditHead | None) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ class ParcelRun:
     loaded_at: datetime | None
     rows_loaded: dict[str, int]  # table -> rows
     rows_quarantined: dict[str, dict[str, int]]  # table -> rule id -> rows
+    rows_released: dict[str, int]  # table -> rows that a steward let in since, of those kept out
+    rows_discarded: dict[str, int]  # table -> rows that a steward decided stay out
     manifest: dict[str, Any]  # crossing.manifest.Manifest as plain data
 
 

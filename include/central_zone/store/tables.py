@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Date,
     DateTime,
     Double,
@@ -118,6 +119,13 @@ parcel = Table(
     Column("rows_released", JSONB, nullable=False, server_default=text("'{}'")),  # from quarantine since: table -> rows
     Column("rows_discarded", JSONB, nullable=False, server_default=text("'{}'")),  # of those that stay in quarantine
     Column("validation", JSONB, nullable=False, server_default=text("'{}'")),
+    # Of `validation`, what pages ask of thousands of parcels at once. The server keeps them.
+    Column("suite_sha256", Text, Computed("validation ->> 'suite_sha256'", persisted=True)),
+    Column("rows_seen", JSONB, Computed("validation -> 'rows_seen'", persisted=True)),
+    Column("rows_seen_by_rule", JSONB, Computed("validation -> 'rows_seen_by_rule'", persisted=True)),
+    Column(
+        "rows_of_records_seen", BigInteger, Computed("(validation ->> 'rows_of_records_seen')::bigint", persisted=True)
+    ),
     Column("seconds", JSONB, nullable=False, server_default=text("'{}'")),  # step -> seconds it took
     Column("rows_counted", JSONB),  # of tables whose rows in the store are not those sent: what was counted
     Column("counted_at", DateTime(timezone=True)),
@@ -225,6 +233,13 @@ quarantined_row = Table(
 )
 Index("row_of_one_registration", quarantined_row.c.practice_code, quarantined_row.c.registration_token)
 Index("row_of_a_parcel", quarantined_row.c.parcel_number)
+Index(
+    "rows_that_wait",
+    quarantined_row.c.parcel_number,
+    quarantined_row.c.table_name,
+    quarantined_row.c.rule_id,
+    postgresql_where=quarantined_row.c.decision_number.is_(None),
+)
 
 audit_entry = Table(
     "entry",

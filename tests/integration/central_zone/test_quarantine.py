@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,18 +14,9 @@ from central_zone.quarantine_choice import Choice
 from crossing import faultpoint
 from support.erasures import a_notice, token
 from support.parcels import a_night, observations
+from support.quarantined import AHEAD, SAID, a_night_with_plans
 
-AHEAD = date(2099, 1, 1)
-SAID = date(2026, 1, 5)
 STEWARD = {"by": "A. Steward", "reason": "the practice books reviews as events"}
-_RELEASABLE, _NOT = (0, 10, 20), (1,)  # rows of the first patient, and one of the second
-
-
-def a_night_with_plans(*, both=(), seed=3):
-    """Three rows lie in the future, one has a code that no terminology could hold, and those in `both` are both."""
-    days = [AHEAD if row in (*_RELEASABLE, *both) else SAID for row in range(100)]
-    codes = ["12345" if row in (*_NOT, *both) else "44054006" for row in range(100)]
-    return a_night(observation_count=100, effective_date=days, snomed_concept_id=codes, seed=seed)
 
 
 def load(zone, tables, **how):

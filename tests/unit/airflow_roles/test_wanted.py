@@ -27,7 +27,17 @@ def test_a_line_of_a_collection_is_one_of_each_collection() -> None:
     edits = {
         resource for action, resource in wanted_roles(Policy())["steward"] if action == "can_edit" and ":" in resource
     }
-    assert edits == {f"DAG:decide__{name}" for name in Policy().collections()}
+    kinds = ("decide", "decide_quarantine")
+    assert edits == {f"DAG:{kind}__{name}" for name in Policy().collections() for kind in kinds}
+
+
+def test_only_stewards_answer_and_nobody_else_is_given_their_dags() -> None:
+    wanted = wanted_roles(Policy())
+    may_answer = {role for role, permissions in wanted.items() if ("can_edit", "HITL Detail") in permissions}
+    given = {role for role, permissions in wanted.items() for _, of in permissions if ":decide" in of}
+    starts = {of for action, of in wanted["steward"] if action == "can_create"}
+    assert may_answer == given == {"steward"}
+    assert starts == {f"DAG Run:decide_quarantine__{name}" for name in Policy().collections()}
 
 
 @pytest.mark.parametrize(

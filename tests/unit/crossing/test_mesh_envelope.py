@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossing.errors import PersonMustAct, TryAgain
 from crossing.mesh_envelope import (
     ChecksumDiffers,
     Envelope,
     MessageRefused,
+    NotDelivered,
+    NotDeliveredYet,
     Tracking,
     check_checksum,
     non_delivery,
@@ -72,7 +73,7 @@ def test_other_content_is_told(tmp_path: Path, content: bytes) -> None:
         check_checksum(tmp_path / "x", hashlib.sha256(b"content").hexdigest(), "sha256")
 
 
-@pytest.mark.parametrize(("code", "kind"), [("14", PersonMustAct), ("02", TryAgain), ("999", PersonMustAct)])
+@pytest.mark.parametrize(("code", "kind"), [("14", NotDelivered), ("02", NotDeliveredYet), ("999", NotDelivered)])
 def test_a_reports_code_says_who_must_act(code: str, kind: type[Exception]) -> None:
     error = non_delivery("Y99001, parcel 1", code)
     assert isinstance(error, kind)

@@ -27,3 +27,15 @@ def test_a_broken_line_of_toml_is_not_repeated(
     assert isinstance(told.error, PolicyRefused)
     assert f"not valid TOML, {place}" in told.text
     assert not told.has(NAME)
+
+
+def test_a_practice_that_is_there_twice_is_refused_for_whoever_asks(tmp_path: Path) -> None:
+    """Which of the two rows was meant is not ours to choose."""
+    header, *rows = [
+        line for line in (Policy().folder / "practices.csv").read_text().splitlines() if not line.startswith("#")
+    ]
+    (tmp_path / "practices.csv").write_text("\n".join([header, *rows, rows[0].replace("EMIS", "TPP")]))
+    with pytest.raises(PolicyRefused, match="a practice twice"):
+        Policy(tmp_path).practices()
+    with pytest.raises(PolicyRefused, match="a practice twice"):
+        Policy(tmp_path).practice(rows[1].partition(",")[0])

@@ -1,9 +1,17 @@
 """When a run about opt-outs is green, whom it wakes, and what it says when it is not."""
 
+from types import SimpleNamespace
+
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from account_for_opt_outs import announce_notices, announce_notices_taken, every_notice_taken, every_opt_out_upheld
+from account_for_opt_outs import (
+    announce_notices,
+    announce_notices_taken,
+    every_notice_taken,
+    every_opt_out_upheld,
+    noting_tries,
+)
 
 SAID = {"parcels": ["a-notice"], "failed": {}, "a_person_must_act": False}
 SENT, NATIONAL = {"carrier": "directory"}, {"state": "not_set_up", "parcels": []}
@@ -14,6 +22,14 @@ def test_what_left_is_announced_and_nothing_wakes_nobody() -> None:
     assert announce_notices(SAID, None) == ["a-notice"]
     with pytest.raises(AirflowSkipException):
         announce_notices({**SAID, "parcels": []}, None)
+
+
+def test_a_task_that_was_begun_before_wakes_the_centre_for_what_left_then_is_not_known() -> None:
+    again = noting_tries({**SAID, "parcels": []}, SimpleNamespace(try_number=2))
+    assert announce_notices(again, None) == []
+    first = noting_tries({**SAID, "parcels": []}, SimpleNamespace(try_number=1))
+    with pytest.raises(AirflowSkipException):
+        announce_notices(first, None)
 
 
 def test_green_when_every_practice_was_looked_at_and_all_was_sent() -> None:

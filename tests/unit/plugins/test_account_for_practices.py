@@ -61,3 +61,32 @@ def test_a_night_on_which_nothing_was_due_is_green() -> None:
 def test_nobody_is_woken_where_no_parcel_was_sealed(results: list[list[dict[str, Any]]] | None) -> None:
     with pytest.raises(AirflowSkipException):
         announce_parcels(results)
+
+
+class Run:
+    """What Airflow says of a run's members, some of which handed something on in an earlier try."""
+
+    dag_id, run_id = "collect__gpdpr", "night-1"
+
+    def __init__(self, states: list[str], handed_on: list[Any]) -> None:
+        self.states, self.handed_on = states, handed_on
+
+    def get_task_states(self, *, dag_id: str, run_ids: list[str], task_ids: list[str]) -> dict[str, dict[str, str]]:
+        states = {f"{task_ids[0]}_{number}": state for number, state in enumerate(self.states)}
+        return {run: states for run in run_ids if dag_id == self.dag_id}
+
+    def xcom_pull(self, *, task_ids: str, map_indexes: list[int]) -> list[Any]:
+        return [self.handed_on[number] for number in map_indexes if task_ids == "each_shard.pseudonymise"]
+
+
+def test_what_a_shard_said_before_the_run_was_cleared_does_not_count_where_it_never_began_again() -> None:
+    before = [[collected("Y99001", "a")], [collected("Y99002", "b")]]
+    assert every_practice_collected([["Y99001"], ["Y99002"]], None, SENT, ti=Run(["success", "success"], before)) == 2
+    with pytest.raises(AirflowFailException, match=r"1 of 2 practices were not collected: Y99002\."):
+        every_practice_collected([["Y99001"], ["Y99002"]], before, SENT, ti=Run(["success", "upstream_failed"], before))
+
+
+def test_a_shard_that_is_no_more_says_nothing_of_a_practice_that_moved_to_another() -> None:
+    before = [[collected("Y99002", state="failed")], [collected("Y99002", "b")]]
+    with pytest.raises(AirflowFailException, match=r"1 of 1 practices were not collected: Y99002\."):
+        every_practice_collected([["Y99002"]], before, SENT, ti=Run(["success", "removed"], before))

@@ -22,7 +22,7 @@ from central_zone import receipts
 from central_zone.erasures.certificate import certificate_of
 from central_zone.ledger import Entry
 from central_zone.receive import opened_rows
-from crossing.answers import CERTIFICATE, PAYLOAD_TYPES, AnswerRefused, bytes_to_sign
+from crossing.answers import CERTIFICATE, PAYLOAD_TYPES, SUPPLEMENT, AnswerRefused, bytes_to_sign
 from crossing.canonical import NATIONAL_ALLOW_LIST, schema
 from crossing.key_register import RegisterRefused
 from crossing.manifest import Manifest, canonical_json, read_manifest
@@ -198,6 +198,58 @@ def test_of_an_answer_only_what_a_practice_may_know_is_shown(zone: SourceZone) -
     certify(zone, manifests(zone)["erasure 1"], **others)
     said = next(each["answer"] for each in told(zone)["left"] if each["kind"] == "erasure")
     assert said == {"rows_erased": {"patient": 1}, "parcels_left": 1, "audit_head": "ab" * 32}
+
+
+def supplement_to(zone: SourceZone, manifest: Manifest, **changes: Any) -> Path:
+    """As the centre writes it: tests/integration/central_zone/test_supplements.py holds the same words to a real store."""
+    said = {
+        "parcel_id": manifest.parcel_id,
+        "manifest_sha256": manifest.sha256(),
+        "rows_released": {"observation": 1},
+        "rows_discarded": {},
+        "decisions": [
+            {
+                "outcome": "released", "table_name": "observation", "rule_ids": ["dated_in_future"], "rows": 1,
+                "reason": "They book ahead.", "at": "2026-09-05T03:00:00.000000+00:00", "audit_head": "cd" * 32,
+            }
+        ],
+        "audit_head": "cd" * 32,
+        "at": "2026-09-05T03:00:00.000000+00:00",
+    } | changes  # fmt: skip
+    signature = central_keys.receipt_signing_key(zone.root / "keys" / "central").sign(
+        bytes_to_sign(said, PAYLOAD_TYPES[SUPPLEMENT])
+    )
+    signed = {SUPPLEMENT: said, "signing_key": central_keys.RECEIPT_SIGNING_KEY, "signature": signature.hex()}
+    path = zone.root / "answers" / f"{manifest.parcel_id}.supplement.json"
+    path.write_bytes(canonical_json(signed))
+    return path
+
+
+def test_what_was_decided_later_is_told_beside_the_receipt_which_stays_as_it_was(zone: SourceZone) -> None:
+    first = manifests(zone)["delta 1"]
+    answer_to(zone, first)
+    before = next(each["answer"] for each in told(zone)["left"] if each["parcel_id"] == first.parcel_id)
+    supplement_to(zone, first)
+    said = told(zone)
+    after = next(each["answer"] for each in said["left"] if each["parcel_id"] == first.parcel_id)
+    assert after == {**before, "rows_released": {"observation": 1}, "decided_because": "They book ahead."}
+    assert "loaded later after all" in page(said).decode()
+
+
+@pytest.mark.parametrize("wrong", [{"manifest_sha256": "0" * 64}, {"parcel_id": str(uuid.UUID(int=0))}])
+def test_a_supplement_of_another_parcel_is_refused(zone: SourceZone, wrong: dict[str, str]) -> None:
+    answer_to(zone, manifests(zone)["delta 1"])
+    supplement_to(zone, manifests(zone)["delta 1"], **wrong)
+    with pytest.raises(AnswerRefused, match="another parcel"):
+        told(zone)
+
+
+def test_nor_can_a_receipt_stand_for_a_supplement(zone: SourceZone) -> None:
+    first = manifests(zone)["delta 1"]
+    answer_to(zone, first)
+    forged(supplement_to(zone, first))
+    with pytest.raises(AnswerRefused, match="signature"):
+        told(zone)
 
 
 def altered(path: Path) -> None:

@@ -313,6 +313,19 @@ def test_a_second_release_says_already_and_changes_nothing(zone: SourceZone) -> 
     assert sorted(zone.settings.outbox.iterdir()) == before
 
 
+def test_a_seal_run_again_names_the_parcels_of_the_try_before(zone: SourceZone) -> None:
+    """Its process may have died before it told of them, and nobody would be woken to load them."""
+    for name, stamp in (("a", NIGHT_ONE), ("b", NIGHT_TWO)):
+        write_extract(zone.deliveries, {"Admin_Patient": [a_patient(name)]}, stamp)
+    one_run = zone.release()
+    pull_practice(one_run)
+    decide_practice(one_run)
+    sealed = seal_practice(one_run)["parcels"]
+    assert len(sealed) == 2
+    again = seal_practice(one_run)
+    assert (again["state"], again["parcels"]) == ("already", sealed)
+
+
 def test_nothing_identified_is_left_after_a_release(zone: SourceZone) -> None:
     release(
         zone,

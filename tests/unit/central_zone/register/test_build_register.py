@@ -58,6 +58,8 @@ def a_run(practice: str = "Y99001", night: int = 1, **changes: Any) -> ParcelRun
         loaded_at=taken + timedelta(hours=2),
         rows_loaded={"patient": 94, "observation": 20_001},
         rows_quarantined={"observation": {"dated_in_future": 3}},
+        rows_released={},
+        rows_discarded={},
         manifest=a_manifest(),
     )
     return replace(run, **changes)
@@ -185,6 +187,17 @@ def test_the_rows_of_the_patient_table_are_people_too(tmp_path: Path) -> None:
     rows = {row["table"]: row["rows"] for row in collection(tmp_path, one_night())["rows_loaded"]}
     assert rows["patient"]["figure"] == 750
     assert rows["observation"]["figure"] == 160_008
+
+
+def test_rows_that_were_decided_on_are_told_beside_those_that_were_kept_out(tmp_path: Path) -> None:
+    decided = {"rows_released": {"observation": 2}, "rows_discarded": {"observation": 1, "patient": 1}}
+    said = collection(tmp_path, one_night(**decided))
+    assert {row["rule"]: row["rows"]["figure"] for row in said["rows_quarantined"]} == {"dated_in_future": 24}
+    figures = {row["table"]: (row["released"]["figure"], row["discarded"]["figure"]) for row in said["rows_decided"]}
+    assert figures == {"observation": (16, 8), "patient": (None, 10)}
+    page = (tmp_path / "index.html").read_text()
+    assert "Loaded after all" in page
+    assert collection(tmp_path, one_night())["rows_decided"] == []
 
 
 def test_one_practice_alone_gets_no_figures_of_people(tmp_path: Path) -> None:

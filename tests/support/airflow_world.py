@@ -1,0 +1,94 @@
+"""The two small practices of support.killed_world, whose nights are lived by a real Airflow; a carrier still moves the parcels."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from demo.places import CHECKOUT
+from demo.stack import Stack, begin, start_airflow
+from support import held_tasks
+from support.killed_world import World, make_world
+from support.people_asking import Person
+from support.task_gates import Gates
+from support.task_states import States
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """Airflow runs; none of its tasks may begin until its gate is opened."""
+
+    stack: Stack
+    world: World
+    states: States
+    gates: Gates
+
+    def person(self, name: str) -> Person:
+        return Person(self.stack, name)
+
+
+@contextmanager
+def an_airflow(patch: pytest.MonkeyPatch) -> Iterator[Lived]:
+    # Not pytest's own folder: it closes that to all other users, and PostgreSQL may have to run as one.
+    folder = Path(mkdtemp(prefix="gp-collect-cleared-"))
+    stack = begin(folder / "demo")
+    try:
+        root = stack.places.root
+        world = make_world(root, f"postgresql+psycopg://postgres:@/store?host={stack.socket}")
+        _hold_first_parcels(root / "policy" / "expectations" / "parcel.toml")
+        patch.setenv("GP_POLICY_DIR", str(root / "policy"))
+        settings = _settings_of(world)
+        stack.run("gp-central", "store", "init", more={**settings, "GP_STORE_ADMIN_URL": world.store_url})
+        held = _held_tasks(folder / "held")
+        start_airflow(stack, lambda _: None, more={**settings, **_airflow(held)})
+        database = f"postgresql://postgres:@/airflow?host={stack.socket}"
+        states = States(database)
+        lived = Lived(stack, world, states, Gates(held, database, stack.processes.started["scheduler"].pid))
+        yield lived
+    finally:
+        stack.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hold_first_parcels(rules: Path) -> None:
+    """A steward has to decide about each practice's first parcels, so that there is something to ask."""
+    before, rule, after = rules.read_text().partition('id = "history_too_short"')
+    assert 'severity = "warn"' in after
+    rules.write_text(before + rule + after.replace('severity = "warn"', 'severity = "hold_parcel"', 1))
+
+
+def _settings_of(world: World) -> dict[str, str]:
+    """Both zones' as their tasks read them, in one process's environment."""
+    source = world.source
+    folders = {
+        "GP_SOURCE_KEYS_DIR": source.keys,
+        "GP_SOURCE_WORK_DIR": source.spool,
+        "GP_SOURCE_STATE_DIR": source.memory,
+        "GP_INCOMING_DIR": source.incoming,
+        "GP_LANDING_DIR": source.landing,
+        "GP_OUTBOX_DIR": source.outbox,
+        "GP_POLICY_DIR": source.policy_folder,
+        "GP_CENTRAL_RECEIPTS_DIR": world.central.receipts_folder,
+    }
+    world.central.receipts_folder.mkdir(parents=True, exist_ok=True)
+    return {name: str(folder) for name, folder in folders.items()} | dict(world.central.values)
+
+
+def _held_tasks(folder: Path) -> Path:
+    for name in ("gates", "reached"):
+        (folder / name).mkdir(parents=True)
+    shutil.copy(held_tasks.__file__, folder / "airflow_local_settings.py")
+    shutil.copy(CHECKOUT / "plugins" / "airflow_local_settings.py", folder / "of_the_product.py")
+    return folder
+
+
+def _airflow(held: Path) -> dict[str, str]:
+    """A task that was cleared is killed at its worker's next heartbeat: here after a second."""
+    return {
+        "PYTHONPATH": f"{held}:{CHECKOUT / 'include'}:{CHECKOUT / 'plugins'}",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    }
