@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from psycopg import sql
-from sqlalchemy import Connection, Engine, Select, Table
+from sqlalchemy import Connection, Engine, Select, Table, event
 
 from central_zone.load import driver_of
 from central_zone.release_locks import wait_no_longer
 from central_zone.store.connection import store_errors
 
 _SENT_AT_ONCE = 1 << 20
-_LONGEST_TABLE = "2h"  # as long as the questions of one table may take: policy/store_rights.toml
 
 
 @contextmanager
@@ -26,11 +25,22 @@ def one_moment(store: Engine, writing: Connection) -> Iterator[Connection]:
     """
     still = store.execution_options(isolation_level="REPEATABLE READ")
     with still.connect() as asking, asking.begin() as questions:
-        for each in (asking, writing):  # one is idle while the other works
-            each.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_LONGEST_TABLE}'")
+        _keep_alive(writing, beside=asking)
         wait_no_longer(asking)  # a lock that waits for `writing` would wait for ever: the store sees no ring
         yield asking
         questions.rollback()
+
+
+def _keep_alive(writing: Connection, *, beside: Connection) -> None:
+    """One is idle while the other works, and the server ends who is idle for long: a worker that hung must hold nobody up.
+
+    So after each question the other says that it is there. One question may take as long as somebody may be idle.
+    """
+
+    def say_so(*_: object) -> None:
+        writing.exec_driver_sql("SELECT")
+
+    event.listen(beside, "after_cursor_execute", say_so)
 
 
 def copy_across(asking: Connection, rows: Select[tuple[object, ...]], writing: Connection, into: Table) -> int:

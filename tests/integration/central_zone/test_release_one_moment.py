@@ -1,5 +1,6 @@
 """Every table of a release shows the same moment, however many nights are loaded while it is made. On a real PostgreSQL."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -76,3 +77,13 @@ def test_whoever_loads_meanwhile_is_not_held_up_and_the_chain_of_both_holds(worl
     with world.zone(AUDITOR) as zone, zone.store.begin() as connection:
         assert walk(connection).size == 3
     assert world.release_only()["persons_released"] == 2 * PEOPLE
+
+
+def test_a_release_outlives_the_time_limit_of_the_idle_as_long_as_it_asks(world):
+    """One of its connections is idle while the other asks; that worker is not the one that hung."""
+    world.allow(HERE, a_practice(world, HERE))
+    world.publish()
+    world.store_url += "&options=-c%20idle_in_transaction_session_timeout%3D2000"
+    said, times = released_amid(world, lambda number: time.sleep(0.6) if number <= len(EACH) + 1 else None)
+    assert times > len(EACH)
+    assert said["persons_released"] == PEOPLE
