@@ -89,7 +89,7 @@ class Walk:
 
     def _is_decided(self, later: set[str]) -> bool:
         tasks = [each for each in self._all() if each.task in later]
-        return all(each.state != "none" for each in tasks if not self._waits(each.task, tasks))
+        return all(each.state != "none" for each in tasks if not self._waits(each.task, self._all()))
 
     def _waits(self, task: str, among: list[Instance]) -> bool:
         """For one that is held out of its pool, and so is not decided yet."""
