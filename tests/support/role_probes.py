@@ -51,8 +51,8 @@ _AS_ASKED = {
 }
 _ALONE = ("erasure.applied_up_to", "erasure.serving", "ledger.alembic_version")  # one row, which is there
 _COLUMNS = """
-SELECT a.attrelid::regclass::text, n.nspname || '.' || c.relname, quote_ident(a.attname), format_type(a.atttypid, NULL), a.attidentity,
-  c.relkind = 'v'
+SELECT a.attrelid::regclass::text, n.nspname || '.' || c.relname, quote_ident(a.attname), format_type(a.atttypid, NULL),
+  a.attidentity <> '' OR a.attgenerated <> '', c.relkind = 'v'
 FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
   AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, a.attnum
@@ -89,9 +89,9 @@ class Said:
 
 def tables_of(connection: psycopg.Connection[Any]) -> dict[str, Table]:
     found: dict[str, Table] = {}
-    for in_sql, name, column, type_, identity, is_view in connection.execute(_COLUMNS):
+    for in_sql, name, column, type_, is_filled, is_view in connection.execute(_COLUMNS):
         table = found.setdefault(name, Table(name, in_sql, is_view))
-        if identity:
+        if is_filled:
             table.counted.append(column)
         else:
             table.columns.append(column)
