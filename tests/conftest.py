@@ -12,6 +12,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from runbook_pages.rehearsed import rehearsals
 from support.shown_demonstration import Demonstration, a_demonstration
+from support.third_night import ThirdNight, a_third_night
 
 # How long one example takes says how busy the machine is. What may take long has a timeout of its own.
 settings.register_profile("without deadlines", deadline=None)
@@ -40,6 +41,15 @@ def shown() -> Iterator[Demonstration]:
         yield demonstration
 
 
+@pytest.fixture(scope="session")
+def third_night(shown: Demonstration) -> Iterator[ThirdNight]:
+    """A night more of the same demonstration, with canaries and with parcels that are held."""
+    if not shown.is_ours:
+        pytest.skip("Nothing is planted in the demonstration that GP_SHOWN names: it is somebody's.")
+    with a_third_night(shown) as lived:
+        yield lived
+
+
 # Which files are one piece of work for one worker; any other file is a piece of its own. Two Airflows at once would starve
 # each other, and one that begins last is waited for by everybody; what many tests look at is lived once.
 AIRFLOW, HISTORIES, JOURNEY, STORE_SERVER = "airflow", "histories", "journey", "store server"
@@ -55,13 +65,13 @@ _GROUPS = {
 }
 
 # The demonstration stays up for these, and nobody else's Airflow runs beside it meanwhile.
-_WHEN_OF_DEMO = {"test_demo.py": 1, "test_in_airflow.py": 2}
+_WHEN_OF_DEMO = {"test_demo.py": 1, "test_in_airflow.py": 2, "test_canaries.py": 3}
 ENDS_THE_DEMO = "test_demo.py::test_stopping_ends_every_process"
 
 
 def _when_of_demo(item: pytest.Item) -> int:
     name = item.nodeid.partition("::")[0].rpartition("/")[2]
-    return 3 if item.nodeid.endswith(ENDS_THE_DEMO) else _WHEN_OF_DEMO.get(name, 0)
+    return 4 if item.nodeid.endswith(ENDS_THE_DEMO) else _WHEN_OF_DEMO.get(name, 0)
 
 
 def group_of(nodeid: str) -> str:

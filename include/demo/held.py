@@ -12,7 +12,7 @@ from demo.places import COLLECTION
 from demo.stack import Say, Stack
 
 NIGHT = 3
-_LENIENT, _STRICT = "largest_quarantined_share = 0.05", "largest_quarantined_share = 0.0001"
+LENIENT, STRICT = "largest_quarantined_share = 0.05", "largest_quarantined_share = 0.0001"
 _LONGEST_SECONDS = 400
 
 
@@ -26,7 +26,7 @@ def with_a_policy_of_its_own(stack: Stack) -> None:
 def hold_parcels(stack: Stack, say: Say) -> list[dict[str, Any]]:
     """Those that wait for a steward when the night is over, as the ledger tells of them. Raises DemoStuck where none does."""
     collection = policy_folder() / "collections" / f"{COLLECTION}.toml"
-    collection.write_text(collection.read_text().replace(_LENIENT, _STRICT))
+    collection.write_text(collection.read_text().replace(LENIENT, STRICT))
     deliver(stack, NIGHT)
     stack.api().trigger(f"collect__{COLLECTION}", f"night-{NIGHT}")
     held = list(

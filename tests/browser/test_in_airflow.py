@@ -2,36 +2,32 @@
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from demo.airflow_api import wait_for
-from demo.nights import deliver
-from demo.places import Places
-from demo.processes import Processes
-from demo.stack import Stack
 from gp_collect_plugin import NAMED, PREFIX
 from support.browsing import Seen, a_page
 from support.shown_demonstration import Demonstration
+from support.third_night import REASON
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.needs_debian, pytest.mark.timeout(600)]
 
 FAILED = "Y99008"  # on the first night
 PATIENCE = 60_000  # milliseconds: Airflow's own pages take their time on a busy machine
 expect.set_options(timeout=PATIENCE)
-REASON = "Dates in the future are known at this practice."
 
 
 @contextmanager
-def signed_in(browser: Browser, shown: Demonstration, name: str) -> Iterator[Seen]:
+def signed_in(browser: Browser, shown: Demonstration, name: str, **how: Any) -> Iterator[Seen]:
     """By Airflow's own form, as anybody does."""
     password = json.loads(shown.api.passwords.read_text())[name]
-    with a_page(browser) as seen:
+    with a_page(browser, **how) as seen:
         seen.page.set_default_timeout(PATIENCE)
         seen.opens(f"{shown.address}/auth/login/")
         seen.page.fill("input[name=username]", name)
@@ -86,27 +82,32 @@ def test_a_stranger_and_whoever_is_not_signed_in_see_nothing(browser: Browser, s
         expect(stranger.page.locator("main")).to_contain_text("Your role in Airflow does not include this page")
 
 
-@pytest.mark.rehearsal
+@pytest.fixture
+def held(shown: Demonstration, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A parcel that waits for a steward. `make up` leaves some in the demonstration that GP_SHOWN names."""
+    if shown.is_ours:
+        return dict(request.getfixturevalue("third_night").for_a_steward)
+    return next(each for each in shown.ledger() if each["state"] == "held")
+
+
 def test_a_steward_approves_a_held_parcel_and_sees_it_load(
-    browser: Browser, shown: Demonstration, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, shown: Demonstration, held: dict[str, Any], tmp_path: Path
 ) -> None:
-    """A third night, under a policy that lets not one row in ten thousand break a rule."""
-    monkeypatch.setenv("GP_POLICY_DIR", str(shown.policy))
-    parcel = a_parcel_held(shown)
-    code, sequence = parcel["practice_code"], parcel["sequence"]
+    """On the third night, under a policy that lets not one row in ten thousand break a rule."""
+    code, sequence = held["practice_code"], held["sequence"]
     where = f"{code}, parcel {sequence}"
-    with signed_in(browser, shown, "steward") as seen:
+    recorded = (shown.served if shown.is_ours else tmp_path) / "steward.zip"
+    with signed_in(browser, shown, "steward", record_har_path=recorded) as seen:
+        seen.opens(f"{shown.address}{PREFIX}/decisions")
         answer = seen.page.get_by_role("link", name=f"Answer: {where}")
-        waited(
-            lambda: seen.opens(f"{shown.address}{PREFIX}/decisions") and answer.count()
-        )  # it is asked after the load
+        expect(answer).to_be_visible()
         assert seen.faults() == []
         seen.pictured("decisions-in-airflow")
         answer.click()
         seen.page.locator("#element_reason").fill(REASON)  # Airflow 3.3.2's own form has no label for it
         seen.pictured("answering-in-airflow")
         seen.page.get_by_role("button", name="Load it").click()
-        became(shown, parcel["parcel_id"], "loaded")
+        became(shown, held["parcel_id"], "loaded")
         seen.opens(f"{shown.address}{PREFIX}/practice/{code}")
         line = seen.page.get_by_role("row", name=re.compile(rf"^{sequence} delta loaded"))
         expect(line).to_contain_text("Decided by steward")
@@ -114,37 +115,5 @@ def test_a_steward_approves_a_held_parcel_and_sees_it_load(
         expect(seen.page.get_by_role("row", name=re.compile(REASON))).to_contain_text(where)
 
 
-def a_parcel_held(shown: Demonstration) -> dict[str, Any]:
-    """The first that the third night holds."""
-    stack = stack_of(shown)
-    collection = shown.policy / "collections" / "gpdpr.toml"
-    lenient = collection.read_text()
-    collection.write_text(lenient.replace("largest_quarantined_share = 0.05", "largest_quarantined_share = 0.0001"))
-    if not held(stack):  # a demonstration that runs already may have had its third night
-        deliver(stack, 3)
-        shown.api.trigger("collect__gpdpr", "night-3")
-    return dict(waited(lambda: held(stack))[0])
-
-
-def held(stack: Stack) -> list[dict[str, Any]]:
-    return [each for each in ledger(stack) if each["state"] == "held"]
-
-
 def became(shown: Demonstration, parcel_id: str, state: str) -> None:
-    stack = stack_of(shown)
-    waited(lambda: any(each["parcel_id"] == parcel_id and each["state"] == state for each in ledger(stack)))
-
-
-def waited(condition: Callable[[], Any]) -> Any:
-    return wait_for("the browser's night", condition, seconds=400, alive=list)
-
-
-def ledger(stack: Stack) -> list[dict[str, Any]]:
-    time.sleep(2)  # each look is a command, and the night needs the processor
-    return list(json.loads(stack.run("gp-central", "ledger", "--json")))
-
-
-def stack_of(shown: Demonstration) -> Stack:
-    """To give commands to the zones of the demonstration; its processes are somebody else's."""
-    places = Places(root=shown.folder, port=shown.api.port)
-    return Stack(places, Processes(shown.folder / "none.json", places.logs), shown.folder / "postgres")
+    wait_for(f"a parcel to be {state}", lambda: shown.state_of(parcel_id) == state, seconds=400, alive=shown.ended)

@@ -9,28 +9,29 @@ import pyarrow as pa
 from central_zone.erasures.stripped import read_stripped
 from central_zone.keys import recipient_key
 from central_zone.receive import opened_rows
+from crossing.canonical import ERASURE
 from crossing.manifest import read_manifest
 from leak_search.postgres import Database, DataDirectory
 from leak_search.surfaces import Allowed, Folder, Kept, Surface
-from support.canary_night import CanaryNight
+from support.third_night import ThirdNight
 
 _ELSEWHERE = "Searched as surfaces of their own."
 
 
-def allowed(lived: CanaryNight) -> list[Allowed]:
+def allowed(lived: ThirdNight) -> list[Allowed]:
     """What may hold identifiers. Everything else below the deployment's folder may not."""
     return [
         Allowed(
             lived.folder / "source" / "incoming", "The suppliers' deliveries: what the source zone is given to read."
         ),
         Allowed(lived.folder / "keys", "Both zones' keys: they are looked for elsewhere."),
-        Allowed(lived.temporary.parent / "policy", "Maps postcodes to areas; nothing is written there."),
+        Allowed(lived.shown.policy, "Maps postcodes to areas; nothing is written there."),
     ]
 
 
-def surfaces(lived: CanaryNight) -> list[Surface]:
+def surfaces(lived: ThirdNight) -> list[Surface]:
     """Each zone's folders, Airflow's, the databases, the server's disk, parcels opened, processes, and what was printed."""
-    folder, postgres = lived.folder, lived.folder / "postgres"
+    folder, postgres, served = lived.folder, lived.folder / "postgres", lived.shown.served
     parts = {
         "logs of every process": folder / "logs",
         "Airflow's home": folder / "airflow",
@@ -44,19 +45,22 @@ def surfaces(lived: CanaryNight) -> list[Surface]:
     return [
         *(Folder(name, path, may) for name, path in parts.items()),
         Folder("the rest of the deployment's folder", folder, [*may, *rest]),
-        Folder("temporary files", lived.temporary.parent, [Allowed(folder, _ELSEWHERE), *may]),
+        Folder("temporary files", folder.parent, [Allowed(folder, _ELSEWHERE), Allowed(served, _ELSEWHERE), *may]),
+        Folder("what pages and Airflow's interface served", served),
         Kept("parcels, opened", list(opened_parcels(lived))),
-        Database("Airflow's database", lived.url("airflow")),
-        Database("the store", lived.url("store")),
-        DataDirectory("the database server's disk", postgres, lived.url("store"), logs=[postgres / "log"]),
+        Database("Airflow's database", lived.shown.url("airflow")),
+        Database("the store", lived.shown.url("store")),
+        DataDirectory("the database server's disk", postgres, lived.shown.url("store"), logs=[postgres / "log"]),
         lived.processes,
         Kept("what commands printed", lived.printed),
     ]
 
 
-def opened_parcels(lived: CanaryNight) -> Iterator[tuple[str, bytes]]:
+def opened_parcels(lived: ThirdNight) -> Iterator[tuple[str, bytes]]:
     """Every row of every parcel, with the centre's key, as Arrow holds it; of stripped ones what is left."""
     for path in sorted((lived.folder / "crossing").glob("*/manifest.json")):
+        if read_manifest(path.read_bytes()).extract_kind == ERASURE and not [*path.parent.glob("part-*")]:
+            continue  # a notice that was acted on: who it named is gone
         for number, (table, rows) in enumerate(_rows(path, lived.folder / "keys" / "central")):
             target = pa.BufferOutputStream()
             with pa.ipc.new_stream(target, rows.schema) as writer:
