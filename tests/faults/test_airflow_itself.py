@@ -95,6 +95,8 @@ def test_airflow_begins_again_with_an_empty_database(stack: Stack) -> None:
     api.trigger("collect__gpdpr", "night-2")
     wait_for("night 2 to be collected", lambda: ended_runs(stack, "collect__gpdpr", 2), seconds=400, alive=alive)
     stack.processes.stop()
+    for name in [*stack.processes.started]:
+        stack.processes.forget(name)
     with psycopg.connect(f"postgresql://postgres:@/postgres?host={stack.socket}", autocommit=True) as connection:
         connection.execute("DROP DATABASE airflow WITH (FORCE)")
         connection.execute("CREATE DATABASE airflow")
