@@ -9,6 +9,7 @@ from datetime import date
 from leak_search.encodings import AS_NUMBER, AS_SHORT_NUMBER, WRITTEN, Encoding, base64_inside, fits_a_number
 
 SHORTEST_TEXT = 6
+_UNMISTAKABLE_DIGITS = 10  # an NHS number's
 _HASHES = ("md5", "sha1", "sha256", "sha512", "blake2b")
 _DATES_OF_PROGRAMS = ("%Y-%m-%d", "%d/%m/%Y", "%Y%m%d")
 _DATES_OF_PEOPLE = ("%d-%m-%Y", "%d.%m.%Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%Y/%m/%d", "%d%m%Y")
@@ -42,9 +43,16 @@ def needles_for(label: str, text: str) -> list[Needle]:
         raise TooShort(
             f"{label}: {len(text)} characters are found everywhere by chance. Plant at least {SHORTEST_TEXT}."
         )
-    return _without_repeats(Needle(label=label, encoding=name, pattern=written) for name, written in _forms(text)) + (
-        _as_numbers(label, text)
+    forms = (
+        Needle(label=label, encoding=name, pattern=written, is_apart=_is_in_longer_numbers(written))
+        for name, written in _forms(text)
     )
+    return _without_repeats(forms) + _as_numbers(label, text)
+
+
+def _is_in_longer_numbers(written: bytes) -> bool:
+    """A supplier's number of eight digits is within a SNOMED CT id of eighteen by chance; one of ten, seldom enough, counts."""
+    return written.isdigit() and len(written) < _UNMISTAKABLE_DIGITS
 
 
 def needles_for_date(label: str, day: date) -> list[Needle]:

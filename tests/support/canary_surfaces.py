@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from central_zone.erasures.stripped import read_stripped
 from central_zone.keys import recipient_key
@@ -62,10 +63,18 @@ def opened_parcels(lived: ThirdNight) -> Iterator[tuple[str, bytes]]:
         if read_manifest(path.read_bytes()).extract_kind == ERASURE and not [*path.parent.glob("part-*")]:
             continue  # a notice that was acted on: who it named is gone
         for number, (table, rows) in enumerate(_rows(path, lived.folder / "keys" / "central")):
+            cells = pa.table([_apart(column) for column in rows.columns], rows.column_names)
             target = pa.BufferOutputStream()
-            with pa.ipc.new_stream(target, rows.schema) as writer:
-                writer.write_table(rows)
+            with pa.ipc.new_stream(target, cells.schema) as writer:
+                writer.write_table(cells)
             yield f"{path.parent.name}, {table} {number}", target.getvalue().to_pybytes()
+
+
+def _apart(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Arrow writes texts without anything between them: the end of a code and the beginning of the next make any number."""
+    if not pa.types.is_string(column.type):
+        return column
+    return pc.binary_join_element_wise(column, "", "\n")
 
 
 def _rows(path: Path, keys: Path) -> Iterator[tuple[str, pa.Table]]:
