@@ -145,6 +145,15 @@ def test_eight_digits_within_a_longer_number_are_no_date() -> None:
     assert not found(needles, b"x19030817")
 
 
+@pytest.mark.parametrize("written", ["60123456", "65432106"])
+def test_a_number_of_eight_digits_counts_where_it_stands_by_itself(written: str) -> None:
+    """A SNOMED CT id of sixteen digits holds one by chance, forwards or backwards."""
+    needles = needles_for("number at the supplier", "60123456")
+    assert found(needles, f"1{written}00000106".encode()) == set()
+    assert found(needles, f"\n{written}\n".encode())
+    assert found(needles_for("nhs number", NHS_NUMBER), f"1{NHS_NUMBER}00106".encode())
+
+
 KEY = hashlib.sha256(b"a key").digest()
 
 
