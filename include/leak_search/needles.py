@@ -9,6 +9,7 @@ from datetime import date
 from leak_search.encodings import AS_NUMBER, AS_SHORT_NUMBER, WRITTEN, Encoding, base64_inside, fits_a_number
 
 SHORTEST_TEXT = 6
+_NUMBER_BYTES, _ZEROS = 8, 3
 _UNMISTAKABLE_DIGITS = 10  # an NHS number's
 _HASHES = ("md5", "sha1", "sha256", "sha512", "blake2b")
 _DATES_OF_PROGRAMS = ("%Y-%m-%d", "%d/%m/%Y", "%Y%m%d")
@@ -28,6 +29,7 @@ class Needle:
     `is_short`: so few bytes that a gigabyte of noise holds one by chance (five bytes: one chance in 10^12 at each place, so
     three thousand needles would meet three a gigabyte). It counts only where its surroundings are not noise, which sealed and
     compressed bytes are and pages, records and text are not.
+    `is_mostly_zeros`: a number of five bytes in eight. Where a server writes down its own lengths and counters, it is met by chance.
     """
 
     label: str
@@ -35,6 +37,10 @@ class Needle:
     pattern: bytes = field(repr=False)
     is_apart: bool = False
     is_short: bool = False
+
+    @property
+    def is_mostly_zeros(self) -> bool:
+        return len(self.pattern) == _NUMBER_BYTES and self.pattern.count(0) >= _ZEROS
 
 
 def needles_for(label: str, text: str) -> list[Needle]:

@@ -94,7 +94,8 @@ class DataDirectory:
         """Pages and log records are searched as they are: they hold values, not files."""
         for path in sorted(self.folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                yield Piece(kind=self._kind(path), place=str(path.relative_to(self.folder)), open=of_file(path))
+                kind, place = self._kind(path), str(path.relative_to(self.folder))
+                yield Piece(kind=kind, place=place, open=of_file(path), has_counters=kind == WRITE_AHEAD_LOG)
         for path in self.logs:
             if not path.is_relative_to(self.folder):
                 yield Piece(kind=SERVER_LOG, place=path.name, open=of_file(path))

@@ -90,7 +90,7 @@ class _OneSurface:
         for needle in self.matcher.matches(_Counted(stream, self.much)):
             if needle.label == _CONTROL:
                 self.seen.add(kind)
-            else:
+            elif not (self.piece.has_counters and needle.is_mostly_zeros):
                 self.hits[place, needle] += 1
 
     def _unread(self, place: str, why: str) -> None:

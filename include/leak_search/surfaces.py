@@ -15,13 +15,17 @@ NAMES, CONTENTS, UNPACKED = "names", "contents", "unpacked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A stretch of bytes of a surface. Of those that may be containers, `open` gives something that can be read twice."""
+    """A stretch of bytes of a surface. Of those that may be containers, `open` gives something that can be read twice.
+
+    `has_counters`: it is full of a server's own numbers. The values that the server keeps are searched elsewhere.
+    """
 
     kind: str
     place: str
     open: Callable[[], Readable] = field(repr=False)
     may_be_container: bool = False
     is_control: bool = False
+    has_counters: bool = False
 
 
 class Surface(Protocol):

@@ -1,9 +1,11 @@
 """A clean verdict needs every control found; surfaces that prove nothing are failures."""
 
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,14 @@ def test_what_may_not_be_read_is_told() -> None:
 
     findings = search(NEEDLES, [Faulty([Piece(kind=CONTENTS, place="a file", open=refused)])])  # type: ignore[arg-type]
     assert [(each.place, each.why) for each in findings.unread] == [("a file", "PermissionError")]
+
+
+@pytest.mark.parametrize(("has_counters", "times"), [(False, 2), (True, 1)])
+def test_among_a_servers_own_numbers_five_bytes_in_eight_are_nobodys(has_counters: bool, times: int) -> None:
+    data = b"|9990000018|" + struct.pack("<q", 9990000018)
+    piece = Piece(kind=CONTENTS, place="a log", open=lambda: BytesIO(data), has_counters=has_counters)
+    findings = search(needles_for("nhs number", "9990000018"), [Faulty([piece])])
+    assert [hit.encoding for hit in findings.hits] == ["64-bit number", "plain"][-times:]
 
 
 def test_one_surface_that_fails_does_not_keep_the_next_from_being_searched(tmp_path: Path) -> None:
