@@ -29,10 +29,10 @@ WHICH = {
 
 
 def questions(lines: Sequence[Any]) -> list[dict[str, Any]]:
-    """One for each line, for the first of them where they are many. Raises AirflowSkipException where there is none."""
+    """One for each line; where they are many, for the first, each of which says so. Raises AirflowSkipException where there is none."""
     if not lines:
         raise AirflowSkipException("Nothing of it waits in quarantine.")
-    return [question_about(line) for line in lines[:MOST_QUESTIONS]]
+    return [question_about(line, not_asked=len(lines) - MOST_QUESTIONS) for line in lines[:MOST_QUESTIONS]]
 
 
 def that_may_be_released(questions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def _without_answer(question: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in question.items() if name != "may_be_released"}
 
 
-def question_about(line: Any) -> dict[str, Any]:
+def question_about(line: Any, *, not_asked: int = 0) -> dict[str, Any]:
     """The words of one question about a central_zone.quarantine_lines.Line, and the rows it is about."""
     rules = " and ".join(line.rule_ids)
     may = line.why_not_released is None
@@ -57,6 +57,8 @@ def question_about(line: Any) -> dict[str, Any]:
         f"*{DISCARD}*: they stay out for good. *{LEAVE}*: nothing changes.\n\n"
         f"Why the rule is there, and how often it is broken: the page Quality of records."
     )
+    if not_asked > 0:
+        body += f"\n\n{not_asked} more questions about {line.practice_code} are not asked: once these are answered, start this again."
     return {
         "rows": {
             "parcel_ids": list(line.parcel_ids),

@@ -105,10 +105,8 @@ def _everybody(connection: Connection, collection: str) -> Table:
     """Each registration of today's patients, and whose it is: NULL where the person has no valid NHS number."""
     patient = current("patient")
     registration = (patient.c.practice_code, patient.c.registration_token)
-    newest = (
-        patient.c.parcel_number.desc(),
-        patient.c.record_token,
-    )  # of two records alike new, each time the same one
+    # The token, so that of two records alike new it is each time the same one.
+    newest = (patient.c.parcel_number.desc(), patient.c.record_token)
     rank = func.row_number().over(partition_by=registration, order_by=newest).label("rank")
     rows = (
         select(*registration, patient.c.patient_token, rank)

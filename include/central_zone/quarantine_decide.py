@@ -58,11 +58,8 @@ def decide_on_each(
     A parcel whose rows cannot be decided on stops no other. Raises NotReleasable or NothingInQuarantine where any could not,
     naming them, after the others were; said again, it says so again and changes nothing.
     """
-    decide, done, left = (
-        (release_rows if outcome == RELEASED else discard_rows),
-        list[Decided](),
-        list[GPCollectError](),
-    )
+    decide = release_rows if outcome == RELEASED else discard_rows
+    done, left = list[Decided](), list[GPCollectError]()
     same: dict[str, Any] = {
         "table_name": table_name,
         "rule_ids": tuple(rule_ids),

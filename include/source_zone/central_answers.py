@@ -23,11 +23,8 @@ from crossing.key_register import RECEIPTS, KeyNotValid, KeyRegister, read_key_r
 from crossing.manifest import Manifest
 from source_zone.settings import Settings
 
-_ABOUT = {
-    RECEIPT: "parcel_id",
-    SUPPLEMENT: "parcel_id",
-    CERTIFICATE: "notice",
-}  # which field says what an answer is about
+# Which field says what an answer is about.
+_ABOUT = {RECEIPT: "parcel_id", SUPPLEMENT: "parcel_id", CERTIFICATE: "notice"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from journey.both_zones import COLLECTION, BothZones
+from support.source_zone import source_environment
 
 INCLUDE = Path(__file__).parents[2] / "include"
 _KILLED = """
@@ -41,7 +42,7 @@ Point = tuple[str, str, str, int]  # module, name, before or after, which time
 
 
 def pull_killed_at(zones: BothZones, point: Point, practice: str) -> None:
-    _run(_PULL, point, "source_zone.shards", [practice], _source(zones))
+    _run(_PULL, point, "source_zone.shards", [practice], source_environment(zones.source))
 
 
 def load_killed_at(zones: BothZones, point: Point, parcels: list[str]) -> None:
@@ -58,17 +59,3 @@ def _run(body: str, point: Point, step: str, arguments: list[str], environment: 
         check=False,
     )
     assert ran.returncode == -signal.SIGKILL, (COLLECTION, point, ran.stderr)
-
-
-def _source(zones: BothZones) -> dict[str, str]:
-    source = zones.source
-    named = {
-        "GP_SOURCE_KEYS_DIR": source.keys,
-        "GP_SOURCE_WORK_DIR": source.spool,
-        "GP_SOURCE_STATE_DIR": source.memory,
-        "GP_INCOMING_DIR": source.incoming,
-        "GP_LANDING_DIR": source.landing,
-        "GP_OUTBOX_DIR": source.outbox,
-        "GP_POLICY_DIR": source.policy_folder,
-    }
-    return {name: str(value) for name, value in named.items()}

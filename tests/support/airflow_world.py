@@ -14,6 +14,7 @@ from demo.stack import Stack, begin, start_airflow
 from support import held_tasks
 from support.killed_world import World, make_world
 from support.people_asking import Person
+from support.source_zone import source_environment
 from support.task_gates import Gates
 from support.task_states import States
 
@@ -63,19 +64,9 @@ def _hold_first_parcels(rules: Path) -> None:
 
 def _settings_of(world: World) -> dict[str, str]:
     """Both zones' as their tasks read them, in one process's environment."""
-    source = world.source
-    folders = {
-        "GP_SOURCE_KEYS_DIR": source.keys,
-        "GP_SOURCE_WORK_DIR": source.spool,
-        "GP_SOURCE_STATE_DIR": source.memory,
-        "GP_INCOMING_DIR": source.incoming,
-        "GP_LANDING_DIR": source.landing,
-        "GP_OUTBOX_DIR": source.outbox,
-        "GP_POLICY_DIR": source.policy_folder,
-        "GP_CENTRAL_RECEIPTS_DIR": world.central.receipts_folder,
-    }
-    world.central.receipts_folder.mkdir(parents=True, exist_ok=True)
-    return {name: str(folder) for name, folder in folders.items()} | dict(world.central.values)
+    receipts = world.central.receipts_folder
+    receipts.mkdir(parents=True, exist_ok=True)
+    return source_environment(world.source) | {"GP_CENTRAL_RECEIPTS_DIR": str(receipts)} | dict(world.central.values)
 
 
 def _held_tasks(folder: Path) -> Path:

@@ -82,7 +82,7 @@ class Demonstration:
         with psycopg.connect(self.url("store")) as connection:
             (state,) = connection.execute(
                 "SELECT state FROM ledger.parcel WHERE parcel_id = %s", [parcel_id]
-            ).fetchone()  # type: ignore[misc]
+            ).fetchone()
         return str(state)
 
     def of_airflow(self, query: LiteralString, *values: Any) -> list[Any]:

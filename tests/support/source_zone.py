@@ -26,6 +26,20 @@ class SourceZone:
         return prepare("gpdpr", practice or a_practice(), run_id, self.settings, folder=self.deliveries)
 
 
+def source_environment(settings: Settings) -> dict[str, str]:
+    """The settings again, as a process of the source zone is given them."""
+    named = {
+        "GP_SOURCE_KEYS_DIR": settings.keys,
+        "GP_SOURCE_WORK_DIR": settings.spool,
+        "GP_SOURCE_STATE_DIR": settings.memory,
+        "GP_INCOMING_DIR": settings.incoming,
+        "GP_LANDING_DIR": settings.landing,
+        "GP_OUTBOX_DIR": settings.outbox,
+        "GP_POLICY_DIR": settings.policy_folder,
+    }
+    return {name: str(value) for name, value in named.items()}
+
+
 def a_practice(code: str = PRACTICE, format_: str = "emis_csv") -> Practice:
     return Practice(
         practice_code=code,

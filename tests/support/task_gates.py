@@ -78,7 +78,7 @@ class Gates:
             try:
                 for table in ("dag_run", "task_instance"):
                     query = f"SELECT FROM {table} WHERE dag_id = %s AND run_id = %s FOR UPDATE NOWAIT"
-                    connection.execute(query, (dag, run))  # type: ignore[arg-type]
+                    connection.execute(query, (dag, run))
             except psycopg.errors.LockNotAvailable:
                 return True
             finally:

@@ -32,7 +32,7 @@ def test_another_parcel_under_the_same_id_is_not_taken_for_the_first(tmp_path: P
     inbox, work = tmp_path / "inbox", tmp_path / "work"
     inbox.mkdir()
     work.mkdir()
-    fetcher = Fetcher(connection=None, opened=None, work=work, inbox=inbox)  # type: ignore[arg-type]
+    fetcher = Fetcher(connection=None, opened=None, work=work, inbox=inbox)
     assert fetcher._into_inbox(a_tar(tmp_path / "one", b"one"), PARCEL) == "fetched"
     assert fetcher._into_inbox(a_tar(tmp_path / "again", b"one"), PARCEL) == "already"
     with pytest.raises(AnotherParcelThere, match="Keep the one that the ledger loaded"):

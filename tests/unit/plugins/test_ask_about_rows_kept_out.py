@@ -59,7 +59,10 @@ def test_where_policy_lets_nobody_release_them_the_form_does_not_offer_it() -> N
 def test_nobody_is_asked_where_nothing_waits_nor_about_more_than_can_be_read() -> None:
     with pytest.raises(AirflowSkipException):
         questions([])
-    assert len(questions([line()] * 99)) == MOST_QUESTIONS
+    asked = questions([line()] * (MOST_QUESTIONS + 3))
+    assert len(asked) == MOST_QUESTIONS
+    assert all("3 more questions about Y99001 are not asked" in each["body"] for each in asked)
+    assert "more questions" not in questions([line()] * MOST_QUESTIONS)[0]["body"]
 
 
 def an_answer(choice: str, reason: str) -> dict[str, Any]:

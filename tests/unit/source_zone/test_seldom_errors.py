@@ -52,8 +52,8 @@ def test_a_day_has_9999_requests_and_the_next_has_as_many(tmp_path: Path) -> Non
     ids = LocalIds(tmp_path, "X26HC001")
     (tmp_path / "local_ids").write_text("020926 9999")
     with pytest.raises(TooManyRequests, match="Raise largest_request"):
-        ids.new(_KnowsNothing(), MORNING)  # type: ignore[arg-type]
-    assert ids.new(_KnowsNothing(), MORNING.replace(day=3)) == "X26HC001-030926-0001"  # type: ignore[arg-type]
+        ids.new(_KnowsNothing(), MORNING)
+    assert ids.new(_KnowsNothing(), MORNING.replace(day=3)) == "X26HC001-030926-0001"
 
 
 class _KnowsNothing:
@@ -107,7 +107,7 @@ def test_whoever_only_waits_to_be_bridged_is_tried_again() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_a_link_that_no_longer_works_is_asked_for_anew(tmp_path: Path, status: int) -> None:
-    download = BulkDownload(_AnswersWith(status), tmp_path, with_token=False, progress=lambda _: None)  # type: ignore[arg-type]
+    download = BulkDownload(_AnswersWith(status), tmp_path, with_token=False, progress=lambda _: None)
     with pytest.raises(LinkExpired, match=f"HTTP {status}"):
         download.file({"url": "https://server.invalid/1", "type": "Patient"}, "Patient.ndjson")
 
