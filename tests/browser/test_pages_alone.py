@@ -5,17 +5,42 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from central_zone.register.build_register import publish
+from central_zone.register.read_ledger import read_ledger
+from central_zone.store.connection import store_of
+from crossing.policy import Policy
+from gp_collect_pages.app import pages
 from support.airflow_account import an_account
 from support.browsing import PICTURES, a_page
 from support.england_nights import England
+from support.england_quality import judge_what_is_there
 from support.opened_pages import UNDER
-from support.postgres import Postgres
+from support.postgres import Postgres, psycopg_url
 from support.served_pages import served
 from support.watched_practices import watched
 
 pytestmark = [pytest.mark.airflow, pytest.mark.needs_debian]
 
-PAGES = ("night", "practice/X00001", "decisions", "quality", "register", "lineage", "nowhere")
+# Route -> the addresses that are looked at. Every page is; what a program asks for is none.
+PAGES_OF = {
+    "/night": ["night"],
+    "/practice/{code}": ["practice/X00001"],
+    "/decisions": ["decisions"],
+    "/quality": ["quality"],
+    "/quality/drift": ["quality/drift"],
+    "/quality/quarantine": ["quality/quarantine", "quality/quarantine?practice=X00001"],
+    "/quality/practice/{code}": ["quality/practice/X00000"],
+    "/quality/rule/{table}/{rule}": [
+        "quality/rule/observation/dated_in_future",
+        "quality/rule/observation/dated_in_future?practice=X00001",
+    ],
+    "/register": ["register"],
+    "/register/published/{name}": ["register/published/index.html"],
+    "/lineage": ["lineage"],
+    "no route": ["nowhere"],
+}
+NO_PAGES = {"/static/{name}", "/metrics"}
+PAGES = [path for paths in PAGES_OF.values() for path in paths]
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +49,23 @@ def home(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterat
     england = England() if PICTURES else England(practices=12)
     with an_account() as account:
         seen = watched(tmp_path_factory.mktemp("pages"), postgres, account, england)
+        judge_what_is_there(psycopg_url(seen.store), england.nights)
+        with store_of(seen.store) as store:
+            publish(seen.register, read_ledger(store), Policy())
         with served(seen.visitor.app, UNDER) as address:
             yield address
+
+
+def test_no_page_is_forgotten() -> None:
+    assert {route.path for route in pages().routes} - NO_PAGES == PAGES_OF.keys() - {"no route"}
+
+
+def test_every_page_has_something_to_show(browser: Browser, home: str) -> None:
+    """Or whatever is found of it is found of an empty table."""
+    with a_page(browser) as seen:
+        for path in PAGES:
+            seen.opens(f"{home}/{path}")
+            assert seen.page.locator("main").inner_text() > "", path
 
 
 @pytest.mark.parametrize("light", ["light", "dark"])

@@ -55,7 +55,7 @@ _FILL = """
 INSERT INTO ledger.parcel (parcel_number, parcel_id, collection, practice_code, sequence, manifest_sha256, extract_id,
     extract_taken_at, extract_kind, supplier_format, synthetic, state, state_reason, received_at, rows_loaded, rows_quarantined,
     seconds, manifest)
-SELECT n * %(nights)s + d, gen_random_uuid(), 'gpdpr', 'X' || lpad(n::text, 5, '0'), d + 1, 'm' || n || '-' || d, 'e' || d,
+SELECT ledger.number_by_time(at - interval '3 hours', nextval('ledger.arrival')), gen_random_uuid(), 'gpdpr', 'X' || lpad(n::text, 5, '0'), d + 1, 'm' || n || '-' || d, 'e' || d,
     at - interval '3 hours', 'delta', 'emis_csv', true, state,
     CASE WHEN state IN ('held', 'refused') THEN 'Too many rows broke a rule.' END, at,
     '{"patient": 12, "observation": 3120}', '{"observation": {"date_before_birth": 2}}',
