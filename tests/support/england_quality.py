@@ -63,11 +63,16 @@ _DISCARDED = """
 WITH said AS (
   INSERT INTO quarantine.decision (parcel_number, table_name, rule_ids, outcome, rows, decided_by, reason, audit_hash)
   SELECT parcel_number, 'observation', '["before_birth", "dated_in_future"]', 'discarded', 4, 'A. Steward',
-    'The practice says that they are entries of a test.', 'none'
+    'They are entries of a test.', 'none'
   FROM ledger.parcel WHERE practice_code = 'X00001' AND sequence = 1 RETURNING decision_number, parcel_number
 )
 UPDATE quarantine.row SET decision_number = said.decision_number FROM said
 WHERE row.parcel_number = said.parcel_number AND table_name = 'observation' AND rule_id IN ('before_birth', 'dated_in_future')
+"""
+# And a parcel is held, if there are too few practices for one to be.
+_HELD = """
+UPDATE ledger.parcel SET state = 'held', state_reason = 'Too many rows broke a rule.'
+WHERE practice_code = 'X00002' AND sequence = (SELECT max(sequence) FROM ledger.parcel)
 """
 _INDEXES = "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = %s::regclass"
 
@@ -105,6 +110,7 @@ def judge_what_is_there(url: str, nights: int) -> None:
     _judge(url, _PARCELS_THERE, nights=nights)
     with psycopg.connect(url) as connection:
         connection.execute(_DISCARDED)
+        connection.execute(_HELD)
 
 
 def _judge(url: str, parcels: str, **how: object) -> None:
