@@ -45,10 +45,9 @@ def test_the_first_view_takes_less_than_a_second(england, path, asked, told) -> 
     assert told in steward.opens(path, **asked).text
     seconds = []
     while len(seconds) < TURNS and min(seconds, default=MOST_SECONDS) >= MOST_SECONDS:
-        begun, page = _of_the_server(url), time.process_time()
+        begun = _of_the_server(url) + time.process_time()
         steward.opens(path, **asked)
-        seconds.append((_of_the_server(url) - begun, time.process_time() - page))
-        seconds[-1] = sum(seconds[-1])
+        seconds.append(_of_the_server(url) + time.process_time() - begun)
     sys.stdout.write(f"{path} {asked}: {', '.join(f'{each:.2f}' for each in seconds)} s of one processor\n")
     assert min(seconds) < MOST_SECONDS
 
