@@ -56,7 +56,8 @@ FROM (
 _WAITING = """
 INSERT INTO quarantine.row (parcel_number, table_name, record_token, rule_id, practice_code, registration_token)
 SELECT parcel_number, table_name, gen_random_uuid(), rule_id, practice_code, gen_random_uuid()
-FROM ledger.rule_result JOIN ledger.parcel USING (parcel_number), generate_series(1, least(rows_failed, 1 + right(practice_code, 5)::int % 3))
+FROM ledger.rule_result JOIN ledger.parcel USING (parcel_number),
+  generate_series(1, least(rows_failed, 1 + right(practice_code, 5)::int % 3))
 """
 # Those of one parcel a steward discarded.
 _DISCARDED = """

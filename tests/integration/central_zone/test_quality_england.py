@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -32,11 +31,11 @@ OPENED = [
 
 
 @pytest.fixture(scope="module")
-def england(postgres) -> Iterator[tuple[str, Visitor]]:
+def england(postgres) -> tuple[str, Visitor]:
     england, url = EnglandsQuality(), postgres.a_store()
     england.fill(psycopg_url(url))
     handed = {reading.settings: lambda: Settings({"GP_STORE_URL": url}), reading.now: lambda: england.morning}
-    yield url, Visitor().allowed().handed(handed)
+    return url, Visitor().allowed().handed(handed)
 
 
 @pytest.mark.parametrize(("path", "asked", "told"), OPENED)
@@ -57,10 +56,13 @@ def _of_the_server(url: str) -> float:
     with psycopg.connect(psycopg_url(url), autocommit=True) as connection:
         folder = connection.execute("SHOW data_directory").fetchone()[0]
     postmaster = int(Path(folder, "postmaster.pid").read_text().split()[0])
+    return max(_ticks(postmaster) for _ in range(3)) / 100  # one that ends while it is looked for is missed, once
+
+
+def _ticks(postmaster: int) -> int:
     found = [_stat(path) for path in Path("/proc").glob("[0-9]*")]
     mine = [each for each in found if each and (each[0] == postmaster or each[1] == postmaster)]
-    alive = sum(each[2] for each in mine)
-    return (alive + sum(each[3] for each in mine if each[0] == postmaster)) / 100
+    return sum(each[2] for each in mine) + sum(each[3] for each in mine if each[0] == postmaster)
 
 
 def _stat(path: Path) -> tuple[int, int, int, int] | None:
