@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser
 
 from central_zone.register.build_register import publish
-from central_zone.register.read_ledger import read_ledger
+from central_zone.register.read_ledger import Ledger, read_ledger
 from central_zone.store.connection import store_of
 from crossing.policy import Policy
 from gp_collect_pages.app import pages
@@ -56,9 +57,14 @@ def home(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterat
         seen = watched(tmp_path_factory.mktemp("pages"), postgres, account, england)
         judge_what_is_there(psycopg_url(seen.store), england.nights)
         with store_of(seen.store) as store:
-            publish(seen.register, read_ledger(store), Policy())
+            publish(seen.register, _of_a_dozen(read_ledger(store)), Policy())
         with served(seen.visitor.app, UNDER) as address:
             yield address
+
+
+def _of_a_dozen(ledger: Ledger) -> Ledger:
+    """The register names each practice: of England it has no fault either, but axe-core takes four minutes to say so."""
+    return replace(ledger, parcels=tuple(run for run in ledger.parcels if run.practice_code < "X00012"))
 
 
 def test_no_page_is_forgotten() -> None:
