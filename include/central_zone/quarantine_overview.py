@@ -66,7 +66,9 @@ def waiting_rows(
     releasable = read_releasable(policy)
     asked = {**window.asked(), "practice_code": practice_code, "most": most, "after": after, "of_people": OF_PEOPLE}
     connection.execute(text("SET LOCAL jit = off"))
-    connection.execute(text("SET LOCAL work_mem = '256MB'"))  # a year of parcels is looked up in memory, or each row in all of them
+    connection.execute(
+        text("SET LOCAL work_mem = '256MB'")
+    )  # a year of parcels is looked up in memory, or each row in all of them
     found = connection.execute(_OF_PRACTICE if practice_code else _OF_ALL, asked).all()
     lines = [
         Waiting(
