@@ -15,6 +15,7 @@ CHROMIUM = "/usr/bin/chromium"  # Debian's
 GRAVE = ("serious", "critical")
 # Only `make screenshots` asks for pictures; they are documentation, and a test run changes none.
 PICTURES = os.environ.get("GP_SCREENSHOTS")
+_SHOWN_IN = Path(__file__).parents[2] / "docs" / "pages.md"
 VIEW = {"width": 1280, "height": 800}
 
 
@@ -67,7 +68,8 @@ class Seen:
         ]
 
     def pictured(self, name: str) -> None:
-        if PICTURES:
+        """If docs/pages.md shows it."""
+        if PICTURES and f"screenshots/{name}.png" in _SHOWN_IN.read_text():
             path = Path(PICTURES) / f"{name}.png"
             self.page.screenshot(path=path)
             sys.stdout.write(f"{path}: {path.stat().st_size:,} bytes\n")

@@ -55,12 +55,16 @@ _FILL = """
 INSERT INTO ledger.parcel (parcel_number, parcel_id, collection, practice_code, sequence, manifest_sha256, extract_id,
     extract_taken_at, extract_kind, supplier_format, synthetic, state, state_reason, received_at, rows_loaded, rows_quarantined,
     seconds, manifest)
-SELECT n * %(nights)s + d, gen_random_uuid(), 'gpdpr', 'X' || lpad(n::text, 5, '0'), d + 1, 'm' || n || '-' || d, 'e' || d,
+SELECT ledger.number_by_time(at - interval '3 hours', nextval('ledger.arrival')),
+    gen_random_uuid(), 'gpdpr', 'X' || lpad(n::text, 5, '0'), d + 1, 'm' || n || '-' || d, 'e' || d,
     at - interval '3 hours', 'delta', 'emis_csv', true, state,
     CASE WHEN state IN ('held', 'refused') THEN 'Too many rows broke a rule.' END, at,
     '{"patient": 12, "observation": 3120}', '{"observation": {"date_before_birth": 2}}',
     '{"receive": 0.31, "validate": 0.82, "load": 0.44}',
-    jsonb_build_object('counts', jsonb_build_object('patients_may_leave', 4700 + n, 'patients_held_back', '{}'::jsonb),
+    jsonb_build_object('counts', jsonb_build_object('patients_may_leave', 4700 + n, 'patients_held_back', '{}'::jsonb,
+            'tables', '{}'::jsonb),
+        'policy_sha256', '{"collections/gpdpr.toml": "ab"}'::jsonb, 'schema_sha256', 'ef', 'token_key', 'token-gpdpr-v1',
+        'software', 'gp-collect 0.1.0',
         'padding', CASE WHEN d = %(nights)s - 1 THEN (SELECT string_agg(md5(i::text), '') FROM generate_series(1, %(padding)s / 32) i) END)
 FROM generate_series(0, %(practices)s - 1) n, generate_series(0, %(nights)s - 1) d,
     LATERAL (SELECT %(now)s::timestamptz - (%(nights)s - 1 - d) * interval '1 day'

@@ -27,6 +27,7 @@ class Watched:
 
     visitor: Visitor
     register: Path
+    store: str  # its URL
 
 
 def watched(folder: Path, postgres: Postgres, account: Account, england: England) -> Watched:
@@ -45,4 +46,4 @@ def watched(folder: Path, postgres: Postgres, account: Account, england: England
             reading.airflow_session: lambda: account.session,
         }
     )
-    return Watched(visitor, folder / "register")
+    return Watched(visitor, folder / "register", url)

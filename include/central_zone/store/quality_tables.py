@@ -65,9 +65,10 @@ Index("row_of_one_registration", quarantined_row.c.practice_code, quarantined_ro
 Index("row_of_a_parcel", quarantined_row.c.parcel_number)
 Index(
     "rows_that_wait",
-    quarantined_row.c.parcel_number,
+    quarantined_row.c.practice_code,
     quarantined_row.c.table_name,
     quarantined_row.c.rule_id,
+    quarantined_row.c.parcel_number,
     postgresql_where=quarantined_row.c.decision_number.is_(None),
 )
 

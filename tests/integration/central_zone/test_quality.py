@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from central_zone import load_parcel
 from central_zone.quality.by_practice import by_practice
@@ -118,6 +119,14 @@ def test_drift_is_told_of_the_practice_that_changed_and_of_no_other(asked):
         for each in drift_of_practice(asked, WINDOW, THRESHOLDS, "A00002", others_since=WINDOW.since)
     }
     assert few == {"dated_in_future": USUAL, "lsoa_shape": FEW_ROWS}
+
+
+def test_how_drift_is_asked_for_does_not_hold_for_the_next_question(asked):
+    """Rows that wait were once looked for without an index, because drift had been asked for first."""
+    before = asked.execute(text("SELECT name, setting FROM pg_settings")).all()
+    drift_upwards(asked, WINDOW, THRESHOLDS)
+    after = asked.execute(text("SELECT name, setting FROM pg_settings")).all()
+    assert {name for name, _ in set(before) ^ set(after)} <= {"work_mem"}
 
 
 def test_where_little_is_known_nothing_is_said_and_a_rule_counts_from_its_first_night(postgres):

@@ -1,5 +1,6 @@
-"""Drift over England: 6,300 practices and two weeks of nights, asked by whoever opens the page."""
+"""The pages on quality over England: 6,300 practices, two weeks of nights, a million rows that wait; asked by whoever opens them."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -13,23 +14,40 @@ from support.opened_pages import Visitor
 from support.postgres import psycopg_url
 
 pytestmark = [pytest.mark.airflow, pytest.mark.rehearsal, pytest.mark.slow, pytest.mark.timeout(900)]
-MOST_SECONDS = 1.5  # of one processor, the server's and the page's own: with five others on two cores it was 1.0 to 1.5
+MOST_SECONDS = 1.0  # of one processor, the server's and the page's own
+TURNS = 12  # the same work takes this machine up to twice as long while others work: the quietest turn counts
+TABLE = "observation"
+RULE = "dated_in_future"
+# Page, what is asked of it, and what must be on it for the time to count.
+OPENED = [
+    ("/quality", {}, "6,300 practices, of which 1 to 100"),
+    ("/quality/drift", {}, "in <strong>756</strong> cases"),
+    ("/quality/quarantine", {}, "Rows of <strong>44,100</strong> kinds wait"),
+    ("/quality/quarantine", {"practice": "X00001"}, "Rows of <strong>7</strong> kinds wait"),
+    ("/quality/practice/X00000", {}, "more than usual: "),
+    (f"/quality/rule/{TABLE}/{RULE}", {}, "6,300</td>"),
+    (f"/quality/rule/{TABLE}/{RULE}", {"practice": "X00001"}, "parcel by parcel"),
+]
 
 
-def test_the_drift_of_all_practices_is_shown_in_little_more_than_a_second(postgres) -> None:
+@pytest.fixture(scope="module")
+def england(postgres) -> tuple[str, Visitor]:
     england, url = EnglandsQuality(), postgres.a_store()
     england.fill(psycopg_url(url))
     handed = {reading.settings: lambda: Settings({"GP_STORE_URL": url}), reading.now: lambda: england.morning}
-    steward = Visitor().allowed().handed(handed)
-    steward.opens("/quality/drift")
+    return url, Visitor().allowed().handed(handed)
+
+
+@pytest.mark.parametrize(("path", "asked", "told"), OPENED)
+def test_the_first_view_takes_less_than_a_second(england, path, asked, told) -> None:
+    url, steward = england
+    assert told in steward.opens(path, **asked).text
     seconds = []
-    for _ in range(3):
-        begun, page = _of_the_server(url), time.process_time()
-        answer = steward.opens("/quality/drift")
-        seconds.append(_of_the_server(url) - begun + time.process_time() - page)
-        assert answer.status_code == 200
-        assert "in <strong>756</strong> cases" in answer.text
-    print("seconds of one processor:", seconds)  # noqa: T201  (what a rehearsal is for)
+    while len(seconds) < TURNS and min(seconds, default=MOST_SECONDS) >= MOST_SECONDS:
+        begun = _of_the_server(url) + time.process_time()
+        steward.opens(path, **asked)
+        seconds.append(_of_the_server(url) + time.process_time() - begun)
+    sys.stdout.write(f"{path} {asked}: {', '.join(f'{each:.2f}' for each in seconds)} s of one processor\n")
     assert min(seconds) < MOST_SECONDS
 
 
@@ -38,10 +56,13 @@ def _of_the_server(url: str) -> float:
     with psycopg.connect(psycopg_url(url), autocommit=True) as connection:
         folder = connection.execute("SHOW data_directory").fetchone()[0]
     postmaster = int(Path(folder, "postmaster.pid").read_text().split()[0])
+    return max(_ticks(postmaster) for _ in range(3)) / 100  # one that ends while it is looked for is missed, once
+
+
+def _ticks(postmaster: int) -> int:
     found = [_stat(path) for path in Path("/proc").glob("[0-9]*")]
     mine = [each for each in found if each and (each[0] == postmaster or each[1] == postmaster)]
-    alive = sum(each[2] for each in mine)
-    return (alive + sum(each[3] for each in mine if each[0] == postmaster)) / 100
+    return sum(each[2] for each in mine) + sum(each[3] for each in mine if each[0] == postmaster)
 
 
 def _stat(path: Path) -> tuple[int, int, int, int] | None:
