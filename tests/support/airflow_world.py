@@ -1,5 +1,6 @@
 """The two small practices of support.killed_world, whose nights are lived by a real Airflow; a carrier still moves the parcels."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +53,8 @@ def an_airflow(patch: pytest.MonkeyPatch) -> Iterator[Lived]:
         yield lived
     finally:
         stack.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not os.environ.get("GP_KEEP"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _hold_first_parcels(rules: Path) -> None:
@@ -78,8 +80,11 @@ def _held_tasks(folder: Path) -> Path:
 
 
 def _airflow(held: Path) -> dict[str, str]:
-    """A task that was cleared is killed at its worker's next heartbeat: here after a second."""
+    """A task that was cleared is killed at its worker's next heartbeat: here after a second.
+
+    Of some DAGs several runs go on at once, and the held tasks of all of them take a worker each."""
     return {
         "PYTHONPATH": f"{held}:{CHECKOUT / 'include'}:{CHECKOUT / 'plugins'}",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__CORE__PARALLELISM": "24",
     }

@@ -64,6 +64,15 @@ class Clears:
             self.lived.stack.api().trigger(dag, name)
         return str(self.states.wait(f"a run of {dag}", lambda: self.states.active(dag))[0])
 
+    def alone(self, dag: str, name: str) -> str:
+        """As `begun`, and whatever waits behind it is ended: it would begin as soon as this one ends, and a run that is cleared
+        then has to wait for it."""
+        run = self.begun(dag, name)
+        for other in self.states.active(dag):
+            if other != run and self.states.run_state(dag, other) == "queued":
+                self.who(dag).end(dag, other)
+        return run
+
     def run(self, dag: str, name: str, meanwhile: Callable[[], Any] = lambda: None) -> str:
         """Lets it and whatever else of this DAG waits run to their end, as on any night."""
         for task in self.names(dag):

@@ -113,9 +113,14 @@ class Walk:
 
     def _whole_run(self) -> None:
         """When it has ended, all of its tasks at once."""
-        self._wait("", "the run to end", lambda: not self.clears.states.active(self.dag))
+        self._wait("", "every run to end", self._all_over)
         self.clears.who(self.dag).clear(self.dag, self.run)
-        self._wait("", "the run to end again", lambda: self.meanwhile() or not self.clears.states.active(self.dag))
+        self._wait("", "every run to end again", self._all_over)
+
+    def _all_over(self) -> bool:
+        """Of some DAGs several runs go on at once, and each may ask somebody."""
+        self.meanwhile()
+        return not self.clears.states.active(self.dag)
 
     def _over(self) -> None:
         """Where nothing of the run is left to do, the scheduler is about to end it. A task cleared in that very moment stays

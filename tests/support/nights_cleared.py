@@ -84,7 +84,7 @@ class Nights:
         self.run("load__gpdpr")
 
     def walk(self, dag: str, may_fail: tuple[str, ...] = ()) -> None:
-        run = self.clears.begun(dag, "walked")
+        run = self.clears.alone(dag, "walked")
         self.walked[dag] = run
         self.say(f"walk {dag} {run}")
         Walk(self.clears, dag, run, may_fail, self.steward.answer).walk()
