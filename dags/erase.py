@@ -10,7 +10,7 @@ from functools import partial
 
 from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, task
 
-from account_for_opt_outs import announce_notices_taken, every_notice_taken
+from account_for_opt_outs import announce_notices_taken, every_notice_taken, noting_tries
 from account_for_parcels import fetch_parcels
 from crossing.policy import Collection, Policy
 from stop_for_a_person import stop_for_a_person
@@ -30,11 +30,12 @@ def erase(collection: Collection) -> None:
     def erase_people():
         @task(trigger_rule=TriggerRule.ALL_DONE)
         @stop_for_a_person
-        def take_notices() -> list[dict]:
+        def take_notices(ti=None) -> dict:
             from central_zone import settings, take_notices
 
             loaded = settings.load()
-            return take_notices.take_notices(take_notices.notices_waiting(collection.id, loaded), loaded)
+            waiting = take_notices.notices_waiting(collection.id, loaded)
+            return noting_tries({"notices": take_notices.take_notices(waiting, loaded)}, ti)
 
         whatever_happened = partial(task, trigger_rule=TriggerRule.ALL_DONE)
         announce = whatever_happened(outlets=[Asset(f"records__{collection.id}")])(announce_notices_taken)

@@ -1,6 +1,6 @@
 """What upholding opt-outs came to, at both ends: a run is green only when every practice's was upheld, and it was sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -42,20 +42,22 @@ def every_opt_out_upheld(said: Said, sent: Said, asked: Said, answers: Said) -> 
 
 
 @stop_for_a_person
-def announce_notices_taken(results: Sequence[Mapping[str, Any]] | None) -> list[str]:
-    """The ids of the notices acted on now. Raises AirflowSkipException where there is none: nobody is to be woken."""
-    taken = [each["parcel_id"] for each in results or () if each["state"] == "applied"]
-    if not taken:
+def announce_notices_taken(said: Said) -> list[str]:
+    """The ids of the notices acted on now. Raises AirflowSkipException where there is none, nor can have been: nobody is to be
+    woken."""
+    told = said or {}
+    taken = [each["parcel_id"] for each in told.get("notices", ()) if each["state"] == "applied"]
+    if not taken and not told.get(TRIED_BEFORE):
         raise AirflowSkipException("No notice was acted on.")
     return taken
 
 
 @stop_for_a_person
-def every_notice_taken(results: Sequence[Mapping[str, Any]] | None, fetched: Said) -> int:
+def every_notice_taken(said: Said, fetched: Said) -> int:
     """Raises AirflowFailException with what the others say, or where `fetched` is nothing: then the fetch failed."""
     from central_zone import take_notices
 
-    taken = take_notices.check_all_taken([dict(each) for each in results] if results is not None else None)
+    taken = take_notices.check_all_taken([dict(each) for each in said["notices"]] if said is not None else None)
     if fetched is None:
         raise AirflowFailException("What was here is acted on, but `fetch_parcels` failed: it says what to mend.")
     return taken

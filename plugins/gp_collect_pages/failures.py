@@ -11,13 +11,14 @@ from urllib.parse import quote
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from central_zone.night.states import Failure
 from tell_what_failed import KEY
 
 _OF_A_COLLECTION = {"collect": True, "load": False}  # DAG -> whether it runs at the source
+_SUMS_UP = "every_"
 _SAID_NOTHING = "The task failed and left no word of why: see its log."
 
 
@@ -30,16 +31,31 @@ def failures_since(session: Session, collection: str, since: datetime) -> list[F
     silent = [
         row for row in _failed(session, in_time) if (row.dag_id, row.run_id, row.task_id, row.map_index) not in told
     ]
-    found = [each for row in said for each in _from_words(row)]
+    newest = _newest_runs(session, in_time)
+    found = [each for row in said for each in _from_words(row, is_newest=row.began == newest[row.dag_id])]
     found += [each for row in silent for each in _from_silence(row)]
     return sorted(found, key=lambda each: each.at)
 
 
 def _said(session: Session, in_time: Any) -> Sequence[Row[Any]]:
     xcom = XComModel
-    columns = (xcom.dag_id, xcom.run_id, xcom.task_id, xcom.map_index, xcom.timestamp.label("at"), xcom.value)
+    columns = (
+        xcom.dag_id,
+        xcom.run_id,
+        xcom.task_id,
+        xcom.map_index,
+        xcom.timestamp.label("at"),
+        xcom.value,
+        DagRun.start_date.label("began"),
+    )
     same_run = DagRun.id == xcom.dag_run_id
     return session.execute(select(*columns).join(DagRun, same_run).where(in_time, xcom.key == KEY)).all()
+
+
+def _newest_runs(session: Session, in_time: Any) -> dict[str, datetime]:
+    """By DAG, when its last run began."""
+    began = select(DagRun.dag_id, func.max(DagRun.start_date)).where(in_time).group_by(DagRun.dag_id)
+    return {row.dag_id: row[1] for row in session.execute(began)}
 
 
 def _failed(session: Session, in_time: Any) -> Sequence[Row[Any]]:
@@ -58,11 +74,15 @@ def _failed(session: Session, in_time: Any) -> Sequence[Row[Any]]:
     return session.execute(select(*columns).join(DagRun, same_run).where(in_time, *failed)).all()
 
 
-def _from_words(row: Row[Any]) -> Iterable[Failure]:
+def _from_words(row: Row[Any], *, is_newest: bool) -> Iterable[Failure]:
+    """What failed for all alike is told until a run comes that goes well; the last tasks only sum up what the others said."""
     for each in XComModel.deserialize_value(row) or ():
+        code = each["practice_code"]
+        if code is None and (not is_newest or row.task_id.startswith(_SUMS_UP)):
+            continue
         yield _failure(
             row,
-            practice_code=str(each["practice_code"]),
+            practice_code=None if code is None else str(code),
             step=str(each["step"]),
             error=str(each["error"]),
             who_acts=str(each["who_acts"]),
@@ -79,7 +99,7 @@ def _from_silence(row: Row[Any]) -> Iterable[Failure]:
         yield _failure(row, practice_code=code, step=step, error="", who_acts="person", message=_SAID_NOTHING)
 
 
-def _failure(row: Row[Any], **said: str) -> Failure:
+def _failure(row: Row[Any], **said: Any) -> Failure:
     of_source = _OF_A_COLLECTION[row.dag_id.partition("__")[0]]
     return Failure(at=row.at, of_source=of_source, task=task_path(row), **said)
 

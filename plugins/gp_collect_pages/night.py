@@ -79,7 +79,8 @@ def _choices(policy: Policy, collections: list[str], seen: TheNight) -> dict[str
 
 
 def _troubles(seen: TheNight) -> list[dict[str, Any]]:
-    """Failures of the newest night among the practices shown, whoever must act first."""
+    """Failures of the newest night: those of no single practice, then among the practices shown, whoever must act first."""
+    of_all = [{"practice_code": None, "failure": each, "state": "failed"} for each in seen.of_all]
     failed = [
         {
             "practice_code": line.standing.practice_code,
@@ -92,7 +93,7 @@ def _troubles(seen: TheNight) -> list[dict[str, Any]]:
     failed.sort(
         key=lambda each: (each["state"] != "failed", each["failure"].who_acts != "person", each["practice_code"])
     )
-    return failed[:_TROUBLES]
+    return (of_all + failed)[:_TROUBLES]
 
 
 def _plot(seen: TheNight) -> Bars:

@@ -48,6 +48,7 @@ def test_a_steward_finds_the_night_in_airflow_and_opens_what_failed(browser: Bro
         ours = in_the_frame(seen.page)
         expect(ours.get_by_role("heading", level=1)).to_have_text("The night")
         expect(ours.locator(".lede")).to_contain_text("13 of 13")
+        expect(ours.locator("table.heat tbody tr")).to_have_count(13)
         seen.pictured("night-in-airflow")
         ours.get_by_role("link", name=FAILED, exact=True).first.click()
         expect(ours.get_by_role("heading", level=1)).to_have_text(f"Practice {FAILED}")

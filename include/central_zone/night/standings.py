@@ -69,7 +69,7 @@ def world_of(zone: Zone, nights: Sequence[Night], failures: Iterable[Failure]) -
     sorted_out: dict[str, dict[int, list[Failure]]] = {}
     for failure in failures:
         place = night_of(failure.at, nights)
-        if place is not None:
+        if place is not None and failure.practice_code is not None:
             sorted_out.setdefault(failure.practice_code, {}).setdefault(place, []).append(failure)
     practices = {each.practice_code: each for each in zone.policy.practices()}
     return World(practices=practices, lists=practice_lists(zone.policy), failures=sorted_out)

@@ -48,9 +48,9 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A step that failed for a practice, as the task itself said: our own words, and no value."""
+    """A step that failed, as the task itself said: our own words, and no value."""
 
-    practice_code: str
+    practice_code: str | None  # None: it failed for all alike, or nobody knows whose parcel it was
     at: datetime
     of_source: bool
     step: str

@@ -54,6 +54,7 @@ class TheNight:
     found: int
     pages: int
     lines: tuple[Line, ...]
+    of_all: tuple[Failure, ...]  # of the newest night: what failed and is no single practice's
 
 
 def look(zone: Zone, collection: str, failures: Sequence[Failure], wanted: Wanted) -> TheNight:
@@ -74,6 +75,7 @@ def look(zone: Zone, collection: str, failures: Sequence[Failure], wanted: Wante
             found=len(chosen),
             pages=max(1, -(-len(chosen) // A_PAGE)),
             lines=_lines(zone, connection, collection, nights, world, shown),
+            of_all=tuple(each for each in failures if each.practice_code is None and each.at >= nights[-1].begins),
         )
 
 

@@ -64,6 +64,21 @@ def test_who_needs_somebody_comes_first_with_reason_remedy_and_the_way_to_the_ta
     assert 'href="/dags/collect__gpdpr/runs/night/tasks/each_shard.pull/mapped/4"' in text
 
 
+def test_what_failed_for_all_alike_comes_before_them_and_is_no_practice(england: Visitor, account: Account) -> None:
+    all_alike = {**SAID, "practice_code": None, "step": "fetch_parcels", "message": "MESH did not answer."}
+    run = account.run("load__gpdpr", "without-mesh", NOW - timedelta(hours=1))
+    account.word(
+        run, "load__gpdpr", "without-mesh", "fetch_parcels", NOW - timedelta(minutes=50), [all_alike], map_index=-1
+    )
+    text = england.opens("/night").text
+    assert text.index("All practices") < text.index("MESH did not answer.") < text.index("X00001")
+    assert 'href="/dags/load__gpdpr/runs/without-mesh/tasks/fetch_parcels"' in text
+    assert ">None<" not in text
+    assert "of 6,300" in text
+    account.run("load__gpdpr", "with-mesh", NOW - timedelta(minutes=30))
+    assert "MESH did not answer." not in england.opens("/night").text
+
+
 @pytest.mark.parametrize(
     ("chosen", "found"),
     [({"supplier": "TPP"}, 2100), ({"region": "London"}, 900), ({"state": "failed"}, 1), ({"supplier": "Nobody"}, 0)],

@@ -55,18 +55,28 @@ def test_a_step_that_failed_whole_is_no_success(failed: int) -> None:
         every_opt_out_upheld(*steps)
 
 
+def took(*notices: dict, tried_before: bool = False) -> dict:
+    return {"notices": list(notices), "tried_before": tried_before}
+
+
 def test_only_what_was_acted_on_now_wakes_the_register() -> None:
-    assert announce_notices_taken([{"state": "applied", "parcel_id": "one"}, {"state": "already"}]) == ["one"]
-    with pytest.raises(AirflowSkipException):
-        announce_notices_taken([{"state": "already", "parcel_id": "one"}])
+    acted, already = {"state": "applied", "parcel_id": "one"}, {"state": "already", "parcel_id": "one"}
+    assert announce_notices_taken(took(acted, {"state": "already"})) == ["one"]
+    for said in (took(already), took(), None):
+        with pytest.raises(AirflowSkipException):
+            announce_notices_taken(said)
+
+
+def test_a_task_that_was_cleared_when_its_notices_were_taken_wakes_the_register_in_doubt() -> None:
+    assert announce_notices_taken(took(tried_before=True)) == []
 
 
 def test_a_notice_that_failed_is_told_and_a_fetch_that_failed_too() -> None:
     failed = {"state": "failed", "parcel_id": "one", "reason": "ParcelRefused: no.", "a_person_must_act": True}
     with pytest.raises(AirflowFailException, match="ParcelRefused"):
-        every_notice_taken([failed], {})
+        every_notice_taken(took(failed), {})
     with pytest.raises(AirflowFailException, match="fetch_parcels"):
-        every_notice_taken([], None)
+        every_notice_taken(took(), None)
     with pytest.raises(AirflowFailException):
         every_notice_taken(None, {})
-    assert every_notice_taken([{"state": "applied", "parcel_id": "one"}], {}) == 1
+    assert every_notice_taken(took({"state": "applied", "parcel_id": "one"}), {}) == 1

@@ -65,3 +65,32 @@ def test_a_failure_at_the_centre_is_known_for_one(account: Account) -> None:
     )
     (told,) = failures_since(account.session, "gpdpr", AT)
     assert (told.of_source, told.who_acts) == (False, "try_again")
+
+
+ALL = {
+    "practice_code": None,
+    "step": "fetch_parcels",
+    "error": "MeshDown",
+    "who_acts": "try_again",
+    "message": "No answer.",
+}
+
+
+def test_what_failed_for_all_alike_is_nobodys_and_is_told_of_the_newest_run_only(account: Account) -> None:
+    for name, at in (("first", AT), ("second", AT + timedelta(hours=1))):
+        run = account.run("load__gpdpr", name, at)
+        account.word(run, "load__gpdpr", name, "fetch_parcels", at, [ALL], map_index=-1)
+    (told,) = failures_since(account.session, "gpdpr", AT)
+    assert (told.practice_code, told.message, told.task) == (
+        None,
+        "No answer.",
+        "/dags/load__gpdpr/runs/second/tasks/fetch_parcels",
+    )
+    account.run("load__gpdpr", "third", AT + timedelta(hours=2))
+    assert failures_since(account.session, "gpdpr", AT) == [], "and the next went well"
+
+
+def test_the_tasks_that_sum_up_say_nothing_new(account: Account) -> None:
+    run = account.run("load__gpdpr", NIGHT, AT)
+    account.word(run, "load__gpdpr", NIGHT, "every_parcel_loaded", AT, [ALL | {"step": "every_parcel_loaded"}])
+    assert failures_since(account.session, "gpdpr", AT) == []
