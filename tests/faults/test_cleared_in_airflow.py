@@ -41,7 +41,7 @@ def test_every_task_is_cleared_in_every_state_and_the_nights_are_what_they_would
 ) -> None:
     clears = Clears(lived)
     clears.know_all()
-    nights = Nights(clears, Steward(lived.person("steward")), tell)
+    nights = Nights(clears, Steward(lived.person("steward"), lived.person("second_steward")), tell)
     for night in (nights.first, nights.second, nights.third, nights.with_nothing_to_do):
         night()
         check_invariants(lived.world)

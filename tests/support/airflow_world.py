@@ -40,8 +40,8 @@ def an_airflow(patch: pytest.MonkeyPatch) -> Iterator[Lived]:
     stack = begin(folder / "demo")
     try:
         root = stack.places.root
-        world = make_world(root, f"postgresql+psycopg://postgres:@/store?host={stack.socket}")
-        _hold_first_parcels(root / "policy" / "expectations" / "parcel.toml")
+        world = make_world(root, f"postgresql+psycopg://postgres:@/store?host={stack.socket}", has_rows_in_doubt=True)
+        _hold_first_parcels(root / "policy")
         patch.setenv("GP_POLICY_DIR", str(root / "policy"))
         settings = _settings_of(world)
         stack.run("gp-central", "store", "init", more={**settings, "GP_STORE_ADMIN_URL": world.store_url})
@@ -57,8 +57,13 @@ def an_airflow(patch: pytest.MonkeyPatch) -> Iterator[Lived]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _hold_first_parcels(rules: Path) -> None:
-    """A steward has to decide about each practice's first parcels, so that there is something to ask."""
+def _hold_first_parcels(policy: Path) -> None:
+    """Two stewards have to decide about each practice's first parcels, so that there is something to ask, and to ask again."""
+    decisions = policy / "decisions.toml"
+    head, place, tail = decisions.read_text().partition("[held_by.history_too_short]\npeople = ")
+    assert tail.startswith("1")
+    decisions.write_text(f"{head}{place}2{tail[1:]}")
+    rules = policy / "expectations" / "parcel.toml"
     before, rule, after = rules.read_text().partition('id = "history_too_short"')
     assert 'severity = "warn"' in after
     rules.write_text(before + rule + after.replace('severity = "warn"', 'severity = "hold_parcel"', 1))

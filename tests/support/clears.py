@@ -7,6 +7,7 @@ from typing import Any
 
 from demo.places import DAGS
 from support.airflow_world import Lived
+from support.killed_world import PRACTICE
 from support.people_asking import Person
 from support.task_states import Instance, States
 
@@ -55,13 +56,14 @@ class Clears:
 
     def who(self, dag: str) -> Person:
         """Whose work it is to clear it."""
-        name = {"decide": "steward", "release": "engineer"}.get(short(dag), "responder")
+        name = {"decide": "steward", "decide_quarantine": "steward", "release": "engineer"}.get(short(dag), "responder")
         return self.lived.person(name)
 
     def begun(self, dag: str, name: str) -> str:
         """The run that is waiting to begin, for something woke it; otherwise one that is started by hand."""
         if not self.states.active(dag):
-            self.lived.stack.api().trigger(dag, name)
+            conf = {"practice_code": PRACTICE} if short(dag) == "decide_quarantine" else {}
+            self.lived.person("engineer").start(dag, name, conf)
         return str(self.states.wait(f"a run of {dag}", lambda: self.states.active(dag))[0])
 
     def alone(self, dag: str, name: str) -> str:
