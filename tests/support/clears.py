@@ -67,9 +67,10 @@ class Clears:
         return str(self.states.wait(f"a run of {dag}", lambda: self.states.active(dag))[0])
 
     def alone(self, dag: str, name: str) -> str:
-        """As `begun`, and whatever waits behind it is ended: it would begin as soon as this one ends, and a run that is cleared
-        then has to wait for it."""
+        """As `begun`, and nothing waits behind it: that would begin as soon as this one ends, and a run that is cleared then has
+        to wait for it."""
         run = self.begun(dag, name)
+        self.lived.gates.forget_events(dag)
         for other in self.states.active(dag):
             if other != run and self.states.run_state(dag, other) == "queued":
                 self.who(dag).end(dag, other)
