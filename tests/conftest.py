@@ -57,6 +57,7 @@ _GROUPS = {
     "test_demo.py": AIRFLOW,
     "test_in_airflow.py": AIRFLOW,
     "test_canaries.py": AIRFLOW,
+    "test_cleared_in_airflow.py": AIRFLOW,
     "test_three_gates.py": HISTORIES,
     "test_no_trace.py": HISTORIES,
     "test_two_nights.py": JOURNEY,

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from airflow.utils.state import TaskInstanceState
 
+from gp_collect_plugin import PREFIX
 from support.airflow_world import Lived, an_airflow
 from support.answers_given import Steward
 from support.clears import Clears
 from support.clears_excused import ELSEWHERE, EXCUSES, not_accounted_for
 from support.invariants import check_invariants
+from support.killed_world import OTHER, PRACTICE
+from support.night_page import shown_on
 from support.nights_cleared import Nights
 from support.nights_undisturbed import undisturbed, what_left
 from support.postgres import Postgres
@@ -38,15 +41,25 @@ def test_every_task_is_cleared_in_every_state_and_the_nights_are_what_they_would
 ) -> None:
     clears = Clears(lived)
     clears.know_all()
-    nights = Nights(clears, Steward(lived.person("steward")), tell)
+    nights = Nights(clears, Steward(lived.person("steward"), lived.person("second_steward")), tell)
     for night in (nights.first, nights.second, nights.third, nights.with_nothing_to_do):
         night()
         check_invariants(lived.world)
+        check_the_page(lived)
     twin = undisturbed(lived.world, tmp_path / "undisturbed", postgres.a_store())
     assert what_left(lived.world) == what_left(twin), "what left is not what leaves when nothing is cleared"
     missing, impossible = not_accounted_for(clears.tasks, STATES, clears.shown)
-    assert not missing, "neither cleared in this state nor excused"
-    assert not impossible, "excused, and yet seen"
+    assert not missing, f"neither cleared in this state nor excused: {missing}"
+    assert not impossible, f"excused, and yet seen: {impossible}"
+
+
+def check_the_page(lived: Lived) -> None:
+    """Whatever failed and was cleared on the way, the night is shown as what came of it."""
+    shown = shown_on(lived.person("responder").opens(f"{PREFIX}/night"))
+    troubled = {"failed", "held", "refused", "waiting", "arrived"}
+    assert {code: ("loaded" in states, states & troubled) for code, states in shown.items()} == {
+        code: (True, set()) for code in (PRACTICE, OTHER)
+    }
 
 
 def tell(line: str) -> None:

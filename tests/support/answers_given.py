@@ -1,4 +1,4 @@
-"""A steward who approves of whatever is asked, once the question has stood for a while."""
+"""Stewards who do the first thing that is offered, whatever is asked, once the question has stood for a while."""
 
 import time
 from dataclasses import dataclass, field
@@ -10,9 +10,10 @@ QUIET_SECONDS = 5  # Airflow 3.3.2 loses an answer given within a second of the 
 
 @dataclass(slots=True)
 class Steward:
-    """Called again and again."""
+    """Called again and again. `another` answers where one has approved and it takes two."""
 
     person: Person
+    another: Person
     since: dict[str, float] = field(default_factory=dict)
     asked_at: float = 0
 
@@ -23,5 +24,6 @@ class Steward:
         for question in self.person.questions():
             asked = question["task_instance"]["id"]
             if time.monotonic() - self.since.setdefault(asked, time.monotonic()) > QUIET_SECONDS:
-                self.person.answer(question, "Load it", "A night of few rows.")
+                who = self.another if "**another** must" in question["body"] else self.person
+                who.answer(question, question["options"][0], "A night of few rows.")
                 self.since[asked] = time.monotonic() + 3600

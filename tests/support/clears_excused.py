@@ -13,7 +13,17 @@ Task = Mapping[str, Any]  # as Airflow's interface describes it, with `waits_for
 
 
 def is_mapped(task: Task) -> bool:
-    return str(task["task_id"]).startswith(("each_shard.", "each_parcel."))
+    return str(task["task_id"]).startswith(("each_shard.", "each_parcel.")) or asks_of_rows(task)
+
+
+def asks_of_rows(task: Task) -> bool:
+    """A member of one of the two groups of decide_quarantine."""
+    return str(task["task_id"]).startswith(("each_releasable.", "each_other."))
+
+
+def finds_rows(task: Task) -> bool:
+    """Where nothing waits in quarantine the whole run has nothing to do."""
+    return task["task_id"] in ("rows_kept_out", "that_may_be_released", "that_may_not")
 
 
 def announces(task: Task) -> bool:
@@ -42,10 +52,15 @@ EXCUSES = (
     ),
     Excuse(
         "skipped",
-        lambda task: not is_mapped(task) and not announces(task),
+        lambda task: not is_mapped(task) and not announces(task) and not finds_rows(task),
         "It is not one of a group that may have no members, nor one that only wakes others.",
     ),
     Excuse("removed", lambda task: not is_mapped(task), "Only a group's members can become fewer within a run."),
+    Excuse(
+        "removed",
+        asks_of_rows,
+        "Cleared when all was decided on, its members are skipped. (Some are removed where another run decided on a part meanwhile.)",
+    ),
     Excuse(
         "deferred",
         lambda task: task["class_ref"]["class_name"] != "PullWhenReady",

@@ -7,6 +7,8 @@ from typing import Any
 from support.clears import STOPPED_BEFORE, Clears, below
 from support.task_states import FINISHED, Instance
 
+A_RETRY = 300  # seconds: runs that go on beside the one that is walked meet its gates too, and wait two minutes to be tried again
+
 
 @dataclass(slots=True)
 class Walk:
@@ -113,9 +115,14 @@ class Walk:
 
     def _whole_run(self) -> None:
         """When it has ended, all of its tasks at once."""
-        self._wait("", "the run to end", lambda: not self.clears.states.active(self.dag))
+        self._wait("", "every run to end", self._all_over, A_RETRY)
         self.clears.who(self.dag).clear(self.dag, self.run)
-        self._wait("", "the run to end again", lambda: self.meanwhile() or not self.clears.states.active(self.dag))
+        self._wait("", "every run to end again", self._all_over, A_RETRY)
+
+    def _all_over(self) -> bool:
+        """Of some DAGs several runs go on at once, and each may ask somebody."""
+        self.meanwhile()
+        return not self.clears.states.active(self.dag)
 
     def _over(self) -> None:
         """Where nothing of the run is left to do, the scheduler is about to end it. A task cleared in that very moment stays
@@ -141,8 +148,8 @@ class Walk:
     def _seen(self, name: str, state: str) -> None:
         self._wait(name, state, lambda: self._are(name, (state,)))
 
-    def _wait(self, name: str, what: str, condition: Callable[[], Any]) -> None:
+    def _wait(self, name: str, what: str, condition: Callable[[], Any], seconds: float = 90) -> None:
         try:
-            self.clears.states.wait(f"{self.dag} {name} {what}", condition)
+            self.clears.states.wait(f"{self.dag} {name} {what}", condition, seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}: {[(e.task, e.index, e.state) for e in self._all()]}") from None

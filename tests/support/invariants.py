@@ -127,7 +127,8 @@ _COUNT = (
 )
 _QUARANTINED = """
 SELECT p.parcel_id, q.table_name, count(DISTINCT q.record_token) FROM quarantine.row AS q
-JOIN ledger.parcel AS p USING (parcel_number) GROUP BY 1, 2
+JOIN ledger.parcel AS p USING (parcel_number) LEFT JOIN quarantine.decision AS d USING (decision_number)
+WHERE d.outcome IS DISTINCT FROM 'released' GROUP BY 1, 2
 """
 
 
@@ -152,7 +153,10 @@ def _3_the_store_is_what_the_parcels_say(connection: psycopg.Connection, opened:
             assert (lost, more) == (0, 0), f"I3: {table} of {parcel}: {lost} rows lost, {more} that no parcel brought"
 
 
-_KEPT_OUT = "SELECT p.parcel_id, q.table_name, q.record_token FROM quarantine.row AS q JOIN ledger.parcel AS p USING (parcel_number)"
+_KEPT_OUT = """
+SELECT p.parcel_id, q.table_name, q.record_token FROM quarantine.row AS q JOIN ledger.parcel AS p USING (parcel_number)
+LEFT JOIN quarantine.decision AS d USING (decision_number) WHERE d.outcome IS DISTINCT FROM 'released'
+"""
 
 
 def _stored(connection: psycopg.Connection, table: str, columns: list[str]) -> dict[str, Counter[tuple[Any, ...]]]:

@@ -4,6 +4,7 @@ Between the zones a carrier moves parcels, and keeps a copy of each as it left: 
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class World:
 
     root: Path
     store_url: str
+    has_rows_in_doubt: bool = False  # the first delivery brings rows that the centre keeps out; else all are sound
 
     @property
     def source(self) -> source_settings.Settings:
@@ -102,8 +104,8 @@ def _spelt(name: str) -> str:
     return guid(name).strip("{}").upper()
 
 
-def make_world(root: Path, store_url: str) -> World:
-    world = World(root, store_url)
+def make_world(root: Path, store_url: str, *, has_rows_in_doubt: bool = False) -> World:
+    world = World(root, store_url, has_rows_in_doubt)
     make_development_keys(root / "keys", Policy().collections())
     for folder in (world.source.outbox, world.source.incoming, world.inbox, world.archive):
         folder.mkdir(parents=True)
@@ -111,6 +113,11 @@ def make_world(root: Path, store_url: str) -> World:
     practices = root / "policy" / "practices.csv"
     kept = [line for line in practices.read_text().splitlines() if line.startswith(("practice_code", PRACTICE, OTHER))]
     practices.write_text("\n".join(kept) + "\n")
+    if has_rows_in_doubt:
+        collection = root / "policy" / "collections" / f"{COLLECTION}.toml"
+        collection.write_text(
+            re.sub("(?m)^largest_quarantined_share = .*$", "largest_quarantined_share = 1.0", collection.read_text())
+        )
     return world
 
 
@@ -165,7 +172,11 @@ def deliver(world: World, night: int, practice: str, other: str | None = None) -
     said = {1: (DISSENTS, "2"), 2: (DISSENTS_LATER, "2"), 3: (DISSENTS_LATER, "3")}[night]
     entries.append(an_observation(said[0], f"says {stamp}", said[1], EffectiveDate=f"2026-09-0{night}"))
     people = [a_patient(name, NhsNumber=NUMBER_OF[name]) for name in (PEOPLE if night == 1 else names)]
-    write_extract(world.source.incoming / PRACTICE, {"Admin_Patient": people, "CareRecord_Observation": entries}, stamp)
+    if night == 1 and world.has_rows_in_doubt:
+        entries.append(an_observation("anne", "to come", EffectiveDate="2099-01-01"))
+        people.append(a_patient("ancient", DateOfBirth="1790-01-01"))
+    tables = {"Admin_Patient": people, "CareRecord_Observation": entries}
+    write_extract(world.source.incoming / PRACTICE, tables, stamp)
     if night == 1 and other:
         rows = {"Admin_Patient": [a_patient("olga")], "CareRecord_Observation": [an_observation("olga", "of olga")]}
         write_extract(world.source.incoming / other, rows, stamp)

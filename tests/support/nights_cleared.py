@@ -10,6 +10,14 @@ from support.clears_walked import Walk
 from support.killed_world import OTHER, PRACTICE, carry, deliver, make_next_key, say_allowed
 
 HELD = ("every_parcel_loaded",)  # on nights this small every parcel is held
+NOTHING_TO_DO = (
+    "collect__gpdpr",
+    "load__gpdpr",
+    "decide__gpdpr",
+    "decide_quarantine__gpdpr",
+    "uphold_opt_outs__gpdpr",
+    "erase__gpdpr",
+)
 Say = Callable[[str], None]
 
 
@@ -30,7 +38,9 @@ class Nights:
         carry(self.clears.lived.world)
         self.walk("load__gpdpr", may_fail=HELD)
         self.walk("decide__gpdpr")
+        self.run("decide__gpdpr")  # it takes two
         self.half_way("load__gpdpr", "each_shard.load", "load.before_commit")
+        self.walk("decide_quarantine__gpdpr")
         for dag in ("publish_register", "reconcile__gpdpr", "watch_source", "watch_central"):
             self.walk(dag)
         self.clears.lived.world.note_after("load 1")
@@ -71,20 +81,21 @@ class Nights:
 
     def with_nothing_to_do(self) -> None:
         """What is skipped is cleared, and is skipped again; of runs long ago everything is cleared at once."""
-        for dag in ("collect__gpdpr", "load__gpdpr", "decide__gpdpr", "uphold_opt_outs__gpdpr", "erase__gpdpr"):
-            self.again_where(dag, self.run(dag), "skipped")
+        for dag in NOTHING_TO_DO:
+            run = self.run(dag)
+            self.again_where(dag, run, "skipped")
+            self.again_where(dag, run, "success")
         for dag, run in self.walked.items():
             self.clears.who(dag).clear(dag, run)
             self.run(dag, run)
             self.again_where(dag, run, "removed")
 
     def all_of_the_centre(self) -> None:
-        self.run("load__gpdpr")
-        self.run("decide__gpdpr")
-        self.run("load__gpdpr")
+        for dag in ("load__gpdpr", "decide__gpdpr", "decide__gpdpr", "load__gpdpr"):  # it takes two to decide
+            self.run(dag)
 
     def walk(self, dag: str, may_fail: tuple[str, ...] = ()) -> None:
-        run = self.clears.begun(dag, "walked")
+        run = self.clears.alone(dag, "walked")
         self.walked[dag] = run
         self.say(f"walk {dag} {run}")
         Walk(self.clears, dag, run, may_fail, self.steward.answer).walk()

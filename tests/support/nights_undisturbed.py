@@ -11,7 +11,7 @@ from support.sealed_oracle import Opened
 
 def undisturbed(disturbed: World, root: Path, store_url: str) -> World:
     """Three nights. Keys that were made on the way are given when they were made."""
-    world = make_world(root, store_url)
+    world = make_world(root, store_url, has_rows_in_doubt=disturbed.has_rows_in_doubt)
     given = disturbed.root / "keys"
     shutil.rmtree(root / "keys")
     shutil.copytree(given, root / "keys", ignore=shutil.ignore_patterns("token-gpdpr-v[!1]*"))
