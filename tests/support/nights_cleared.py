@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from support.answers_given import Steward
 from support.clears import Clears
@@ -104,7 +105,7 @@ class Nights:
     def run(self, dag: str, run: str | None = None) -> str:
         """That run, or the next."""
         self.say(f"run {dag} {run or ''}")
-        return self.clears.run(dag, run or f"by-hand-{len(self.clears.shown)}", self.steward.answer)
+        return self.clears.run(dag, run or f"by-hand-{uuid4()}", self.steward.answer)
 
     def again_where(self, dag: str, run: str, state: str) -> None:
         """Each task of the run in this state, if there is any."""
