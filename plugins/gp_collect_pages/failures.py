@@ -75,7 +75,8 @@ def _failed(session: Session, in_time: Any) -> Sequence[Row[Any]]:
 
 
 def _from_words(row: Row[Any], *, is_newest: bool) -> Iterable[Failure]:
-    """What failed for all alike is told until a run comes that goes well; the last tasks only sum up what the others said."""
+    """What is no single practice's is told of the newest run: if it fails still, that says so, and else it is over. The last tasks
+    only sum up what the others said."""
     for each in XComModel.deserialize_value(row) or ():
         code = each["practice_code"]
         if code is None and (not is_newest or row.task_id.startswith(_SUMS_UP)):

@@ -71,7 +71,7 @@ def test_what_failed_for_all_alike_comes_before_them_and_is_no_practice(england:
         run, "load__gpdpr", "without-mesh", "fetch_parcels", NOW - timedelta(minutes=50), [all_alike], map_index=-1
     )
     text = england.opens("/night").text
-    assert text.index("All practices") < text.index("MESH did not answer.") < text.index("X00001")
+    assert text.index("No single practice") < text.index("MESH did not answer.") < text.index("X00001")
     assert 'href="/dags/load__gpdpr/runs/without-mesh/tasks/fetch_parcels"' in text
     assert ">None<" not in text
     assert "of 6,300" in text
