@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -48,9 +48,9 @@ def an_airflow(patch: pytest.MonkeyPatch) -> Iterator[Lived]:
         held = _held_tasks(folder / "held")
         start_airflow(stack, lambda _: None, more={**settings, **_airflow(held)})
         database = f"postgresql://postgres:@/airflow?host={stack.socket}"
-        states = States(database)
-        lived = Lived(stack, world, states, Gates(held, database, stack.processes.started["scheduler"].pid))
-        yield lived
+        gates = Gates(held, database, stack.processes.started["scheduler"].pid)
+        with closing(States(database)) as states:
+            yield Lived(stack, world, states, gates)
     finally:
         stack.stop()
         if not os.environ.get("GP_KEEP"):

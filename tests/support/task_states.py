@@ -68,6 +68,10 @@ class States:
             time.sleep(0.15)
         return found
 
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
     def _asked(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         if self._connection is None:
             self._connection = psycopg.connect(self.database, autocommit=True)
