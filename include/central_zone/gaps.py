@@ -1,8 +1,8 @@
 """Gaps: parcels of a practice that have not come, and the later ones that wait for them. Shown, never passed over."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -32,12 +32,12 @@ class Gap:
         told = []
         if self.missing_count:
             more = f" and {self.missing_count - len(self.missing)} more" if self.missing_count > _LISTED else ""
-            told.append(f"missing {_listed(self.missing)}{more}")
+            told.append(f"{_parcels(self.missing, more)} not here")
         if self.held:
-            told.append(f"held for a steward {_listed(self.held)}")
+            told.append(f"{_parcels(self.held)} held for a steward")
         if self.waiting:
-            told.append(f"waiting {_listed(self.waiting)}")
-        return f"{', '.join(told)}; since {self.since:%Y-%m-%d %H:%M}"
+            told.append(f"{_parcels(self.waiting)} waiting")
+        return f"{', '.join(told)}; since {self.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def gaps(connection: Connection, collection: str | None = None) -> list[Gap]:
@@ -93,5 +93,6 @@ def _gap(whose: tuple[str, str], rows: list[Any], skipped: Iterable[int]) -> Ite
     )
 
 
-def _listed(numbers: Iterable[int]) -> str:
-    return " ".join(str(number) for number in numbers)
+def _parcels(places: Sequence[int], more: str = "") -> str:
+    is_one = len(places) == 1 and not more
+    return f"{'parcel' if is_one else 'parcels'} {' '.join(map(str, places))}{more} {'is' if is_one else 'are'}"

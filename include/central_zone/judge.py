@@ -14,6 +14,7 @@ from central_zone.folders import usable
 from central_zone.history import PROFILE, earlier_nights, to_keep
 from central_zone.ledger import Entry
 from central_zone.quality.keep_results import keep_results, keep_rule_book, rows_asked
+from central_zone.quality.shares import share_in_words
 from central_zone.stage import Tables, tables_of
 from central_zone.staged import KeptVerdict
 from central_zone.store.connection import transaction
@@ -134,8 +135,8 @@ def _to_keep(zone: Zone, entry: Entry, tables: Tables, verdict: Verdict) -> Kept
     if share > most:
         by.append("largest_quarantined_share")
         held.append(
-            f"{share:.1%} of the rows broke a rule; largest_quarantined_share in "
-            f"policy/collections/{entry.collection}.toml allows {most:.1%}."
+            f"{share_in_words(share)} of the rows broke a rule; largest_quarantined_share in "
+            f"policy/collections/{entry.collection}.toml allows {share_in_words(most)}."
         )
     identifiers = sum(len(rules.get(_AN_IDENTIFIER, ())) for rules in verdict.failed_rows.values())
     if identifiers:

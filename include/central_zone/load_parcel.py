@@ -19,6 +19,7 @@ from central_zone.errors import (
     NotAllLoaded,
     NotAllLoadedYet,
     StoreDown,
+    WaitsForEarlier,
 )
 from central_zone.finish_killed import finish_killed
 from central_zone.gaps import Gap, gaps
@@ -229,6 +230,8 @@ def _failed(zone: Zone, parcel_id: str, step: str, error: GPCollectError) -> Res
             "reason": str(error),
             "failed": failure(None, step, error),
         }
+    if isinstance(error, WaitsForEarlier):  # a state of the ledger, and somebody else's move: not a failure
+        return {**_result(entry), "reason": str(error)}
     return {**_result(entry), "reason": str(error), "failed": failure(entry.practice_code, step, error)}
 
 

@@ -28,6 +28,7 @@ SYMBOLS = {
     "not_due": "·",
 }
 _TROUBLES = 50  # told on the page; the table has all of them
+Trouble = dict[str, Any]
 Choice = Annotated[str, Query(max_length=60)]
 
 
@@ -49,6 +50,7 @@ def night(
     wanted = Wanted(supplier=supplier or None, region=region or None, state=state or None, page=number, nights=nights)
     since = last_nights(zone.policy.collection(chosen).schedule, zone.now(), nights)[0].begins
     seen = look(zone, chosen, failures_since(runs, chosen, since), wanted)
+    failed, mended = _troubles(seen)
     asked = {"collection": chosen, "supplier": supplier, "region": region, "state": state, "nights": nights}
     return page(
         request,
@@ -57,7 +59,8 @@ def night(
         seen=seen,
         asked=asked,
         choices=_choices(zone.policy, collections, seen),
-        troubles=_troubles(seen),
+        failed=failed,
+        mended=mended,
         plot=_plot(seen),
         symbols=SYMBOLS,
         meanings=MEANINGS,
@@ -78,10 +81,11 @@ def _choices(policy: Policy, collections: list[str], seen: TheNight) -> dict[str
     }
 
 
-def _troubles(seen: TheNight) -> list[dict[str, Any]]:
-    """Failures of the newest night: those of no single practice, then among the practices shown, whoever must act first."""
-    of_all = [{"practice_code": None, "failure": each, "state": "failed"} for each in seen.of_all]
-    failed = [
+def _troubles(seen: TheNight) -> tuple[list[Trouble], list[Trouble]]:
+    """Failures of the newest night, of the practices shown: those that stand, no single practice's and whoever must act first;
+    and those of which something came since."""
+    of_all: list[Trouble] = [{"practice_code": None, "failure": each, "state": "failed"} for each in seen.of_all]
+    of_one: list[Trouble] = [
         {
             "practice_code": line.standing.practice_code,
             "failure": line.standing.tonight.failure,
@@ -90,10 +94,10 @@ def _troubles(seen: TheNight) -> list[dict[str, Any]]:
         for line in seen.lines
         if line.standing.tonight.failure
     ]
-    failed.sort(
-        key=lambda each: (each["state"] != "failed", each["failure"].who_acts != "person", each["practice_code"])
-    )
-    return (of_all + failed)[:_TROUBLES]
+    of_one.sort(key=lambda each: (each["failure"].who_acts != "person", each["practice_code"]))
+    stands = [each for each in of_one if each["state"] == "failed"]
+    mended = [each for each in of_one if each["state"] != "failed"]
+    return (of_all + stands)[:_TROUBLES], mended[:_TROUBLES]
 
 
 def _plot(seen: TheNight) -> Bars:

@@ -14,9 +14,10 @@ from central_zone.quality.by_practice import by_practice
 from central_zone.quality.by_rule import by_rule
 from central_zone.quality.drift import drift_of_practice, drift_upwards
 from central_zone.quality.over_nights import Point, at_all_practices, at_one_practice
+from central_zone.quality.shares import share_in_words
 from central_zone.quality.small_numbers import shown
 from central_zone.quality.thresholds import read_thresholds
-from central_zone.quality.window import Window
+from central_zone.quality.window import Window, last_days
 from central_zone.quarantine_lines import lines
 from central_zone.quarantine_overview import decided_rows
 from central_zone.store.connection import transaction
@@ -44,8 +45,9 @@ def quality(
     request: Request, zone: LedgerOfPage, collection: Asked = "", days: Days = 1, number: PageNumber = 1
 ) -> HTMLResponse:
     """Every rule, then every practice, of one collection over some days."""
-    chosen, window = _window(zone, collection, days)
+    chosen = _chosen(zone, collection)
     with transaction(zone.store, "look at quality") as connection:
+        window = last_days(connection, chosen, days, now=zone.now())
         rules, practices = by_rule(connection, window), by_practice(connection, window)
     first = (number - 1) * A_PAGE
     return _page(
@@ -53,6 +55,7 @@ def quality(
         "quality.html.j2",
         zone,
         title="Quality",
+        last_day=window.last_day,
         asked={"collection": chosen, "days": days},
         rules=rules,
         practices=practices[first : first + A_PAGE],
@@ -66,8 +69,9 @@ def quality(
 @router.get("/quality/drift", dependencies=[Depends(may_look)])
 def drifting(request: Request, zone: LedgerOfPage, collection: Asked = "") -> HTMLResponse:
     """Which practices' last parcel broke a rule more than usual."""
-    chosen, window = _window(zone, collection, _DRIFT_OF)
+    chosen = _chosen(zone, collection)
     with transaction(zone.store, "look for drift") as connection:
+        window = last_days(connection, chosen, _DRIFT_OF, now=zone.now())
         found = drift_upwards(connection, window, read_thresholds(zone.policy))
     found.sort(key=lambda each: (-(each.rows.share or 0), each.practice_code))
     return _page(
@@ -75,6 +79,7 @@ def drifting(request: Request, zone: LedgerOfPage, collection: Asked = "") -> HT
         "drift.html.j2",
         zone,
         title="Drift",
+        last_day=window.last_day,
         asked={"collection": chosen, "days": _DRIFT_OF},
         differing=found[:A_PAGE],
         found=len(found),
@@ -84,11 +89,11 @@ def drifting(request: Request, zone: LedgerOfPage, collection: Asked = "") -> HT
 @router.get("/quality/practice/{code}", dependencies=[Depends(may_look)])
 def of_practice(request: Request, zone: LedgerOfPage, code: Code, collection: Asked = "") -> HTMLResponse:
     """One practice: what its last parcel broke beside what is usual, and what of it waits in quarantine."""
-    chosen, window = _window(zone, collection, _DRIFT_OF)
+    chosen = _chosen(zone, collection)
     with transaction(zone.store, "look at a practice's quality") as connection:
-        found = drift_of_practice(
-            connection, window, read_thresholds(zone.policy), code, others_since=zone.now() - _LATELY
-        )
+        window = last_days(connection, chosen, _DRIFT_OF, now=zone.now())
+        lately = (window.until or zone.now()) - _LATELY
+        found = drift_of_practice(connection, window, read_thresholds(zone.policy), code, others_since=lately)
         waiting = lines(connection, zone.policy, chosen, code)
         decided = decided_rows(connection, chosen, practice_code=code)
     return _page(
@@ -96,6 +101,7 @@ def of_practice(request: Request, zone: LedgerOfPage, code: Code, collection: As
         "quality_of_practice.html.j2",
         zone,
         title=f"Quality of practice {code}",
+        last_day=window.last_day,
         asked={"collection": chosen, "days": _DRIFT_OF},
         code=code,
         found=found,
@@ -116,8 +122,9 @@ def of_rule(
     days: Days = 28,
 ) -> HTMLResponse:
     """One rule over nights, at one practice or at all of them."""
-    chosen, window = _window(zone, collection, days)
+    chosen = _chosen(zone, collection)
     with transaction(zone.store, "look at a rule") as connection:
+        window = last_days(connection, chosen, days, now=zone.now())
         points = _points(connection, window, practice, table, rule)
     if not points and (table, rule) not in _rules(zone):
         raise HTTPException(404)
@@ -126,6 +133,7 @@ def of_rule(
         "quality_of_rule.html.j2",
         zone,
         title=f"{table.replace('_', ' ')}: {rule.replace('_', ' ')}",
+        last_day=window.last_day,
         asked={"collection": chosen, "days": days, "practice": practice},
         table=table,
         rule_id=rule,
@@ -145,10 +153,9 @@ def _plot(points: Sequence[Point]) -> Trend:
     return trend([(point.night.strftime("%-d %b"), point.rows.share if point.rows else None) for point in points])
 
 
-def _window(zone: Zone, collection: str, days: int) -> tuple[str, Window]:
+def _chosen(zone: Zone, collection: str) -> str:
     collections = zone.policy.collections()
-    chosen = collection if collection in collections else collections[0]
-    return chosen, Window(chosen, zone.now() - timedelta(days=days))
+    return collection if collection in collections else collections[0]
 
 
 def _rules(zone: Zone) -> dict[tuple[str, str], Rule]:
@@ -169,7 +176,7 @@ def _page(
         days=sorted({*_DAYS, asked["days"]}),
         thresholds=read_thresholds(zone.policy),
         shown=shown,
-        percent=lambda share: f"{100 * share:.2g} %",
+        percent=share_in_words,
         query=lambda **changes: urlencode({**asked, **changes}),
         **contents,
     )

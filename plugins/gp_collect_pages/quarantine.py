@@ -3,14 +3,13 @@
 The answer itself is given in Airflow's own form, so that it is Airflow that knows who answers.
 """
 
-from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from central_zone.quality.window import Window
+from central_zone.quality.window import last_days
 from central_zone.quarantine_overview import decided_rows, waiting_rows
 from central_zone.store.connection import transaction
 from gp_collect_pages.access import may_look
@@ -34,9 +33,9 @@ def quarantine(
     """What waits at all practices of a collection, or at one, of extracts taken in some days; and the last decisions."""
     collections = zone.policy.collections()
     chosen = collection if collection in collections else collections[0]
-    window = Window(chosen, zone.now() - timedelta(days=days))
     after = (number - 1) * A_PAGE
     with transaction(zone.store, "look into quarantine") as connection:
+        window = last_days(connection, chosen, days, now=zone.now())
         waiting, found = waiting_rows(connection, window, zone.policy, practice_code=practice, most=A_PAGE, after=after)
         decided = decided_rows(connection, chosen, practice_code=practice)
     asked: dict[str, Any] = {"collection": chosen, "days": days, "practice": practice}
@@ -44,6 +43,7 @@ def quarantine(
         request,
         "quarantine.html.j2",
         title="Quarantine",
+        last_day=window.last_day,
         asked=asked,
         collections=[(each, zone.policy.collection(each).title) for each in collections],
         days=sorted({*_DAYS, days}),

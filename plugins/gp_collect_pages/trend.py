@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from central_zone.quality.shares import share_in_words
 from gp_collect_pages.drawing import HEIGHT, WIDTH
 
 _LEFT, _FOOT, _HEAD = 48, 24, 16
@@ -44,10 +45,10 @@ def trend(points: Sequence[tuple[str, float | None]]) -> Trend:
         if share is None:
             lines.append([])
         else:
-            lines[-1].append(Dot(x, round(floor - room * share / largest, 1), f"{name}: {100 * share:.2g} %"))
+            lines[-1].append(Dot(x, round(floor - room * share / largest, 1), f"{name}: {share_in_words(share)}"))
     return Trend(
         lines=tuple(" ".join(f"{dot.x},{dot.y}" for dot in line) for line in lines if len(line) > 1),
         dots=tuple(dot for line in lines for dot in line),
         names=tuple(names),
-        top=f"{100 * largest:.2g} %",
+        top=share_in_words(largest),
     )

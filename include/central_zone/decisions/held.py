@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from central_zone import ledger
 from central_zone.decisions.people_needed import people_needed
 from central_zone.ledger import Entry
+from central_zone.quality.shares import share_in_words
 from central_zone.quality.small_numbers import shown
 from central_zone.store.connection import transaction
 from central_zone.zone import Zone
@@ -135,7 +136,7 @@ def _broken(connection: Connection, asked: dict[str, object]) -> tuple[Broken, .
             severity=row.severity,
             failed=shown(row.table_name, row.rows_failed),
             seen=shown(row.table_name, row.rows_seen),
-            usual=f"{100 * row.share_before:.2g} %" if row.share_before else "none",
+            usual=share_in_words(row.share_before) if row.share_before else "none",
         )
         for row in connection.execute(_BROKEN, asked)
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from central_zone.quality.shares import share_in_words
 from central_zone.quality.window import JUDGED, Window
 
 # A row that broke two rules is counted under both: this counts breaches. Rows about people themselves are left out of the counts,
@@ -44,7 +45,7 @@ class PracticeLine:
 
     @property
     def share_in_words(self) -> str:
-        return f"{100 * self.kept_out / self.seen:.2g} %" if self.seen else "none seen"
+        return share_in_words(self.kept_out / self.seen) if self.seen else "none seen"
 
 
 def by_practice(connection: Connection, window: Window) -> list[PracticeLine]:

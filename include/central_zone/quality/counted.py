@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from central_zone.quality.shares import share_in_words
 from central_zone.quality.small_numbers import FEW, NOT_SHOWN, is_hidden
 
 
@@ -25,7 +26,7 @@ class Counted:
             return NOT_SHOWN
         if not self.seen:
             return "none seen"
-        return "0 %" if not self.failed else f"{100 * self.failed / self.seen:.2g} %"
+        return share_in_words(self.failed / self.seen)
 
 
 def counted(table: str, failed: int, seen: int, *, nights: int = 1) -> Counted:

@@ -46,7 +46,16 @@ def test_a_gap_is_shown_with_what_is_missing_what_waits_and_since_when(zone):
         load(zone, fourth)
     (gap,) = load_parcel.gaps_of(zone.settings)
     assert (gap.practice_code, gap.settled_up_to, gap.missing, gap.waiting) == (PRACTICE, 1, (2, 3), (4,))
-    assert gap.in_words().startswith("missing 2 3, waiting 4; since 20")
+    assert gap.in_words().startswith("parcels 2 3 are not here, parcel 4 is waiting; since 20")
+
+
+def test_a_parcel_that_waits_is_told_as_waiting_and_not_as_a_failure(zone):
+    """Else a practice whose parcel a steward has to look at would stand among what failed, every hour anew."""
+    first, *_, fourth = four(zone)
+    load(zone, first)
+    (waits,) = load_parcel.receive_shard("gpdpr", [fourth.manifest.parcel_id], zone.settings)
+    assert (waits["state"], waits["reason"]) == ("waiting", f"{PRACTICE}: parcel 4 waits for 2.")
+    assert "failed" not in waits
 
 
 def test_a_refused_parcel_leaves_its_place_open_until_it_is_sent_again(zone):
@@ -118,7 +127,9 @@ def test_the_commands_show_the_gap_and_give_a_place_up(zone, monkeypatch, capsys
     assert main(["load", fourth.manifest.parcel_id]) == 3
     capsys.readouterr()
     assert main(["ledger", "--gaps"]) == 0
-    assert f"{PRACTICE}  gpdpr  loaded up to 1: missing 2 3, waiting 4" in capsys.readouterr().out
+    assert (
+        f"{PRACTICE}  gpdpr  loaded up to 1: parcels 2 3 are not here, parcel 4 is waiting" in capsys.readouterr().out
+    )
     assert main(["ledger", "--gaps", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["missing"] == [2, 3]
     for sequence in ("2", "3"):

@@ -79,6 +79,20 @@ def test_what_failed_for_all_alike_comes_before_them_and_is_no_practice(england:
     assert "MESH did not answer." not in england.opens("/night").text
 
 
+def test_what_failed_first_and_came_since_is_told_apart_with_what_it_came_to(
+    england: Visitor, account: Account
+) -> None:
+    code, began = "X00007", NOW - timedelta(hours=4)  # its parcel arrived three hours ago, and is loaded
+    run = account.run("collect__gpdpr", "mended", began)
+    said = {**SAID, "practice_code": code, "message": "The supplier did not answer."}
+    account.word(run, "collect__gpdpr", "mended", "each_shard.pull", began, [said], map_index=1)
+    text = england.opens("/night").text
+    stands, _, mended = text.partition("1 practice failed first, and something came of it since")
+    assert "The supplier did not answer." not in stands
+    assert re.search(rf">{code}</a></th>\s*<td>pull</td>\s*<td>loaded</td>\s*<td>The supplier did not answer.", mended)
+    assert mended.index(code) < mended.index("Practices by nights")
+
+
 @pytest.mark.parametrize(
     ("chosen", "found"),
     [({"supplier": "TPP"}, 2100), ({"region": "London"}, 900), ({"state": "failed"}, 1), ({"supplier": "Nobody"}, 0)],
@@ -149,6 +163,7 @@ def test_lineage_names_runs_and_tables_and_tells_no_few_people(england: Visitor)
     run = text.partition("/lineage?run=")[2].partition('"')[0]
     assert england.opens("/lineage", run=run).text.count("records.observation") == 1
     assert "Earlier events" in text
+    assert "2 tables" in text, "a page of events can be looked over: what each wrote is a click away"
 
 
 def test_a_store_that_cannot_be_reached_is_told_as_a_page(england: Visitor) -> None:

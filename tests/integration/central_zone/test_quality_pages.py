@@ -13,6 +13,7 @@ from support.quality_nights import FIRST_NIGHT, keep, seven_practices
 
 pytestmark = pytest.mark.airflow
 LAST_MORNING = FIRST_NIGHT + timedelta(days=9, hours=6)
+A_MONTH_LATER = LAST_MORNING + timedelta(days=30)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,22 @@ def test_quality_tells_each_rule_and_each_practice(steward):
     assert "Of 4 rules that were asked, something broke 3" in text
     assert re.search(r"observation dated in future of observation drop row 70 of 70 7 790 70,000 1.1 %", text)
     assert re.search(r"A00001 emis csv 10 1 2 190 0 10,000 1.9 %", text)
+
+
+def test_after_a_pause_days_are_counted_back_from_the_newest_extract_and_that_is_said(steward):
+    pause = Visitor().allowed().handed({**steward.app.dependency_overrides, reading.now: lambda: A_MONTH_LATER})
+    since = "No extract has been judged since 10 October 2026: days are counted back from then."
+    for path in (
+        "/quality",
+        "/quality/quarantine",
+        "/quality/practice/A00001",
+        "/quality/rule/observation/dated_in_future",
+    ):
+        assert since in words(seen(pause, path))
+        assert "No extract has been judged since" not in words(seen(steward, path))
+    assert "70 of 70 7 790 70,000" in words(seen(pause, "/quality", days=28))
+    assert "7 of 7 7 160 7,000" in words(seen(pause, "/quality", days=1)), "the last night, and no other"
+    assert "more than usual in 1 cases" in words(seen(pause, "/quality/drift"))
 
 
 def test_small_numbers_of_people_are_on_no_page(steward):

@@ -118,7 +118,7 @@ def test_a_gap_is_a_difference(zone, policy):
     for shard in load_parcel.parcels_waiting("gpdpr", zone.settings):
         load_parcel.receive_shard("gpdpr", shard, zone.settings)
     assert zone.state(second) == "waiting"
-    assert reports(zone)["A12345"].differences[0].startswith("missing 1, waiting 2; since 20")
+    assert reports(zone)["A12345"].differences[0].startswith("parcel 1 is not here, parcel 2 is waiting; since 20")
 
 
 def test_an_erasure_that_never_came_or_was_not_carried_out_is_a_difference(zone, policy):
