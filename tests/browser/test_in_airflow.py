@@ -68,6 +68,7 @@ def test_a_steward_finds_the_night_in_airflow_and_opens_what_failed(browser: Bro
 def test_a_responder_sees_the_same_night(browser: Browser, shown: Demonstration) -> None:
     with signed_in(browser, shown, "responder") as seen:
         assert seen.opens(f"{shown.address}{PREFIX}/night") == 200
+        seen.page.get_by_text(re.compile("failed first, and something came of it since")).click()
         expect(seen.page.get_by_role("row", name=re.compile(f"^{FAILED} pull"))).to_be_visible()
         seen.page.get_by_role("link", name=FAILED, exact=True).first.click()
         expect(seen.page.get_by_role("heading", level=1)).to_have_text(f"Practice {FAILED}")
