@@ -15,11 +15,13 @@ import pytest
 from crossing.policy import policy_folder
 from demo.airflow_api import wait_for
 from demo.nights import deliver, prepare_zones
-from demo.places import airflow_environment, zones_environment
+from demo.places import CHECKOUT, airflow_environment, zones_environment
 from demo.stack import Stack, begin, start_airflow
+from support import hung_load
 
 pytestmark = [pytest.mark.rehearsal, pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(1800)]
 
+HUNG = "hung"
 PRACTICES = ("Y99001", "Y99002", "Y99003")
 # How soon Airflow takes a scheduler or a task for dead: minutes as it comes, seconds here.
 IMPATIENT = {
@@ -41,8 +43,9 @@ def stack() -> Iterator[Stack]:
         running.processes.forget("demo")  # that is this process, and the schedulers are its children
         try:
             prepare_zones(running, lambda _: None)
-            start_airflow(running, lambda _: None, more=IMPATIENT)
-            start_another_scheduler(running)
+            more = {**IMPATIENT, **a_load_that_hangs(folder / HUNG)}
+            start_airflow(running, lambda _: None, more=more)
+            start_another_scheduler(running, more)
             yield running
         finally:
             running.stop()
@@ -57,9 +60,18 @@ def few_practices(policy: Path) -> Path:
     return policy
 
 
-def start_another_scheduler(stack: Stack) -> None:
+def a_load_that_hangs(folder: Path) -> dict[str, str]:
+    """A load of three practices is over before anybody has asked which scheduler's it is: so it stops half way."""
+    folder.mkdir()
+    shutil.copy(hung_load.__file__, folder / "airflow_local_settings.py")
+    shutil.copy(CHECKOUT / "plugins" / "airflow_local_settings.py", folder / "of_the_product.py")
+    (folder / "armed").touch()
+    return {"PYTHONPATH": f"{folder}:{CHECKOUT / 'include'}:{CHECKOUT / 'plugins'}"}
+
+
+def start_another_scheduler(stack: Stack, more: dict[str, str]) -> None:
     places, socket = stack.places, stack.socket
-    environment = zones_environment(places, socket) | airflow_environment(places, socket) | IMPATIENT
+    environment = zones_environment(places, socket) | airflow_environment(places, socket) | more
     command = [str(Path(sys.executable).parent / "airflow"), "scheduler", "--skip-serve-logs"]
     stack.processes.start("another-scheduler", command, environment)
 
@@ -72,8 +84,9 @@ def start_another_scheduler(stack: Stack) -> None:
 def test_a_scheduler_that_dies_with_its_workers_loses_nothing(stack: Stack) -> None:
     api, alive = stack.api(), stack.processes.ended
     api.trigger("collect__gpdpr", "night-1")
-    task = wait_for("a load to run", lambda: running(stack, "load__gpdpr", "each_shard.load"), seconds=400, alive=alive)
-    killed = scheduler_of(stack, task)
+    hung = wait_for("a load to hang half way", lambda: hanging(stack), seconds=400, alive=alive)
+    (stack.places.root.parent / HUNG / "armed").unlink()
+    killed = scheduler_of(stack, hung)
     kill_with_workers(stack.processes.started[killed])
     stack.processes.forget(killed)
     ended = wait_for("the load's end", lambda: ended_runs(stack, "load__gpdpr", 1), seconds=900, alive=alive)
@@ -114,17 +127,17 @@ def test_airflow_begins_again_with_an_empty_database(stack: Stack) -> None:
     assert sorted(path.name for path in (stack.places.root / "crossing").iterdir()) == left
 
 
-def running(stack: Stack, dag: str, task_id: str) -> dict[str, Any] | None:
-    """A task with a process that works."""
-    tasks = [task for run in stack.api().runs(dag) for task in stack.api().tasks(dag, run["dag_run_id"])]
-    return next(
-        (each for each in tasks if each["task_id"] == task_id and each["state"] == "running" and each["pid"]), None
-    )
+def hanging(stack: Stack) -> psutil.Process | None:
+    """The process of a load that has come to its fault point."""
+    told = stack.places.root.parent / HUNG / "hangs"
+    pid = told.read_text() if told.exists() else ""
+    found = psutil.Process(int(pid)) if pid else None
+    return found if found and found.status() == psutil.STATUS_STOPPED else None
 
 
-def scheduler_of(stack: Stack, task: dict[str, Any]) -> str:
+def scheduler_of(stack: Stack, task: psutil.Process) -> str:
     """By name."""
-    above = {process.pid for process in psutil.Process(task["pid"]).parents()}
+    above = {process.pid for process in task.parents()}
     return next(name for name, process in stack.processes.started.items() if process.pid in above)
 
 
