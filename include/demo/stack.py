@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 _MARK = "README"
 # Tasks are forked from the scheduler here, so what it has imported they have.
-_IMPORTED_ONCE = {"GP_WORKER_IMPORTS": "source_zone.shards central_zone.load_parcel"}
+_IMPORTED_ONCE = {"GP_WORKER_IMPORTS": "source_zone.shards central_zone.load_parcel great_expectations"}
 
 
 class DemoRefused(PersonMustAct):
