@@ -50,8 +50,6 @@ CANNOT_BE_INJECTED = {
     "F10": "Where we may not make a memory cgroup (no root, or no such controller), the kernel's OOM killer is not met: memory is "
     "refused by a limit instead (RLIMIT_AS).",
     "F22": "The machine's own clock is not set: it is shared. The clock is handed to every step, so another one is handed in.",
-    "F40": "A real metadata database is dropped in a rehearsal that has not been lived to its end yet. All that Airflow hands to a "
-    "step are ids of parcels, so forgetting them is what `make test` injects.",
 }
 
 # Faults whose only tests are rehearsals (`make rehearse`), and why.
