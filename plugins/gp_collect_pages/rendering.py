@@ -26,7 +26,9 @@ def _environment() -> Environment:
     )
     made.filters["instant"] = instant_in_words
     made.filters["moment"] = lambda at: instant_in_words(at.astimezone(UTC).isoformat()) if at else "not yet"
-    made.filters["short_moment"] = lambda at: f"{at.astimezone(UTC):%-d %b %Y, %H:%M}" if at else "not yet"
+    made.filters["short_moment"] = lambda at: (
+        f"{at.astimezone(UTC):%-d\N{NO-BREAK SPACE}%b\N{NO-BREAK SPACE}%Y, %H:%M}" if at else "not yet"
+    )
     made.filters["day"] = day_in_words
     made.filters["in_words"] = lambda name: name.replace("_", " ")
     made.filters["number"] = lambda number: f"{number:,}"

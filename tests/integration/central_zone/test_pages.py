@@ -139,6 +139,14 @@ def test_a_practice_tells_its_parcels_their_seconds_and_what_was_kept_out(englan
         assert told in text
 
 
+def test_whoever_has_a_parcel_held_waits_for_a_steward_and_is_shown_the_way(england: Visitor) -> None:
+    held = re.search(r"practice/(X\d{5})", england.opens("/night", state="held").text.partition('class="heat"')[2])
+    assert held
+    text = england.opens(f"/practice/{held[1]}").text
+    assert "Waits for</dt><dd><strong>a steward's word on parcel 14</strong>" in text.replace("&#39;", "'")
+    assert "/decisions?collection=gpdpr" in text
+
+
 @pytest.mark.parametrize("code", ["X99999", "nobody", "X0000"])
 def test_a_practice_that_nobody_knows_has_no_page(england: Visitor, code: str) -> None:
     assert england.opens(f"/practice/{code}").status_code in (404, 422)
