@@ -61,10 +61,10 @@ def fill(uri: str, count: int) -> float:
                 values = [getattr(each, name) for name in COLUMNS]
                 copy.write_row([Jsonb(value) if isinstance(value, dict) else value for value in values])
         connection.execute(
-            f"INSERT INTO audit.entry ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM made ORDER BY seq"  # noqa: S608 (names of ours)
+            f"INSERT INTO audit.entry ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM made ORDER BY seq"  # noqa: S608 (columns named at the top of this file, none comes from outside)
         )
         connection.execute(
-            f"INSERT INTO ledger.parcel ({PARCEL}) SELECT seq, (event ->> 'loaded')::uuid, 'gpdpr', event ->> 'practice_code', "  # noqa: S608 (names of ours)
+            f"INSERT INTO ledger.parcel ({PARCEL}) SELECT seq, (event ->> 'loaded')::uuid, 'gpdpr', event ->> 'practice_code', "  # noqa: S608 (columns named at the top of this file, none comes from outside)
             "(event ->> 'sequence')::int, event ->> 'manifest_sha256', 'extract', at, 'emis_csv', true, 'loaded', event -> 'rows', "
             "'{}', hash FROM made"
         )

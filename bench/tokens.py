@@ -62,7 +62,7 @@ def seconds(work: Callable[[], Any]) -> float:
 
 def source_keys() -> SourceKeys:
     return SourceKeys(
-        token_key_name="token-gpdpr-v1",  # noqa: S106 (the name of a key)
+        token_key_name="token-gpdpr-v1",  # noqa: S106 (what a key is called; the key itself is a made-up one, on the next line)
         token_keys={each: field_key(bytes(range(32)), "gpdpr", each, 1) for each in TOKEN_FIELDS},
         memory_key=bytes(32),
         signing_key=Ed25519PrivateKey.generate(),

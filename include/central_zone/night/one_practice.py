@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from central_zone.gaps import Gap, gaps
-from central_zone.ledger import COMPARED, LOADED, REFUSED
+from central_zone.ledger import COMPARED, HELD, LOADED, REFUSED
 from central_zone.night.coverage import Coverage, coverage_of, people_told_of
 from central_zone.night.expected import Rhythm, calendars_of
 from central_zone.quality.small_numbers import FEW, OF_PEOPLE, SMALLEST_SHOWN
@@ -83,6 +83,11 @@ class PracticeSeen:
     notices: tuple[NoticeSeen, ...]
     reported_at: datetime | None
     differences: tuple[str, ...]
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """Places of those of its parcels shown here that a steward has to look at: no gap, where nothing waits behind them yet."""
+        return tuple(each.sequence for each in self.parcels if each.state == HELD)
 
     @property
     def is_known(self) -> bool:
